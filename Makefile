@@ -1,0 +1,68 @@
+# The commands of the house. `make` alone lists them.
+
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+# One that is there saves the download; looked up once, so that all recipes agree.
+UV := $(shell command -v uv 2>/dev/null || echo $(BIN)/uv)
+
+.DEFAULT_GOAL := help
+.PHONY: help install run fresh test lint format types lock docs clean
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: $(INSTALLED) ## put what the service needs into .venv (at once when it is there)
+
+# The stamp comes last: an interrupted install is taken up again.
+$(INSTALLED): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	    echo 'inocycle needs Python 3.11 or newer, and "$(PYTHON)" is not that.'; \
+	    echo 'Install it, or name one that is: make install PYTHON=python3.12'; exit 1; } >&2
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	    echo 'This Python cannot make a virtual environment: its venv package is missing.'; \
+	    echo 'On Debian and Ubuntu: apt-get install python3-venv'; exit 1; } >&2
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || { \
+	    echo 'making $(VENV)'; $(PYTHON) -m venv --clear $(VENV); }
+	@test -x '$(UV)' || { \
+	    echo 'fetching uv $(UV_VERSION)'; $(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION); }
+	'$(UV)' pip install --python $(BIN)/python --require-hashes -r requirements.txt
+	'$(UV)' pip install --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $(INSTALLED)
+
+run: install ## start everything, and on the first start conduct one course on screen
+	@exec $(BIN)/inocycle up
+
+fresh: install ## like run, with the invented patients laid out anew
+	@exec $(BIN)/inocycle up --fresh
+
+# One after another, cheapest first, whatever -j says: two cores serve the dev server better than a race.
+test: install ## lint, types, import contracts, then every test; ARGS="-k liver" goes to pytest
+	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory types
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: install ## ruff, and the floors of the house
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+format: install ## let ruff mend what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: install ## mypy, strict
+	$(BIN)/mypy
+
+lock: install ## resolve the dependencies of pyproject.toml into requirements.txt, with hashes
+	'$(UV)' pip compile pyproject.toml --extra dev --universal --generate-hashes --python-version 3.11 -o requirements.txt
+
+docs: install ## redraw what is drawn from code: diagrams, rules, golden files
+	$(BIN)/python tools/redraw.py
+
+clean: ## remove .venv and all caches; var/ stays, it holds the state
+	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,32 @@
+"""Names and signatures of the activities that workflows call; nothing else of this floor is theirs to see.
+
+The stubs are never run: a worker registers the real ones under the same names. A workflow passes the stub, not the
+name, so that argument and result keep their types: `execute_local_activity(stubs.decide, request, ...)`.
+Called by name instead, `decide` needs `result_type=Decision`.
+"""
+
+from typing import Final
+
+from temporalio import activity
+
+from models.carried import DecideRequest, Decision
+from models.record import RecordBatch
+
+DECIDE: Final = "decide"
+WRITE_RECORD: Final = "write_record"
+
+
+@activity.defn(name=DECIDE)
+async def decide(request: DecideRequest) -> Decision:
+    """Judge the message, if any, and assess the chart at `request.now`. Pure and quick: a local activity."""
+    raise NotImplementedError
+
+
+@activity.defn(name=WRITE_RECORD)
+async def write_record(batch: RecordBatch) -> None:
+    """Write the entries in order into the record, all or none, each once. A regular activity, retried without limit.
+
+    Every refusal stays retryable, for a person must look while the entries wait: `RecordConflict`, `RecordGap`,
+    `RecordChainBroken`, `RecordHashMismatch`, `RecordStartMissing`.
+    """
+    raise NotImplementedError

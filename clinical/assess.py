@@ -1,0 +1,204 @@
+"""`assess`: where a course stands as of one instant. A pure function, folded in the order of the reference §3.5."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from decimal import Decimal
+
+from clinical.bedside import standing_authorisation, start_troubles, verified
+from clinical.case import Case
+from clinical.commands import command_answers
+from clinical.counts import count_gate, cytopenia_note
+from clinical.dosing import dose_notes, dose_plan, mg_per_m2_of, weight_gate
+from clinical.liver import high_bilirubin_with_weight_gain, liver_gate
+from clinical.monitoring import monitoring_over, obligations
+from clinical.required import latest_qtcf, required_data
+from clinical.results import Unknown
+from clinical.schedule import cycle_gate, schedule_gate
+from clinical.screening import consent_gate, cytoreduction_gate, eligibility_gate
+from clinical.signs import graded_toxicity, heart, infection_or_bleeding, personal_holds, pregnancy, vod_signs
+from models.assessment import Assessment, CourseState, DosePlan, Finding, Verdict
+from models.base import plain
+from models.chart import Chart
+from models.facts import DoseSlot, Ecg
+from models.protocol import Protocol
+
+ORDER = tuple(Verdict)
+WITHOUT_A_DOSE = frozenset({Verdict.DISCONTINUED, Verdict.HOLD_URGENT})
+"""Rows 1 and 2 speak always; rows 3-10 only about a next dose."""
+HELD = frozenset({Verdict.HOLD, Verdict.HOLD_URGENT, Verdict.PROPOSE_DISCONTINUE, Verdict.DELAYED})
+BASELINE_RULE = "DATA-01"
+
+
+def assess(chart: Chart, protocol: Protocol, now: datetime) -> Assessment:
+    """Where the course stands at `now`: state, verdict, all findings, dose, obligations, and per command may or why not.
+
+    Total and deterministic: a patient's data never raise, no clock is read. `now` is an aware instant.
+    """
+    return assess_case(Case(chart, protocol, now))
+
+
+def assess_case(case: Case) -> Assessment:
+    """The assessment of a case that was read already."""
+    over = monitoring_over(case)
+    slot = None if over else case.slot
+    plan = dose_plan(case, slot) if slot is not None else None
+    found = [*_always(case), *(_for_dose(case, slot) if slot is not None else ())]
+    verdict, starting = _verdict(case, slot, plan, found)
+    opened = obligations(case)
+    findings = _sorted([*found, *starting])
+    return Assessment(
+        state=_state(case, verdict, over, findings, plan),
+        verdict=verdict,
+        as_of=case.now,
+        cycle=case.cycle,
+        protocol=case.protocol.name,
+        next_dose=str(slot) if slot else None,
+        findings=findings,
+        dose=plan,
+        obligations=opened,
+        commands=command_answers(case, slot, plan, verdict, findings),
+        divergences=case.protocol.divergences(),
+        cycle_totals_mg_per_m2=_totals(case),
+        valid_until=case.reading.valid_until,
+    )
+
+
+def _verdict(
+    case: Case, slot: DoseSlot | None, plan: DosePlan | None, found: list[Finding]
+) -> tuple[Verdict, list[Finding]]:
+    """The headline, and what still stands between a signature and the start."""
+    asked = [f.verdict for f in found if f.verdict is not None]
+    if slot is None:
+        urgent = [v for v in asked if v in WITHOUT_A_DOSE]
+        return min(urgent, key=ORDER.index, default=Verdict.NO_DOSE_DUE), []
+    if asked:
+        return min(asked, key=ORDER.index), []
+    if case.in_review:
+        return Verdict.MAY_AUTHORISE, []
+    starting = start_troubles(case, plan)
+    return (Verdict.MAY_AUTHORISE if starting else Verdict.MAY_START), starting
+
+
+def _always(case: Case) -> Iterator[Finding]:
+    """Rows 1 and 2, and what is said in every state."""
+    yield from case.stopped_for_good
+    yield from _reactions(case)
+    yield from _implausibly_high(case)
+    if case.reading.later:
+        reason = f"{case.reading.later} fact(s) were recorded later than this instant and are not counted"
+        yield case.finding("LAB-04", None, reason)
+    if case.dosing_ended is not None or case.busy:
+        yield from vod_signs(case)
+
+
+def _reactions(case: Case) -> Iterator[Finding]:
+    grade = case.protocol.observation.stop_grade.count
+    ungraded = case.ungraded_reaction
+    if ungraded is not None:
+        reason = "an infusion-related reaction without a grade"
+        yield case.finding("NON-04", Verdict.HOLD_URGENT, reason, clears="the grade, by report_reaction")
+    running = case.reaction_running
+    if running is not None and running.grade is not None and running.grade < grade:
+        reason = f"infusion-related reaction of grade {running.grade} is not over"
+        yield case.finding("NON-04", Verdict.HOLD_URGENT, reason, clears="its end, by report_reaction with resolved_at")
+
+
+def _implausibly_high(case: Case) -> Iterator[Finding]:
+    unknowns = case.results.urgent()
+    qtcf = latest_qtcf(case) if case.reading.of(Ecg) else None
+    if isinstance(qtcf, Unknown) and qtcf.urgent and qtcf not in unknowns:
+        unknowns = [*unknowns, qtcf]
+    for unknown in unknowns:
+        clears = "the result confirmed or corrected, or a later usable one"
+        yield case.finding("LAB-06", Verdict.HOLD_URGENT, unknown.why, clears=clears)
+
+
+def _for_dose(case: Case, slot: DoseSlot) -> Iterator[Finding]:
+    """Rows 3-8 for the next dose. All are evaluated; the order only picks the headline."""
+    yield from consent_gate(case)
+    if not case.doses:
+        yield from eligibility_gate(case)
+        yield from cytoreduction_gate(case)
+    yield from pregnancy(case)
+    yield from liver_gate(case)
+    yield from high_bilirubin_with_weight_gain(case)
+    yield from vod_signs(case)
+    yield from infection_or_bleeding(case)
+    yield from graded_toxicity(case)
+    yield from heart(case, slot)
+    yield from personal_holds(case)
+    yield from count_gate(case, slot)
+    yield from cytopenia_note(case, slot)
+    yield from weight_gate(case, slot)
+    yield from cycle_gate(case, slot)
+    yield from schedule_gate(case, slot)
+    yield from required_data(case, slot)
+    yield from dose_notes(case, slot)
+
+
+def _sorted(found: list[Finding]) -> tuple[Finding, ...]:
+    """Gravest first, notes last; the order of evaluation within, each finding once."""
+    unique = list({(f.rule, f.reason): f for f in found}.values())
+    return tuple(sorted(unique, key=lambda f: ORDER.index(f.verdict) if f.verdict else len(ORDER)))
+
+
+def _state(
+    case: Case, verdict: Verdict, over: bool, findings: tuple[Finding, ...], plan: DosePlan | None
+) -> CourseState:
+    """The first match of the table in design §4."""
+    if over:
+        return CourseState.COMPLETED
+    if case.correction_open:
+        return CourseState.CORRECTION_REVIEW
+    at_the_bedside = _bedside_state(case)
+    if at_the_bedside is not None:
+        return at_the_bedside
+    if case.dosing_ended is not None:
+        return CourseState.LIVER_MONITORING if case.monitoring_begun else CourseState.DISCONTINUED
+    if verdict in HELD:
+        return CourseState.HELD
+    if case.in_review:
+        return CourseState.CYCLE_REVIEW
+    return _dosing_state(case, verdict, findings, plan)
+
+
+def _bedside_state(case: Case) -> CourseState | None:
+    if case.reaction_running is not None or case.ungraded_reaction is not None:
+        return CourseState.REACTION
+    if case.running is not None:
+        return CourseState.INFUSION
+    return CourseState.OBSERVATION if case.in_observation is not None else None
+
+
+def _dosing_state(case: Case, verdict: Verdict, findings: tuple[Finding, ...], plan: DosePlan | None) -> CourseState:
+    if verdict is Verdict.CYTOREDUCE:
+        return CourseState.CYTOREDUCTION
+    if verdict is Verdict.TOO_EARLY:
+        return CourseState.BETWEEN_DOSES
+    if verdict is Verdict.NEED_DATA:
+        return CourseState.SCREENING if not case.doses and _baseline_missing(findings) else CourseState.LABS
+    authorisation = standing_authorisation(case, plan)
+    return CourseState.PREMEDICATION if verified(case, authorisation) else CourseState.DOSE_ADJUSTMENT
+
+
+def _baseline_missing(findings: tuple[Finding, ...]) -> bool:
+    """Consent, eligibility or a baseline value is not there at all (a value that is there and too old is `labs`)."""
+    asked = {"CONSENT", "ELIG-01"}
+    return any(
+        f.verdict is Verdict.NEED_DATA and (f.rule in asked or (f.rule == BASELINE_RULE and not f.inputs))
+        for f in findings
+    )
+
+
+def _totals(case: Case) -> tuple[str, ...]:
+    """mg/m² given per cycle so far, as a card shows it: `C1: 1.5 mg/m²`."""
+    totals: dict[int, Decimal] = {}
+    for dose in case.doses:
+        entry = _entry_of(case, dose.slot)
+        totals[dose.slot.cycle] = totals.get(dose.slot.cycle, Decimal(0)) + entry
+    return tuple(f"C{cycle}: {plain(total)} mg/m²" for cycle, total in sorted(totals.items()))
+
+
+def _entry_of(case: Case, slot: DoseSlot) -> Decimal:
+    entry = mg_per_m2_of(case, slot)
+    return entry.number if entry is not None else Decimal(0)

@@ -1,0 +1,143 @@
+"""From the signature to the first drop: authorisation, second check, premedication, preparation clocks (PRE, PREP, IDN)."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from clinical.case import Case
+from models.assessment import DosePlan, Finding, Input
+from models.base import plain
+from models.facts import (
+    DoseAuthorised,
+    DoseSlot,
+    DoseVerified,
+    Fact,
+    Premedication,
+    PremedicationClass,
+    Preparation,
+)
+
+
+def standing_authorisation(case: Case, plan: DosePlan | None) -> tuple[Fact, DoseAuthorised] | None:
+    """The signature under exactly this dose; it has lapsed when mg, level, weight, protocol or a gating result changed."""
+    if plan is None:
+        return None
+    signed = [(f, a) for f, a in case.reading.of(DoseAuthorised) if a.binding == plan.binding and _same(a, plan.slot)]
+    return signed[-1] if signed else None
+
+
+def _same(signed: DoseSlot, slot: DoseSlot) -> bool:
+    return (signed.cycle, signed.day) == (slot.cycle, slot.day)
+
+
+def verified(case: Case, authorisation: tuple[Fact, DoseAuthorised] | None) -> bool:
+    """Whether a pharmacist has checked this very authorisation."""
+    if authorisation is None:
+        return False
+    return any(v.authorisation == authorisation[0].id for _, v in case.reading.of(DoseVerified))
+
+
+def usable_preparations(
+    case: Case, authorisation: tuple[Fact, DoseAuthorised] | None
+) -> list[tuple[Fact, Preparation]]:
+    """Preparations made under this authorisation whose clocks still allow a start now (PREP-11, PREP-12)."""
+    if authorisation is None:
+        return []
+    return [(f, p) for f, p in case.reading.of(Preparation) if not list(preparation_troubles(case, p, authorisation))]
+
+
+def latest_start(case: Case, preparation: Preparation) -> datetime:
+    """PREP-12: the last instant at which a full bag can start, so that it ends within 8 h of reconstitution."""
+    preparing = case.protocol.preparation
+    return preparation.reconstituted_at + preparing.to_end.span - preparing.infusion.span
+
+
+def preparation_troubles(
+    case: Case, preparation: Preparation, authorisation: tuple[Fact, DoseAuthorised] | None
+) -> Iterator[Finding]:
+    """Why this preparation cannot be started now."""
+    preparing = case.protocol.preparation
+    clears = "discard it and prepare anew"
+    if authorisation is None or preparation.authorisation != authorisation[0].id:
+        reason = f"preparation {preparation.preparation_id} was not made under the authorisation that stands"
+        yield case.finding("IDN-02", None, reason, clears="a preparation made under it")
+    elif preparation.mg != authorisation[1].mg:
+        reason = f"preparation holds {plain(preparation.mg)} mg, authorised are {plain(authorisation[1].mg)} mg"
+        yield case.finding("IDN-02", None, reason, clears="a preparation of the authorised dose")
+    if preparation.reconstituted_at > case.now:
+        yield case.finding("PREP-12", None, "reconstituted in the future", clears="the time corrected")
+    dilution = preparation.dilution_started_at
+    if dilution is None:
+        yield case.finding("PREP-11", None, "the start of dilution is not charted", clears="chart it")
+    elif not timedelta() <= dilution - preparation.reconstituted_at <= preparing.to_dilution.span:
+        limit = preparing.to_dilution.shown()
+        yield case.finding("PREP-11", None, f"dilution did not start within {limit} of reconstitution", clears=clears)
+    if case.reading.passed(latest_start(case, preparation)):
+        reason = f"an infusion started now would end later than {preparing.to_end.shown()} after reconstitution"
+        yield case.finding("PREP-12", None, reason, clears=clears)
+
+
+def premedication_troubles(case: Case) -> Iterator[Finding]:
+    """PRE-01, PRE-07: all three classes, each 30-120 min before the start, which is now."""
+    window = case.protocol.premedication
+    for drug_class in window.classes.words:
+        given = [f.at for f, p in case.reading.of(Premedication) if p.drug_class == PremedicationClass(drug_class)]
+        yield from _one_class(case, drug_class, given)
+
+
+def _one_class(case: Case, drug_class: str, given: list[datetime]) -> Iterator[Finding]:
+    window = case.protocol.premedication
+    earliest, latest = window.earliest.span, window.latest.span
+    recent = [at for at in given if not case.reading.passed(at + earliest) and at <= case.now]
+    clears = f"a {drug_class} {window.latest.count} to {window.earliest.count} min before the start"
+    if not recent:
+        yield case.finding("PRE-07", None, f"premedication: {drug_class} is not charted in its window", clears=clears)
+        return
+    ready = [at + latest for at in recent]
+    if not any(case.reading.reached(at) for at in ready):
+        first = min(ready)
+        reason = f"premedication: {drug_class} was given less than {window.latest.shown()} ago"
+        yield case.finding("PRE-07", None, reason, clears=clears, earliest_at=first)
+
+
+def start_troubles(case: Case, plan: DosePlan | None) -> list[Finding]:
+    """All that stands between MAY_AUTHORISE and MAY_START, as findings that never block an authorisation."""
+    authorisation = standing_authorisation(case, plan)
+    found: list[Finding] = []
+    if authorisation is None:
+        found.append(case.finding("OWN-01", None, _unsigned(case, plan), clears="authorise_dose by the prescriber"))
+    elif not verified(case, authorisation):
+        reason = "the dose is not checked by a second person"
+        found.append(case.finding("OWN-02", None, reason, clears="verify_dose by a pharmacist"))
+    if authorisation is not None and authorisation[1].earlier_start_reason is None:
+        found += _earlier_start(case)
+    found += list(premedication_troubles(case))
+    if not usable_preparations(case, authorisation):
+        found += _no_preparation(case, authorisation)
+    return found
+
+
+def _unsigned(case: Case, plan: DosePlan | None) -> str:
+    lapsed = plan is not None and any(_same(a, plan.slot) for _, a in case.reading.of(DoseAuthorised))
+    return "the authorisation has lapsed: what it was given for has changed" if lapsed else "the dose is not authorised"
+
+
+def _earlier_start(case: Case) -> list[Finding]:
+    if not case.needs_earlier_start_reason(case.now):
+        return []
+    reason = "on the sixth day a start before the time of day of the last dose needs the prescriber's reason"
+    return [
+        case.finding("DAY-03", None, reason, clears="authorise_dose with earlier_start_reason, or the same time of day")
+    ]
+
+
+def _no_preparation(case: Case, authorisation: tuple[Fact, DoseAuthorised] | None) -> list[Finding]:
+    made = case.reading.of(Preparation)
+    if not made or authorisation is None:
+        return [case.finding("IDN-02", None, "no preparation of this dose is charted", clears="record_preparation")]
+    return list(preparation_troubles(case, made[-1][1], authorisation))
+
+
+def plan_input(plan: DosePlan) -> Input:
+    """The dose as a card shows it."""
+    words = f"{plain(plan.mg)} mg = {plain(plan.mg_per_m2)} mg/m² x {plain(plan.bsa_m2)} m² = {plain(plan.ml)} mL, {plan.vials} vial(s)"
+    return Input(name=f"dose C{plan.cycle}D{plan.day}", value=words)

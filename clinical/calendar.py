@@ -1,0 +1,66 @@
+"""Calendar arithmetic in the zone of the treating site: local dates, wall-clock days, midnights. No clock is read."""
+
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+NOON = time(12)
+MIDNIGHT = time(0)
+
+
+@lru_cache(maxsize=256)
+def zone_named(name: str) -> ZoneInfo | None:
+    """The zone of this IANA name, or `None` when there is none."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None
+
+
+def local_date(instant: datetime, zone: ZoneInfo) -> date:
+    """The calendar date of an instant at the site."""
+    return instant.astimezone(zone).date()
+
+
+def wall_clock(instant: datetime, zone: ZoneInfo) -> time:
+    """The time of day of an instant at the site."""
+    return instant.astimezone(zone).time()
+
+
+def at_local(day: date, clock: time, zone: ZoneInfo) -> datetime:
+    """The instant of a local date and time; a time that a clock change skips moves to the next valid one.
+
+    A time that occurs twice is its first occurrence.
+    """
+    instant = datetime.combine(day, clock.replace(fold=0), tzinfo=zone).astimezone(UTC)
+    if wall_clock(instant, zone) == clock.replace(fold=0):
+        return instant
+    return _end_of_gap(day, clock, zone)
+
+
+def _end_of_gap(day: date, clock: time, zone: ZoneInfo) -> datetime:
+    """The first valid instant after a skipped local time: the moment at which the clocks were put forward."""
+    naive = datetime.combine(day, clock)
+    before = naive.replace(tzinfo=zone, fold=0).utcoffset() or timedelta()
+    after = naive.replace(tzinfo=zone, fold=1).utcoffset() or timedelta()
+    low, high = (naive - max(before, after)).replace(tzinfo=UTC), (naive - min(before, after)).replace(tzinfo=UTC)
+    while high - low > timedelta(seconds=1):
+        middle = low + (high - low) / 2
+        low, high = (low, middle) if middle.astimezone(zone).utcoffset() == after else (middle, high)
+    return high.replace(microsecond=0)
+
+
+def plus_days(instant: datetime, days: int, zone: ZoneInfo) -> datetime:
+    """The same wall-clock time `days` calendar days later (MON-03: "plus n days" keeps local wall-clock time)."""
+    there = instant.astimezone(zone)
+    return at_local(there.date() + timedelta(days=days), there.time(), zone)
+
+
+def midnight_of(day: date, zone: ZoneInfo) -> datetime:
+    """The first instant of a local date."""
+    return at_local(day, MIDNIGHT, zone)
+
+
+def whole_years(born: date, today: date) -> int:
+    """Age in whole years; a birthday on 29 February is reached on 1 March of other years."""
+    return today.year - born.year - ((today.month, today.day) < (born.month, born.day))

@@ -1,0 +1,440 @@
+"""A case: one chart under one protocol at one instant, with what every rule asks of it.
+
+Which doses were given, which is next and when it may be given, where the course is in its life.
+"""
+
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from functools import cached_property
+
+from clinical.calendar import NOON, at_local, local_date, midnight_of, plus_days, wall_clock
+from clinical.reading import Reading
+from clinical.results import Known, Results, Usable
+from models.assessment import Finding, Input, Verdict
+from models.base import plain
+from models.chart import Chart
+from models.facts import (
+    CYCLE_DAYS,
+    AdministrationReported,
+    CycleStarted,
+    Discontinued,
+    DoseAuthorised,
+    DoseSlot,
+    DosingFinished,
+    Fact,
+    Height,
+    InfusionCompleted,
+    InfusionStarted,
+    MonitoringStarted,
+    ObservationEnded,
+    Reaction,
+    Response,
+    ResponseRecorded,
+    Transplant,
+    TransplantPlanned,
+    Weight,
+)
+from models.protocol import Protocol
+
+NOT_AUTOMATED = "not automated yet: a clinician decides"
+
+
+@dataclass(frozen=True)
+class Dose:
+    """A dose that was given, here or elsewhere; `ended_at` is empty while it runs."""
+
+    slot: DoseSlot
+    fact: str
+    started_at: datetime
+    local_on: date
+    ended_at: datetime | None
+    reported: bool
+    observed: bool
+
+
+@dataclass(frozen=True)
+class Window:
+    """When the next dose may be given: from a local date with its first instant, to a last date (none: no end)."""
+
+    opens_at: datetime
+    opens_on: date
+    nominal_on: date
+    last_on: date | None
+    closes_at: datetime | None
+    by_spacing: bool
+
+
+@dataclass(frozen=True)
+class ReactionSoFar:
+    """All that was reported of one reaction: its gravest grade, and when it ended."""
+
+    reaction_id: str
+    grade: int | None
+    began_at: datetime
+    resolved_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A measurement of the body in its canonical unit."""
+
+    value: Decimal
+    at: datetime
+    fact: str
+
+    def shown(self, name: str, unit: str) -> Input:
+        """The measurement as a clinician reads it."""
+        return Input(name=name, value=f"{plain(self.value)} {unit}", taken_at=self.at, fact=self.fact)
+
+
+@dataclass
+class Case:
+    """Chart, protocol and instant, read once; every rule is a function of it."""
+
+    chart: Chart
+    protocol: Protocol
+    now: datetime
+    reading: Reading = field(init=False)
+    results: Results = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.reading = Reading(self.chart, self.now)
+        self.results = Results(self.reading, self.protocol)
+
+    def finding(
+        self,
+        rule: str,
+        verdict: Verdict | None,
+        reason: str,
+        *,
+        inputs: tuple[Input, ...] = (),
+        clears: str | None = None,
+        earliest_at: datetime | None = None,
+    ) -> Finding:
+        """A finding with what the protocol says of its rule: source, confidence, override class."""
+        info = self.protocol.rule(rule)
+        source = self.protocol.sources[info.source]
+        return Finding(
+            rule=rule,
+            verdict=verdict,
+            reason=reason,
+            inputs=inputs,
+            clears=clears,
+            earliest_at=earliest_at,
+            clause=f"{self.protocol.name} {rule}: {info.title} ({source})",
+            confidence=info.confidence.shown,
+            override=str(info.override),
+        )
+
+    # ── doses ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @cached_property
+    def doses(self) -> tuple[Dose, ...]:
+        """All doses given, by start. A reported dose without an end counts as one of the usual length."""
+        ends = sorted(self.reading.of(InfusionCompleted), key=lambda pair: pair[0].at)
+        begun = sorted(self.reading.of(InfusionStarted), key=lambda pair: pair[0].at)
+        observed = [f.at for f, _ in self.reading.of(ObservationEnded)]
+        here = [self._dose_here(i, begun, [f.at for f, _ in ends], observed) for i in range(len(begun))]
+        elsewhere = [self._dose_elsewhere(fact, what) for fact, what in self.reading.of(AdministrationReported)]
+        return tuple(sorted(here + elsewhere, key=lambda dose: dose.started_at))
+
+    def _dose_here(
+        self, i: int, begun: list[tuple[Fact, InfusionStarted]], ends: list[datetime], observed: list[datetime]
+    ) -> Dose:
+        fact, what = begun[i]
+        until = begun[i + 1][0].at if i + 1 < len(begun) else None
+        mine = [e for e in ends if e >= fact.at and (until is None or e < until)]
+        ended_at = mine[0] if mine else None
+        seen = [o for o in observed if ended_at and o >= ended_at and (until is None or o < until)]
+        slot = DoseSlot(cycle=what.cycle, day=what.day)
+        return Dose(slot, fact.id, fact.at, self._day_of(fact, what), ended_at, reported=False, observed=bool(seen))
+
+    def _dose_elsewhere(self, fact: Fact, what: AdministrationReported) -> Dose:
+        ended_at = what.ended_at or fact.at + self.protocol.preparation.infusion.span
+        over = self.reading.reached(ended_at + self.protocol.observation.minimum.span)
+        slot = DoseSlot(cycle=what.cycle, day=what.day)
+        seen = over or any(f.at >= ended_at for f, _ in self.reading.of(ObservationEnded))
+        return Dose(slot, fact.id, fact.at, self._day_of(fact, what), ended_at, reported=True, observed=seen)
+
+    def _day_of(self, fact: Fact, what: InfusionStarted | AdministrationReported) -> date:
+        return what.local_on or local_date(fact.at, self.reading.zone)
+
+    @property
+    def last_dose(self) -> Dose | None:
+        """The dose given last."""
+        return self.doses[-1] if self.doses else None
+
+    @property
+    def first_dose_at(self) -> datetime | None:
+        """The start of the first dose: what was measured before it is the baseline."""
+        return self.doses[0].started_at if self.doses else None
+
+    @property
+    def running(self) -> Dose | None:
+        """The infusion under way."""
+        return next((d for d in reversed(self.doses) if d.ended_at is None), None)
+
+    @property
+    def in_observation(self) -> Dose | None:
+        """The dose that has ended and whose observation is open."""
+        last = self.last_dose
+        return last if last and last.ended_at is not None and not last.observed else None
+
+    def dose_of(self, slot: DoseSlot) -> Dose | None:
+        """The first dose given for this cycle and day."""
+        return next((d for d in self.doses if d.slot == slot), None)
+
+    # ── the course's life ──────────────────────────────────────────────────────────────────────────────────────────
+
+    @cached_property
+    def cycle(self) -> int:
+        """The cycle the course is in: the last one started, or the one of the last reported dose."""
+        started = [what.cycle for _, what in self.reading.of(CycleStarted)]
+        return max([1, *started, *(d.slot.cycle for d in self.doses)])
+
+    @cached_property
+    def reactions(self) -> tuple[ReactionSoFar, ...]:
+        """Every reaction with its gravest grade; only a correction lowers a grade."""
+        by_id: dict[str, ReactionSoFar] = {}
+        for fact, what in self.reading.of(Reaction):
+            so_far = by_id.get(what.reaction_id, ReactionSoFar(what.reaction_id, None, fact.at, None))
+            grade = max((g for g in (so_far.grade, what.grade) if g is not None), default=None)
+            resolved = what.resolved_at or so_far.resolved_at
+            by_id[what.reaction_id] = ReactionSoFar(what.reaction_id, grade, so_far.began_at, resolved)
+        return tuple(by_id.values())
+
+    @cached_property
+    def stopped_for_good(self) -> tuple[Finding, ...]:
+        """The permanent stops that stand (§3.5 row 1); a retracted one stands until COR-02 is decided."""
+        grade = self.protocol.observation.stop_grade.count
+        found = [
+            self.finding("NON-05", Verdict.DISCONTINUED, f"infusion-related reaction of grade {r.grade}")
+            for r in self.reactions
+            if r.grade is not None and r.grade >= grade
+        ]
+        for _, what in self.reading.of(Discontinued):
+            found.append(
+                self.finding("STOP-01", Verdict.DISCONTINUED, f"discontinued by the prescriber: {what.reason}")
+            )
+        if self.correction_open:
+            reason = "the fact behind a permanent stop was corrected; the stop stands until two physicians confirm it"
+            found.append(self.finding("COR-02", Verdict.DISCONTINUED, f"{reason} ({NOT_AUTOMATED})"))
+        return tuple(found)
+
+    @cached_property
+    def correction_open(self) -> bool:
+        """COR-02: a fact behind a permanent stop was retracted and nobody has confirmed it."""
+        return bool(self.reading.retracted_stops(self.protocol.observation.stop_grade.count))
+
+    @cached_property
+    def transplant(self) -> tuple[Fact, datetime] | None:
+        """The latest transplant with its time; 12:00 local where only the day is known (MON-03)."""
+        found = [(fact, self._transplanted_at(what)) for fact, what in self.reading.of(Transplant)]
+        return max(found, key=lambda pair: pair[1], default=None)
+
+    def _transplanted_at(self, what: Transplant) -> datetime:
+        if what.transplanted_at is not None:
+            return what.transplanted_at
+        assert what.transplanted_on is not None
+        return at_local(what.transplanted_on, NOON, self.reading.zone)
+
+    @cached_property
+    def dosing_ended(self) -> Fact | None:
+        """What ended dosing and was not followed by a further cycle: a permanent stop, `finish_dosing`, a transplant."""
+        grade = self.protocol.observation.stop_grade.count
+        enders = [
+            f
+            for f in self.reading.all_facts
+            if isinstance(f.what, DosingFinished | Transplant | Discontinued)
+            or (isinstance(f.what, Reaction) and (f.what.grade or 0) >= grade)
+        ]
+        standing = {f.id for f in self.reading.facts}
+        final = [f for f in enders if f.id in standing or self.correction_open]
+        if not final:
+            return None
+        order = {f.id: i for i, f in enumerate(self.reading.all_facts)}
+        resumed = max((order[f.id] for f, _ in self.reading.of(CycleStarted)), default=-1)
+        last = max(final, key=lambda f: order[f.id])
+        return last if order[last.id] > resumed or self.stopped_for_good else None
+
+    @property
+    def busy(self) -> bool:
+        """Something is going on at the bedside: an infusion, a reaction, an observation. The run does not change now."""
+        return bool(self.running or self.in_observation or self.reaction_running)
+
+    @property
+    def reaction_running(self) -> ReactionSoFar | None:
+        """A reaction that is ungraded, or of grade >= 2 and not over."""
+        grade = self.protocol.observation.running_grade.count
+        return next(
+            (r for r in self.reactions if r.resolved_at is None and (r.grade is None or r.grade >= grade)), None
+        )
+
+    @property
+    def ungraded_reaction(self) -> ReactionSoFar | None:
+        """A reaction whose grade nobody has given, running or over."""
+        return next((r for r in self.reactions if r.grade is None), None)
+
+    @property
+    def monitoring(self) -> bool:
+        """Dosing has ended and the bedside is quiet: the course belongs into liver monitoring."""
+        return self.dosing_ended is not None and not self.busy
+
+    @property
+    def monitoring_begun(self) -> bool:
+        """The monitoring execution has taken over since dosing ended last."""
+        if self.dosing_ended is None:
+            return False
+        order = {f.id: i for i, f in enumerate(self.reading.all_facts)}
+        began = max((order[f.id] for f, _ in self.reading.of(MonitoringStarted)), default=-1)
+        resumed = max((order[f.id] for f, _ in self.reading.of(CycleStarted)), default=-1)
+        return began > resumed
+
+    # ── the next dose ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    @cached_property
+    def slot(self) -> DoseSlot | None:
+        """The dose that is next; none while an infusion or observation runs or when dosing has ended."""
+        if self.busy or self.dosing_ended is not None:
+            return None
+        return self.slot_after_all
+
+    @cached_property
+    def slot_after_all(self) -> DoseSlot:
+        """The dose that would be next if dosing went on: the next day of this cycle, or day 1 of the next."""
+        given = {d.slot.day for d in self.doses if d.slot.cycle == self.cycle}
+        later = [day for day in CYCLE_DAYS if not given or day > max(given)]
+        if self.dosing_ended is not None and given:
+            later = []
+        return _slot(self.cycle, later[0]) if later else _slot(self.cycle + 1, 1)
+
+    @property
+    def in_review(self) -> bool:
+        """The last dose of the cycle was given and the next cycle is not started."""
+        return self.slot is not None and self.slot.cycle > self.cycle
+
+    @cached_property
+    def window(self) -> Window | None:
+        """When the next dose may be given (DOSE-04, DAY-02, DAY-05); none for the first dose of all."""
+        return self.window_of(self.slot_after_all)
+
+    def window_of(self, slot: DoseSlot) -> Window | None:
+        """The window of a dose, from the doses given before it."""
+        earlier = [d for d in self.doses if (d.slot.cycle, d.slot.day) < (slot.cycle, slot.day)]
+        if not earlier:
+            return None
+        return self._first_day_window(slot, earlier) if slot.day == 1 else self._later_day_window(slot, earlier)
+
+    def _first_day_window(self, slot: DoseSlot, earlier: list[Dose]) -> Window:
+        regimen = self.protocol.regimen
+        before = [d for d in earlier if d.slot.cycle == slot.cycle - 1] or earlier
+        length = regimen.cycle1_length if slot.cycle == 2 else regimen.later_length
+        by_length = before[0].local_on + length.span
+        by_spacing = max(d.local_on for d in earlier) + regimen.after_last_dose.span
+        opens_on = max(by_length, by_spacing)
+        opens_at = midnight_of(opens_on, self.reading.zone)
+        return Window(opens_at, opens_on, opens_on, None, None, by_spacing > by_length)
+
+    def _later_day_window(self, slot: DoseSlot, earlier: list[Dose]) -> Window:
+        regimen = self.protocol.regimen
+        first = next((d for d in earlier if d.slot == _slot(slot.cycle, 1)), earlier[-1])
+        offset = regimen.day8_offset if slot.day == CYCLE_DAYS[1] else regimen.day15_offset
+        nominal_on = first.local_on + offset.span
+        last_dose = max(earlier, key=lambda d: d.started_at)
+        spaced_on = last_dose.local_on + regimen.min_gap.span
+        opens_on = max(nominal_on - regimen.window.span, spaced_on)
+        last_on = max(nominal_on + regimen.window.span, spaced_on)  # AMB-05: spacing wins
+        zone = self.reading.zone
+        closes_at = midnight_of(last_on + timedelta(days=1), zone)
+        opens_at = self._not_before_on_the_sixth_day(opens_on, last_dose)
+        return Window(opens_at, opens_on, max(nominal_on, spaced_on), last_on, closes_at, opens_on == spaced_on)
+
+    def _not_before_on_the_sixth_day(self, opens_on: date, last: Dose) -> datetime:
+        """DAY-03: at a difference of exactly six dates not more than 6 h earlier by the wall clock than last time."""
+        zone = self.reading.zone
+        opens_at = midnight_of(opens_on, zone)
+        if opens_on - last.local_on != self.protocol.regimen.min_gap.span:
+            return opens_at
+        same_clock = at_local(opens_on, wall_clock(last.started_at, zone), zone)
+        return max(opens_at, same_clock - self.protocol.regimen.early_start.span)
+
+    def needs_earlier_start_reason(self, at: datetime) -> bool:
+        """DAY-03: a start on the sixth date, earlier by the wall clock than the previous one, needs a reason."""
+        last, zone = self.last_dose, self.reading.zone
+        if last is None or local_date(at, zone) - last.local_on != self.protocol.regimen.min_gap.span:
+            return False
+        same_clock = at_local(local_date(at, zone), wall_clock(last.started_at, zone), zone)
+        return not self.reading.reached(same_clock) if at == self.now else at < same_clock
+
+    def planned_at(self, slot: DoseSlot) -> datetime | None:
+        """The nominal instant of a dose: its nominal date at the wall-clock time of the dose before."""
+        window, last = self.window_of(slot), self.last_dose
+        if window is None or last is None:
+            return None
+        days = (window.nominal_on - last.local_on).days
+        return plus_days(last.started_at, days, self.reading.zone)
+
+    # ── response, weight, height ───────────────────────────────────────────────────────────────────────────────────
+
+    def response_of(self, cycle: int) -> tuple[Fact, ResponseRecorded] | None:
+        """The response of a cycle as a physician recorded it last."""
+        found = [(f, r) for f, r in self.reading.of(ResponseRecorded) if r.cycle == cycle]
+        return found[-1] if found else None
+
+    def responded_before(self, cycle: int) -> bool:
+        """CR or CRi after any cycle before this one; losing it never brings the higher dose back (AMB-15)."""
+        return any(
+            r.response in (Response.CR, Response.CRI)
+            for c in range(1, cycle)
+            if (found := self.response_of(c)) is not None
+            for r in (found[1],)
+        )
+
+    @property
+    def transplant_planned(self) -> bool:
+        """A transplant is planned and neither done nor declared off."""
+        return bool(self.reading.of(TransplantPlanned)) and self.transplant is None
+
+    def weights(self) -> list[Measured]:
+        """All weights in kg, oldest first: charted by people or sent by machines."""
+        charted = [Measured(w.kg, f.at, f.id) for f, w in self.reading.of(Weight)]
+        return sorted(charted + self._measured("weight"), key=lambda m: m.at)
+
+    def heights(self) -> list[Measured]:
+        """All heights in cm, oldest first."""
+        charted = [Measured(h.cm, f.at, f.id) for f, h in self.reading.of(Height)]
+        return sorted(charted + self._measured("height"), key=lambda m: m.at)
+
+    def _measured(self, analyte: str) -> list[Measured]:
+        return [Measured(k.canonical, k.collected_at, k.fact) for k in self.results.history(analyte)]
+
+    def last_dosing_weight(self) -> tuple[Decimal, DoseSlot] | None:
+        """The weight that the last dose given was computed with, and that dose."""
+        for dose in reversed(self.doses):
+            signed = [
+                a for f, a in self.reading.of(DoseAuthorised) if _same_dose(a, dose.slot) and f.at <= dose.started_at
+            ]
+            if signed:
+                return signed[-1].weight_kg, dose.slot
+            weighed = [m for m in self.weights() if m.at <= dose.started_at]
+            if weighed:
+                return weighed[-1].value, dose.slot
+        return None
+
+    def latest(self, analyte: str) -> Usable:
+        """The usable result of an analyte."""
+        return self.results.latest(analyte)
+
+    def known(self, analyte: str) -> Known | None:
+        """The usable result of an analyte where there is one."""
+        found = self.results.latest(analyte)
+        return found if isinstance(found, Known) else None
+
+
+def _slot(cycle: int, day: int) -> DoseSlot:
+    return DoseSlot.model_validate({"cycle": cycle, "day": day})
+
+
+def _same_dose(signed: DoseSlot, slot: DoseSlot) -> bool:
+    return (signed.cycle, signed.day) == (slot.cycle, slot.day)

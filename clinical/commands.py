@@ -1,0 +1,187 @@
+"""Which command may be given now, and if not why: one gate per command, used by `assess` and by `judge` alike."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from clinical.bedside import standing_authorisation, verified
+from clinical.case import Case
+from clinical.monitoring import no_transplant_declared
+from clinical.schedule import cycle_gate
+from clinical.signs import personal_holds
+from models.assessment import CommandAnswer, DosePlan, Finding, Refused, Verdict, earliest
+from models.facts import DoseSlot
+from models.messages import COMMANDS
+
+OPEN = frozenset({Verdict.MAY_AUTHORISE, Verdict.MAY_START})
+BLOCKS_NEXT_CYCLE = frozenset(
+    {
+        Verdict.DISCONTINUED,
+        Verdict.HOLD_URGENT,
+        Verdict.PROPOSE_DISCONTINUE,
+        Verdict.HOLD,
+        Verdict.BLOCK_CYCLE,
+        Verdict.TOO_EARLY,
+    }
+)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a case stands when a command is judged: the next dose, its plan, the headline, all findings."""
+
+    case: Case
+    slot: DoseSlot | None
+    plan: DosePlan | None
+    verdict: Verdict
+    findings: tuple[Finding, ...]
+
+    @property
+    def in_the_way(self) -> tuple[Finding, ...]:
+        """The findings that ask for something, and what is missing before the start."""
+        asking = tuple(f for f in self.findings if f.verdict is not None)
+        return asking or tuple(f for f in self.findings if f.clears is not None)
+
+
+def gate(command: str, standing: Standing) -> Refused | None:
+    """Why this command may not be given now, whoever gives it; `None` when it may. Statements are never refused here,
+    except where there is nothing that they could end."""
+    return _GATES.get(command, _open)(standing)
+
+
+def command_answers(
+    case: Case, slot: DoseSlot | None, plan: DosePlan | None, verdict: Verdict, findings: tuple[Finding, ...]
+) -> tuple[CommandAnswer, ...]:
+    """For each command that it may be given, or why not."""
+    standing = Standing(case, slot, plan, verdict, findings)
+    return tuple(_answer(name, gate(name, standing)) for name in COMMANDS)
+
+
+def _answer(command: str, refusal: Refused | None) -> CommandAnswer:
+    if refusal is None:
+        return CommandAnswer(command=command, may=True)
+    return CommandAnswer(
+        command=command,
+        may=False,
+        refusal=refusal.type,
+        why=refusal.message,
+        rules=refusal.rules,
+        earliest_at=refusal.earliest_at,
+    )
+
+
+def refused(kind: str, message: str, findings: tuple[Finding, ...] = ()) -> Refused:
+    """A refusal with the earliest instant at which one of its findings could clear."""
+    at = earliest(*(f.earliest_at for f in findings if f.verdict is Verdict.TOO_EARLY))
+    return Refused(type=kind, message=message, findings=findings, earliest_at=at)
+
+
+def closed(standing: Standing, doing: str) -> Refused:
+    """The refusal of a dose: too early, no dose due, or the gate closed, with everything that stands in the way."""
+    findings = standing.in_the_way
+    if standing.verdict is Verdict.NO_DOSE_DUE:
+        return refused("NotTheDoseDue", f"{doing} is refused: no dose is due now", findings)
+    kind = "TooEarly" if standing.verdict is Verdict.TOO_EARLY else "DoseGateClosed"
+    first = next((f for f in findings if f.verdict is standing.verdict), findings[0] if findings else None)
+    because = f" – {first.rule}: {first.reason}" if first else ""
+    about = f" {standing.slot}" if standing.slot else ""
+    return refused(kind, f"{doing}{about} is refused: {standing.verdict}{because}", findings)
+
+
+def _open(_: Standing) -> Refused | None:
+    return None
+
+
+def _authorise(standing: Standing) -> Refused | None:
+    if standing.case.in_review and standing.verdict in OPEN:
+        return refused("CycleNotStarted", f"start_next_cycle comes before the authorisation of {standing.slot}")
+    return None if standing.verdict in OPEN else closed(standing, "authorising")
+
+
+def _verify(standing: Standing) -> Refused | None:
+    if standing.verdict not in OPEN:
+        return closed(standing, "verifying")
+    authorisation = standing_authorisation(standing.case, standing.plan)
+    if authorisation is None:
+        return refused("NothingToVerify", "no authorisation stands that could be checked", standing.in_the_way)
+    if verified(standing.case, authorisation):
+        return refused("AlreadyVerified", "this authorisation is checked already")
+    return None
+
+
+def _start(standing: Standing) -> Refused | None:
+    return None if standing.verdict is Verdict.MAY_START else closed(standing, "the start of")
+
+
+def _complete(standing: Standing) -> Refused | None:
+    if standing.case.running is None:
+        return refused(
+            "NoInfusion", "no infusion is under way; report a dose given elsewhere with record_administration"
+        )
+    return None
+
+
+def _end_observation(standing: Standing) -> Refused | None:
+    return None if standing.case.in_observation else refused("NoObservation", "no observation is open")
+
+
+def _release(standing: Standing) -> Refused | None:
+    if not list(personal_holds(standing.case)):
+        return refused("NoSuchHold", "no hold of a person stands; other holds clear as their findings say")
+    return None
+
+
+def _next_cycle(standing: Standing) -> Refused | None:
+    case = standing.case
+    if case.stopped_for_good:
+        return refused("DoseGateClosed", "the drug was stopped for good", case.stopped_for_good)
+    if case.busy:
+        return refused("NotTheDoseDue", "an infusion, reaction or observation is open")
+    if case.slot_after_all.cycle == case.cycle or not case.doses:
+        return refused("CycleNotOver", f"{case.slot_after_all} of cycle {case.cycle} is still to come")
+    if case.dosing_ended is not None:
+        findings = tuple(f for f in cycle_gate(case, case.slot_after_all) if f.verdict is not None)
+        return (
+            closed(Standing(case, case.slot_after_all, None, Verdict.BLOCK_CYCLE, findings), "starting")
+            if findings
+            else None
+        )
+    blocking = tuple(f for f in standing.findings if f.verdict in BLOCKS_NEXT_CYCLE or _no_response(f))
+    if not blocking:
+        return None
+    return closed(Standing(case, standing.slot, None, standing.verdict, blocking), "starting the cycle of")
+
+
+def _no_response(finding: Finding) -> bool:
+    return finding.rule == "RESP-01" and finding.verdict is Verdict.NEED_DATA
+
+
+def _finish(standing: Standing) -> Refused | None:
+    case = standing.case
+    if case.busy:
+        return refused("NotTheDoseDue", "an infusion, reaction or observation is open")
+    return refused("DosingOver", "dosing has ended already") if case.dosing_ended is not None else None
+
+
+def _discontinue(standing: Standing) -> Refused | None:
+    stopped = standing.case.stopped_for_good
+    return refused("AlreadyDiscontinued", "the drug was stopped for good already", stopped) if stopped else None
+
+
+def _no_transplant(standing: Standing) -> Refused | None:
+    if standing.case.transplant is not None:
+        return refused("TransplantRecorded", "a transplant is recorded; monitoring runs to its end")
+    return refused("AlreadyDeclared", "it is declared already") if no_transplant_declared(standing.case) else None
+
+
+_GATES: dict[str, Callable[[Standing], Refused | None]] = {
+    "authorise_dose": _authorise,
+    "verify_dose": _verify,
+    "start_infusion": _start,
+    "complete_infusion": _complete,
+    "end_observation": _end_observation,
+    "release_hold": _release,
+    "start_next_cycle": _next_cycle,
+    "finish_dosing": _finish,
+    "discontinue": _discontinue,
+    "declare_no_transplant": _no_transplant,
+}

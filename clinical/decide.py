@@ -1,0 +1,62 @@
+"""One decision: a message judged (if any), the clock's own facts added, the chart assessed. What a workflow asks."""
+
+from datetime import datetime
+
+from clinical.assess import assess_case
+from clinical.case import Case
+from clinical.judge import judge
+from clinical.monitoring import monitoring_over, obligations, obligations_closed, rungs_reached
+from models.assessment import Accepted, Refused
+from models.base import Frozen
+from models.carried import CYCLE, ENDED, MONITORING, DecideRequest, Decision, Phase
+from models.chart import Chart
+from models.facts import Fact, MonitoringStarted, ObligationMet, RungFired
+from models.people import CLOCK
+from models.protocol import Protocol
+
+def decide(request: DecideRequest, protocol: Protocol, code_version: str) -> Decision:
+    """Judge, then assess. Pure: the same request under the same protocol gives the same decision."""
+    chart, now = request.chart, request.now
+    ruling: Accepted | Refused | None = None
+    facts: list[Fact] = []
+    if request.message is not None:
+        ruling = judge(chart, request.message.read(), protocol, now)
+        facts += ruling.facts if isinstance(ruling, Accepted) else ()
+    if request.unreadable is not None:
+        facts.append(_by_the_clock(f"unreadable/{request.unreadable.sha256[:32]}", request.unreadable, now))
+    facts += _monitoring_started(chart.with_facts(*facts), protocol, request)
+    facts += _escalation(chart.with_facts(*facts), protocol, now)
+    case = Case(chart.with_facts(*facts), protocol, now)
+    return Decision(
+        ruling=ruling, facts=tuple(facts), assessment=assess_case(case), phase=phase_of(case), code_version=code_version
+    )
+
+
+def phase_of(case: Case) -> Phase:
+    """Which execution the course needs: its cycle, liver monitoring, or none any more (MON-17)."""
+    if monitoring_over(case):
+        return Phase(kind=ENDED, cycle=case.cycle)
+    return Phase(kind=MONITORING if case.monitoring else CYCLE, cycle=case.cycle)
+
+
+def _monitoring_started(chart: Chart, protocol: Protocol, request: DecideRequest) -> list[Fact]:
+    case = Case(chart, protocol, request.now)
+    if not request.monitoring or case.dosing_ended is None or case.monitoring_begun:
+        return []
+    return [_by_the_clock(f"monitoring/{len(chart.facts)}", MonitoringStarted(), request.now)]
+
+
+def _escalation(chart: Chart, protocol: Protocol, now: datetime) -> list[Fact]:
+    case = Case(chart, protocol, now)
+    opened = obligations(case)
+    fired: list[RungFired | ObligationMet] = [*rungs_reached(case, opened), *obligations_closed(case, opened)]
+    return [_by_the_clock(_id_of(what), what, now) for what in fired]
+
+
+def _id_of(what: RungFired | ObligationMet) -> str:
+    last = what.rung if isinstance(what, RungFired) else what.how
+    return f"clock/{what.obligation}/{what.due_at:%Y-%m-%dT%H:%M:%SZ}/{last}"
+
+
+def _by_the_clock(fact_id: str, what: Frozen, now: datetime) -> Fact:
+    return Fact.model_validate({"id": fact_id, "by": CLOCK, "at": now, "recorded_at": now, "message": "", "what": what})

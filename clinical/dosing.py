@@ -1,0 +1,164 @@
+"""How much: response branch x level x BSA -> mg -> mL -> vials (DOSE-01 … -03, BSA, RND, PREP-03, VIAL)."""
+
+from collections.abc import Iterator
+from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal, localcontext
+
+from clinical.case import NOT_AUTOMATED, Case
+from clinical.required import latest_qtcf, required_analytes
+from clinical.results import Known
+from clinical.screening import blasts
+from models.assessment import DosePlan, Finding, Verdict
+from models.base import content_hash, plain
+from models.facts import CYCLE_DAYS, DoseSlot, Response
+from models.protocol import Entry, Protocol
+
+FULL_LEVEL = "L0"
+MOSTELLER_DIVISOR = Decimal(3600)
+TWO_PLACES = Decimal("0.01")
+PERCENT = Decimal(100)
+
+
+def mosteller_bsa(height_cm: Decimal, weight_kg: Decimal) -> Decimal:
+    """BSA-01: sqrt(height x weight / 3600) in m², not rounded (28 digits)."""
+    with localcontext() as context:
+        context.prec = 28
+        return (height_cm * weight_kg / MOSTELLER_DIVISOR).sqrt()
+
+
+def dose_mg(mg_per_m2: Decimal, bsa_m2: Decimal, decimals: int = 2) -> Decimal:
+    """RND-02: mg/m² x BSA to 0.01 mg, half up."""
+    return (mg_per_m2 * bsa_m2).quantize(Decimal(1).scaleb(-decimals), rounding=ROUND_HALF_UP)
+
+
+def volume_ml(mg: Decimal, concentration: Decimal) -> Decimal:
+    """PREP-03: mL = mg / 0.25 (mg x 4), to 0.01 mL."""
+    return (mg / concentration).quantize(TWO_PLACES, rounding=ROUND_HALF_UP)
+
+
+def vials_for(mg: Decimal, content_mg: Decimal) -> int:
+    """VIAL-01: ceil(mg / 0.9), from the charted mg, in decimals (VIAL-04)."""
+    return int((mg / content_mg).to_integral_value(rounding=ROUND_CEILING))
+
+
+def mg_per_m2_of(case: Case, slot: DoseSlot) -> Entry | None:
+    """The dose of this cycle and day (DOSE-01 … DOSE-03); `None` while the response of the cycle before is missing."""
+    regimen = case.protocol.regimen
+    if slot.cycle == 1:
+        return {1: regimen.cycle1_d1, 8: regimen.cycle1_d8}.get(slot.day, regimen.cycle1_d15)
+    before = case.response_of(slot.cycle - 1)
+    if before is None or before[1].response is Response.NOT_ASSESSABLE:
+        return None
+    if case.responded_before(slot.cycle):
+        return {1: regimen.response_d1, 8: regimen.response_d8}.get(slot.day, regimen.response_d15)
+    return {1: regimen.no_response_d1, 8: regimen.no_response_d8}.get(slot.day, regimen.no_response_d15)
+
+
+def dosing_weight(case: Case, slot: DoseSlot) -> Decimal | None:
+    """BSA-08: the weight that this dose is computed with; `None` when none is charted.
+
+    Within a cycle the dosing weight of its day 1 stands. At day 1 the latest weight counts, unless it is more than
+    5 % above the last dosing weight: that is fluid until shown otherwise.
+    """
+    weights, last = case.weights(), case.last_dosing_weight()
+    if not weights:
+        return None
+    latest = weights[-1].value
+    if last is None:
+        return latest
+    weight, dosed = last
+    if slot.day != CYCLE_DAYS[0] and dosed.cycle == slot.cycle:
+        return weight
+    gain = (latest - weight) / weight * PERCENT
+    return weight if gain > case.protocol.limits.weight_gain_fluid.number else latest
+
+
+def weight_gate(case: Case, slot: DoseSlot) -> Iterator[Finding]:
+    """BSA-08: a change of more than 10 % from the dosing weight is not decided here yet; fluid is said."""
+    weights, last = case.weights(), case.last_dosing_weight()
+    if not weights or last is None:
+        return
+    weight, _ = last
+    latest, limits = weights[-1], case.protocol.limits
+    change = (latest.value - weight) / weight * PERCENT
+    inputs = (latest.shown("weight", "kg"),)
+    words = f"weight {plain(latest.value)} kg, {plain(change.quantize(TWO_PLACES))} % from the dosing weight {plain(weight)} kg"
+    recalculated = slot.day == CYCLE_DAYS[0] and change < 0
+    if abs(change) > limits.weight_change_max.number and not recalculated:
+        clears = "a new dosing weight by the prescriber"
+        yield case.finding("BSA-08", Verdict.HOLD, f"{words}: {NOT_AUTOMATED}", inputs=inputs, clears=clears)
+    elif change > limits.weight_gain_fluid.number:
+        yield case.finding(
+            "BSA-08", None, f"{words}: fluid until shown otherwise, the dosing weight stands", inputs=inputs
+        )
+
+
+def dose_plan(case: Case, slot: DoseSlot) -> DosePlan | None:
+    """The dose that is next, or `None` while response, weight or height is missing or implausible."""
+    entry, weight, heights = mg_per_m2_of(case, slot), dosing_weight(case, slot), case.heights()
+    if entry is None or weight is None or not heights:
+        return None
+    height = heights[-1].value
+    if not (_plausible(case.protocol, "weight", weight) and _plausible(case.protocol, "height", height)):
+        return None
+    return _computed(case, slot, entry, weight, height)
+
+
+def _plausible(protocol: Protocol, name: str, value: Decimal) -> bool:
+    limits = protocol.plausible[name]
+    return limits.low.number <= value <= limits.high.number
+
+
+def _computed(case: Case, slot: DoseSlot, entry: Entry, weight: Decimal, height: Decimal) -> DosePlan:
+    preparing = case.protocol.preparation
+    bsa = mosteller_bsa(height, weight)
+    mg = dose_mg(entry.number, bsa, preparing.dose_decimals.count)
+    plan = DosePlan(
+        cycle=slot.cycle,
+        day=slot.day,
+        mg_per_m2=entry.number,
+        bsa_m2=bsa.quantize(TWO_PLACES, rounding=ROUND_HALF_UP),
+        weight_kg=weight,
+        height_cm=height,
+        mg=mg,
+        ml=volume_ml(mg, preparing.concentration.number),
+        vials=vials_for(mg, preparing.vial_content.number),
+        level=FULL_LEVEL,
+    )
+    return plan.model_copy(update={"binding": binding_of(case, plan)})
+
+
+def binding_of(case: Case, plan: DosePlan) -> str:
+    """The hash of all that an authorisation is given for (§3.5): mg, level, weight, protocol, gating results."""
+    gating = {analyte: _gating(case, analyte) for analyte, _ in required_analytes(case, plan.slot)}
+    gating |= {"qtcf": _said(latest_qtcf(case)), "blasts": _said(blasts(case)) if plan.slot.cycle == 1 else None}
+    bound = plan.model_dump(mode="json", exclude={"binding"})
+    return content_hash({"dose": bound, "protocol": case.chart.course.protocol.model_dump(), "results": gating})
+
+
+def _gating(case: Case, analyte: str) -> object:
+    return _said(case.latest(analyte))
+
+
+def _said(found: object) -> object:
+    return [found.fact, plain(found.value), found.unit] if isinstance(found, Known) else None
+
+
+def dose_notes(case: Case, slot: DoseSlot) -> Iterator[Finding]:
+    """Which clause gave the dose, and concentrations outside the 50 mL bag (PREP-19)."""
+    entry, plan = mg_per_m2_of(case, slot), dose_plan(case, slot)
+    if entry is not None and slot.cycle > 1:
+        rule = "DOSE-02" if case.responded_before(slot.cycle) else "DOSE-03"
+        yield case.finding(rule, None, f"{plain(entry.number)} mg/m² on day {slot.day} of cycle {slot.cycle}")
+        before = case.response_of(slot.cycle - 1)
+        if rule == "DOSE-02" and before is not None and before[1].response is Response.NONE:
+            yield case.finding(
+                "RESP-01", None, "a response was lost; the higher dose never comes back by itself (AMB-15)"
+            )
+    elif entry is not None:
+        words = f" ({entry.divergence})" if entry.divergence else ""
+        yield case.finding("DOSE-01", None, f"{plain(entry.number)} mg/m² on day {slot.day} of cycle 1{words}")
+    preparing = case.protocol.preparation
+    if plan is not None and not preparing.bag_min_dose.number <= plan.mg <= preparing.bag_max_dose.number:
+        yield case.finding(
+            "PREP-19", None, f"{plain(plan.mg)} mg in a 50 mL bag is outside 0.01-0.1 mg/mL: ask pharmacy"
+        )

@@ -1,0 +1,166 @@
+"""The liver gate: NON-02 (both high), NON-08 (one high), and grades of other tests that NON-06 will decide."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from clinical.case import NOT_AUTOMATED, Case
+from clinical.results import Known
+from clinical.units import bilirubin_umol_per_l, label
+from models.assessment import Finding, Input, Verdict
+from models.base import plain
+from models.protocol import Entry
+
+TRANSAMINASES = ("alt", "ast")
+PANEL = ("bilirubin", "alt", "ast")
+
+
+def liver_gate(case: Case) -> Iterator[Finding]:
+    """NON-02 hard hold; NON-08 hold; other liver grades. Checked before each dose and all the time in between."""
+    both = list(liver_hold(case))
+    yield from both
+    if not both:
+        yield from isolated_hold(case)
+    yield from other_grades(case)
+
+
+def liver_hold(case: Case) -> Iterator[Finding]:
+    """NON-02: bilirubin > 1.5 x ULN and ALT or AST > 2.5 x ULN (AMB-02: either).
+
+    Once met it stands, also while only one limb is high, until one panel has all within; equal passes.
+    """
+    met_at = _both_high_since(case)
+    if met_at is None:
+        return
+    inputs = tuple(k.shown() for k in _latest_known(case))
+    limits = case.protocol.liver
+    clears = (
+        f"one panel with bilirubin <= {limits.bilirubin_max.shown()} and ALT and AST <= {limits.ast_alt_max.shown()}"
+        f"{_limits_in_numbers(case)}"
+    )
+    reason = f"bilirubin and ALT or AST above their limits: {_in_words(inputs)}"
+    yield case.finding("NON-02", Verdict.HOLD, reason, inputs=inputs, clears=clears)
+
+
+def isolated_hold(case: Case) -> Iterator[Finding]:
+    """NON-08: bilirubin > 1.5 x ULN or ALT or AST > 2.5 x ULN alone (AMB-01)."""
+    limits = case.protocol.liver
+    multiples = {
+        "bilirubin": limits.isolated_bilirubin_max,
+        "alt": limits.isolated_ast_alt_max,
+        "ast": limits.isolated_ast_alt_max,
+    }
+    for analyte, multiple in multiples.items():
+        result = case.known(analyte)
+        if result is not None:
+            yield from _isolated(case, result, multiple)
+
+
+def _isolated(case: Case, result: Known, multiple: Entry) -> Iterator[Finding]:
+    assert result.uln is not None
+    limit = multiple.number * result.uln
+    above = result.above(limit)
+    words = f"{plain(limit)} {result.unit} ({plain(multiple.number)} x ULN of {plain(result.uln)})"
+    if above:
+        reason = f"{label(result.analyte)} {plain(result.value)} {result.unit}, limit {words}"
+        clears = f"{label(result.analyte)} <= {words}, or an override by the prescriber and a second person"
+        yield case.finding("NON-08", Verdict.HOLD, reason, inputs=(result.shown(),), clears=clears)
+    elif above is None:
+        reason = f"{label(result.analyte)}: its comparator leaves open whether {words} is kept"
+        yield case.finding("LAB-05", Verdict.NEED_DATA, reason, inputs=(result.shown(),), clears="a result as a number")
+
+
+def other_grades(case: Case) -> Iterator[Finding]:
+    """Laboratory toxicity of grade >= 2 that feeds NON-06 (CT-05, CT-13, CT-21), after the first dose."""
+    if case.first_dose_at is None:
+        return
+    limits = (
+        ("alp", case.protocol.liver.alp_grade2_above),
+        ("creatinine", case.protocol.limits.creatinine_grade2_above),
+        ("lipase", case.protocol.limits.lipase_grade2_above),
+        ("amylase", case.protocol.limits.lipase_grade2_above),
+    )
+    for analyte, limit in limits:
+        result = case.known(analyte)
+        if result is not None and result.above_uln(limit.number) is not False and result.uln is not None:
+            reason = f"{label(analyte)} above {limit.shown()} ({limit.clause}, grade 2 or more): {NOT_AUTOMATED}"
+            yield case.finding(
+                "NON-06", Verdict.HOLD, reason, inputs=(result.shown(),), clears=f"{label(analyte)} grade <= 1"
+            )
+
+
+def within_limits(case: Case, analyte: str, result: Known) -> bool:
+    """Whether one value of a liver panel is at or below its limit."""
+    limits = case.protocol.liver
+    limit = limits.bilirubin_max if analyte == "bilirubin" else limits.ast_alt_max
+    return result.above_uln(limit.number) is False
+
+
+def _both_high_since(case: Case) -> datetime | None:
+    """Since when NON-02 stands: the draw that met it, unless a later panel had all within."""
+    since: datetime | None = None
+    current: dict[str, Known] = {}
+    for draw in _draws(case):
+        current |= draw
+        moment = max(k.collected_at for k in draw.values())
+        if _both_high(case, current):
+            since = since or moment
+        elif since is not None and _one_panel_within(case, current):
+            since = None
+    return since
+
+
+def _draws(case: Case) -> list[dict[str, Known]]:
+    by_time: dict[datetime, dict[str, Known]] = {}
+    for analyte in PANEL:
+        for result in case.results.history(analyte):
+            by_time.setdefault(result.collected_at, {})[analyte] = result
+    return [by_time[at] for at in sorted(by_time)]
+
+
+def _both_high(case: Case, current: dict[str, Known]) -> bool:
+    limits = case.protocol.liver
+    bilirubin = current.get("bilirubin")
+    if bilirubin is None or bilirubin.above_uln(limits.bilirubin_max.number) is False:
+        return False
+    high = [current[a].above_uln(limits.ast_alt_max.number) for a in TRANSAMINASES if a in current]
+    return any(answer is not False for answer in high)
+
+
+def _one_panel_within(case: Case, current: dict[str, Known]) -> bool:
+    """All three within their limits and of one day: values of different days are not one panel."""
+    if set(current) != set(PANEL):
+        return False
+    days = {k.collected_at.astimezone(case.reading.zone).date() for k in current.values()}
+    return len(days) == 1 and all(within_limits(case, a, k) for a, k in current.items())
+
+
+def _latest_known(case: Case) -> list[Known]:
+    return [k for k in (case.known(a) for a in PANEL) if k is not None]
+
+
+def _limits_in_numbers(case: Case) -> str:
+    parts = []
+    for result in _latest_known(case):
+        limit = case.protocol.liver.bilirubin_max if result.analyte == "bilirubin" else case.protocol.liver.ast_alt_max
+        if result.uln is not None:
+            parts.append(f"{label(result.analyte)} {plain(limit.number * result.uln)} {result.unit}")
+    return f" ({', '.join(parts)})" if parts else ""
+
+
+def _in_words(inputs: tuple[Input, ...]) -> str:
+    return ", ".join(f"{i.name} {i.value}" for i in inputs)
+
+
+def high_bilirubin_with_weight_gain(case: Case) -> Iterator[Finding]:
+    """VOD-01/-11 without an examination: bilirubin >= 34 umol/L together with a weight gain."""
+    bilirubin, weights, first = case.known("bilirubin"), case.weights(), case.first_dose_at
+    baseline = [w for w in weights if first is not None and w.at <= first]
+    if bilirubin is None or not baseline:
+        return
+    umol = bilirubin_umol_per_l(bilirubin.value, bilirubin.unit)
+    gain = (weights[-1].value - baseline[-1].value) / baseline[-1].value * 100
+    limits = case.protocol.liver
+    if umol is not None and umol >= limits.vod_bilirubin_from.number and gain > limits.vod_weight_gain_above.number:
+        reason = f"bilirubin and weight gain together suggest VOD: {NOT_AUTOMATED}"
+        inputs = (bilirubin.shown(), weights[-1].shown("weight", "kg"))
+        yield case.finding("VOD-01", Verdict.HOLD, reason, inputs=inputs, clears="a physician judges")

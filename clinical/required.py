@@ -1,0 +1,233 @@
+"""The data a dose requires, and how old each may be at the start (DATA-01 … DATA-03). Unknown means hold."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from clinical.case import Case
+from clinical.results import Known, Unknown
+from clinical.screening import blasts
+from clinical.units import label
+from models.assessment import Finding, Verdict
+from models.facts import DoseSlot, Ecg, InfectionBleedingCheck, PregnancyTest, Response, VodExamination
+from models.protocol import Entry
+
+GATING_ANALYTES = ("wbc", "anc", "platelets", "alt", "ast", "bilirubin", "alp")
+
+
+def required_data(case: Case, slot: DoseSlot) -> Iterator[Finding]:
+    """Everything that this dose needs and that is missing, too old, unreadable, implausible, without unit or ULN."""
+    yield from _unreadable_messages(case)
+    yield from _laboratory(case, slot)
+    yield from _ecg(case, slot)
+    yield from _pregnancy(case, slot)
+    yield from _body(case, slot)
+    yield from _examinations(case, slot)
+    yield from _response(case, slot)
+
+
+def data_rule(slot: DoseSlot) -> str:
+    """The rule that lists this dose's data."""
+    if slot.day != 1:
+        return "DATA-02"
+    return "DATA-01" if slot.cycle == 1 else "DATA-03"
+
+
+def required_analytes(case: Case, slot: DoseSlot) -> list[tuple[str, Entry]]:
+    """Analyte and greatest age, for this dose."""
+    ages = case.protocol.ages
+    cbc = ages.cbc_later if slot.day != 1 else ages.cbc_first if slot.cycle == 1 else ages.cbc_day_1
+    needed = [(a, cbc) for a in ages.cbc_analytes.words] + [(a, ages.liver) for a in ages.liver_analytes.words]
+    if slot.day == 1:
+        needed += [(a, ages.electrolytes) for a in ages.electrolyte_analytes.words]
+    if slot.day == 1 and slot.cycle == 1:
+        needed += [("blasts", ages.cbc_first)] + [(a, ages.tls_chemistry) for a in ages.tls_analytes.words]
+    return needed
+
+
+def _unreadable_messages(case: Case) -> Iterator[Finding]:
+    for fact, message in case.results.unreadable_messages:
+        reason = f"a message ({message.signal}, {message.sha256[:12]}) could not be read: {message.reason}"
+        clears = "a named person transcribes its values or dismisses it (resolve_unreadable)"
+        yield case.finding("LAB-05", Verdict.NEED_DATA, reason, clears=clears, earliest_at=fact.recorded_at)
+
+
+def _laboratory(case: Case, slot: DoseSlot) -> Iterator[Finding]:
+    for analyte, age in required_analytes(case, slot):
+        yield from _one_analyte(case, slot, analyte, age)
+
+
+def _one_analyte(case: Case, slot: DoseSlot, analyte: str, age: Entry) -> Iterator[Finding]:
+    found = corrected_calcium_source(case) if analyte == "calcium" else None
+    found = found or (blasts(case) if analyte == "blasts" else case.latest(analyte))
+    yield from _judged(case, slot, analyte, found, age)
+    if analyte == "calcium" and not (isinstance(found, Known) and found.analyte == "calcium_corrected"):
+        yield from _judged(case, slot, "albumin", case.latest("albumin"), age)
+
+
+def corrected_calcium_source(case: Case) -> Known | Unknown | None:
+    """A calcium that the laboratory already corrected for albumin, where it is newer than the plain one."""
+    corrected, total = case.latest("calcium_corrected"), case.latest("calcium")
+    if corrected is None or total is None:
+        return corrected
+    return max((total, corrected), key=lambda f: f.collected_at if isinstance(f, Known) else f.since)
+
+
+def _judged(case: Case, slot: DoseSlot, analyte: str, found: Known | Unknown | None, age: Entry) -> Iterator[Finding]:
+    rule = data_rule(slot)
+    if found is None:
+        clears = f"{label(analyte)} not older than {age.shown()}"
+        yield case.finding(rule, Verdict.NEED_DATA, f"{label(analyte)} is missing", clears=clears)
+    elif isinstance(found, Unknown):
+        clears = f"a usable {label(analyte)} of a later draw, or a correction"
+        yield case.finding(found.rule, Verdict.NEED_DATA, found.why, clears=clears)
+    elif case.reading.passed(found.collected_at + age.span):
+        reason = f"{label(analyte)} is older than {age.shown()}"
+        yield case.finding(rule, Verdict.NEED_DATA, reason, inputs=(found.shown(),), clears=f"a new {label(analyte)}")
+
+
+def _ecg(case: Case, slot: DoseSlot) -> Iterator[Finding]:
+    if slot.day == 1:
+        found = latest_qtcf(case)
+        age = case.protocol.ages.qtcf
+        if found is None:
+            yield case.finding(data_rule(slot), Verdict.NEED_DATA, "QTcF is missing", clears="an ECG with QTcF")
+        elif isinstance(found, Unknown):
+            yield case.finding(found.rule, Verdict.NEED_DATA, found.why, clears="an ECG with QTcF")
+        elif case.reading.passed(found.collected_at + age.span):
+            reason = f"QTcF is older than {age.shown()}"
+            yield case.finding(data_rule(slot), Verdict.NEED_DATA, reason, inputs=(found.shown(),), clears="a new ECG")
+
+
+def latest_qtcf(case: Case) -> Known | Unknown | None:
+    """The latest QTcF, charted or sent. An ECG without a QTcF, or an implausible one, makes it unknown."""
+    found = [f for f in (_charted_qtcf(case), case.latest("qtcf")) if f is not None]
+    return max(found, key=lambda f: f.collected_at if isinstance(f, Known) else f.since, default=None)
+
+
+def _charted_qtcf(case: Case) -> Known | Unknown | None:
+    latest = case.reading.latest(Ecg)
+    if latest is None:
+        return None
+    fact, ecg = latest
+    if ecg.qtcf_ms is None:
+        return Unknown("qtcf", "LAB-05", "QTcF: the last ECG has none", fact.id, fact.at)
+    limits = case.protocol.plausible["qtcf"]
+    if ecg.qtcf_ms > limits.high.number:
+        return Unknown("qtcf", "LAB-06", "QTcF: implausibly high", fact.id, fact.at, urgent=True)
+    if ecg.qtcf_ms < limits.low.number:
+        return Unknown("qtcf", "LAB-05", "QTcF: implausibly low", fact.id, fact.at)
+    return Known("qtcf", fact.id, ecg.qtcf_ms, "ms", fact.at, None, None)
+
+
+def qtcf_history(case: Case) -> list[Known]:
+    """Every usable QTcF, oldest first."""
+    charted = [
+        Known("qtcf", fact.id, ecg.qtcf_ms, "ms", fact.at, None, None)
+        for fact, ecg in case.reading.of(Ecg)
+        if ecg.qtcf_ms is not None
+    ]
+    return sorted(charted + case.results.history("qtcf"), key=lambda k: k.collected_at)
+
+
+def _pregnancy(case: Case, slot: DoseSlot) -> Iterator[Finding]:
+    potential = case.chart.course.child_bearing_potential
+    if slot.day != 1 or potential is False:
+        return
+    rule, age = data_rule(slot), case.protocol.ages.pregnancy
+    latest = case.reading.latest(PregnancyTest)
+    if latest is None or latest[1].result == "unclear":
+        words = "is missing" if latest is None else "is unclear"
+        unknown = "" if potential else " (whether the patient can bear a child is not stated)"
+        yield case.finding(rule, Verdict.NEED_DATA, f"pregnancy test {words}{unknown}", clears="a pregnancy test")
+    elif case.reading.passed(latest[0].at + age.span):
+        reason = f"pregnancy test is older than {age.shown()}"
+        yield case.finding(rule, Verdict.NEED_DATA, reason, clears="a new pregnancy test")
+
+
+def _body(case: Case, slot: DoseSlot) -> Iterator[Finding]:
+    rule, ages = data_rule(slot), case.protocol.ages
+    if not case.heights():
+        yield case.finding(rule, Verdict.NEED_DATA, "height is missing", clears="height in cm")
+    else:
+        yield from _plausible_body(case, "height", "cm")
+    age = ages.weight_later if slot.day != 1 else ages.weight_first if slot.cycle == 1 else ages.weight_day_1
+    weights = case.weights()
+    unusable = case.latest("weight")
+    if isinstance(unusable, Unknown):
+        yield case.finding(unusable.rule, Verdict.NEED_DATA, unusable.why, clears="weight in kg")
+    if not weights:
+        yield case.finding(rule, Verdict.NEED_DATA, "weight is missing", clears="weight in kg")
+    elif case.reading.passed(weights[-1].at + age.span):
+        inputs = (weights[-1].shown("weight", "kg"),)
+        reason = f"weight is older than {age.shown()}"
+        yield case.finding(rule, Verdict.NEED_DATA, reason, inputs=inputs, clears="a new weight")
+    else:
+        yield from _plausible_body(case, "weight", "kg")
+
+
+def _plausible_body(case: Case, name: str, unit: str) -> Iterator[Finding]:
+    measured = (case.heights() if name == "height" else case.weights())[-1]
+    limits = case.protocol.plausible[name]
+    future = not case.reading.reached(measured.at - case.protocol.ages.future_tolerance.span)
+    if future or not limits.low.number <= measured.value <= limits.high.number:
+        words = "was measured in the future" if future else "is implausible"
+        yield case.finding(
+            "LAB-05",
+            Verdict.NEED_DATA,
+            f"{name} {words}",
+            inputs=(measured.shown(name, unit),),
+            clears=f"{name} measured again",
+        )
+
+
+def _examinations(case: Case, slot: DoseSlot) -> Iterator[Finding]:
+    yield from _vod_examination(case)
+    yield from _infection_check(case)
+
+
+def _vod_examination(case: Case) -> Iterator[Finding]:
+    latest = case.reading.latest(VodExamination)
+    clears = "right upper abdomen, liver size, ascites and oedema examined"
+    if latest is None:
+        yield case.finding("MON-15", Verdict.NEED_DATA, "examination for signs of VOD is missing", clears=clears)
+        return
+    fact, seen = latest
+    looked_at = {
+        "pain in the right upper abdomen": seen.ruq_pain,
+        "liver size": seen.hepatomegaly,
+        "ascites": seen.ascites,
+        "oedema": seen.oedema,
+    }
+    open_questions = [name for name, answer in looked_at.items() if answer is None]
+    if open_questions:
+        reason = f"not examined: {', '.join(open_questions)}"
+        yield case.finding("MON-15", Verdict.NEED_DATA, reason, clears=clears)
+    yield from _too_old(case, "MON-15", "examination for signs of VOD", fact.at, clears)
+
+
+def _infection_check(case: Case) -> Iterator[Finding]:
+    latest = case.reading.latest(InfectionBleedingCheck)
+    clears = "temperature taken and bleeding looked for"
+    if latest is None:
+        yield case.finding("MON-16", Verdict.NEED_DATA, "infection and bleeding check is missing", clears=clears)
+        return
+    fact, seen = latest
+    if seen.temperature_c is None or seen.active_bleeding is None:
+        yield case.finding("MON-16", Verdict.NEED_DATA, "infection and bleeding check is incomplete", clears=clears)
+    yield from _too_old(case, "MON-16", "infection and bleeding check", fact.at, clears)
+
+
+def _too_old(case: Case, rule: str, name: str, at: datetime, clears: str) -> Iterator[Finding]:
+    age = case.protocol.ages.examination
+    if case.reading.passed(at + age.span):
+        yield case.finding(rule, Verdict.NEED_DATA, f"{name} is older than {age.shown()}", clears=clears)
+
+
+def _response(case: Case, slot: DoseSlot) -> Iterator[Finding]:
+    if slot.cycle == 1:
+        return
+    before = case.response_of(slot.cycle - 1)
+    if before is None or before[1].response is Response.NOT_ASSESSABLE:
+        words = "is not recorded" if before is None else "was not assessable"
+        reason = f"response of cycle {slot.cycle - 1} {words}"
+        yield case.finding("RESP-01", Verdict.NEED_DATA, reason, clears="a physician records CR, CRi or none")

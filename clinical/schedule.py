@@ -1,0 +1,140 @@
+"""When a dose may be given: window, spacing, interruption, number of cycles (DOSE-04 … DOSE-09, DAY, DUR)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from clinical.calendar import local_date, midnight_of
+from clinical.case import NOT_AUTOMATED, Case, Window
+from clinical.liver import PANEL, within_limits
+from clinical.results import Known
+from models.assessment import Finding, Verdict
+from models.facts import CYCLE_DAYS, DoseSlot, Response, Toxicity
+
+
+def schedule_gate(case: Case, slot: DoseSlot) -> Iterator[Finding]:
+    """TOO_EARLY before window or spacing allow, DELAYED after the window, HOLD from 7 days of toxicity on."""
+    window = case.window_of(slot)
+    if window is None:
+        return
+    yield from _too_early(case, slot, window)
+    interruption = toxicity_interruption(case, window)
+    if interruption is not None:
+        yield from _interrupted(case, interruption)
+    elif window.closes_at is not None and case.reading.reached(window.closes_at):
+        reason = f"the window of {slot} ended on {window.last_on}, and nobody has decided"
+        clears = "the prescriber decides: give, omit or postpone"
+        yield case.finding("DAY-06", Verdict.DELAYED, f"{reason} ({NOT_AUTOMATED})", clears=clears)
+
+
+def _too_early(case: Case, slot: DoseSlot, window: Window) -> Iterator[Finding]:
+    if case.reading.reached(window.opens_at):
+        return
+    last = case.last_dose
+    assert last is not None
+    gap = case.protocol.regimen.min_gap.count
+    if slot.day == 1:
+        rule = "DAY-05"
+        reason = f"day 1 of cycle {slot.cycle} may be given from {window.opens_on}"
+    elif window.by_spacing:
+        rule = "DAY-03"
+        days = (local_date(case.now, case.reading.zone) - last.local_on).days
+        reason = f"{days} day(s) since the last dose on {last.local_on}, at least {gap} calendar days"
+    else:
+        rule = "DOSE-04"
+        reason = f"the window of {slot} opens on {window.opens_on}"
+    clears = f"from {window.opens_at.astimezone(case.reading.zone):%Y-%m-%d %H:%M} local time"
+    yield case.finding(rule, Verdict.TOO_EARLY, reason, clears=clears, earliest_at=window.opens_at)
+
+
+@dataclass(frozen=True)
+class Interruption:
+    """A toxicity interruption: from the planned date of the held dose to the first sample that shows recovery."""
+
+    planned_on: date
+    recovered_at: datetime | None
+    days: int
+
+
+def toxicity_interruption(case: Case, window: Window) -> Interruption | None:
+    """DUR-07, DUR-09: only liver and graded toxicity count; the clock stops at the collection time of the recovery."""
+    planned_at = midnight_of(window.nominal_on, case.reading.zone)
+    held_since: datetime | None = None
+    last_recovery: datetime | None = None
+    overlaps = False
+    for at, held in _toxicity_over_time(case):
+        if held and held_since is None:
+            held_since = at
+        elif not held and held_since is not None:
+            overlaps = overlaps or at >= planned_at
+            held_since, last_recovery = None, at
+    if held_since is not None and case.reading.reached(planned_at):
+        return _interruption(case, window, None)
+    if overlaps and last_recovery is not None and last_recovery >= planned_at:
+        return _interruption(case, window, last_recovery)
+    return None
+
+
+def _interruption(case: Case, window: Window, recovered_at: datetime | None) -> Interruption:
+    until = local_date(recovered_at or case.now, case.reading.zone)
+    days = max((until - window.nominal_on).days, 0)
+    if recovered_at is None:
+        case.reading.change_at(midnight_of(until + timedelta(days=1), case.reading.zone))
+    return Interruption(window.nominal_on, recovered_at, days)
+
+
+def _interrupted(case: Case, interruption: Interruption) -> Iterator[Finding]:
+    limit = case.protocol.limits.interruption_max.count
+    words = f"interrupted for toxicity for {interruption.days} day(s) since {interruption.planned_on}"
+    if interruption.days >= limit:
+        clears = f"the ladder for interruptions of {limit} days or longer, by the prescriber"
+        yield case.finding("DUR-02", Verdict.HOLD, f"{words}: {NOT_AUTOMATED}", clears=clears)
+    else:
+        yield case.finding("DUR-01", None, words)
+
+
+def _toxicity_over_time(case: Case) -> Iterator[tuple[datetime, bool]]:
+    """Each instant at which a liver value or a graded toxicity was known anew, and whether toxicity stood then."""
+    limit = case.protocol.limits.toxicity_grade.count
+    events: list[tuple[datetime, str, bool]] = []
+    for analyte in PANEL:
+        events += [(k.collected_at, analyte, not within_limits(case, analyte, k)) for k in _history(case, analyte)]
+    for fact, what in case.reading.of(Toxicity):
+        events.append((fact.at, what.term.lower(), what.grade >= limit and what.attributed_to_ino is not False))
+    standing: dict[str, bool] = {}
+    times = sorted({at for at, _, _ in events})
+    for at in times:
+        standing |= {name: held for when, name, held in events if when == at}
+        yield at, any(standing.values())
+
+
+def _history(case: Case, analyte: str) -> list[Known]:
+    return case.results.history(analyte)
+
+
+def cycle_gate(case: Case, slot: DoseSlot) -> Iterator[Finding]:
+    """BLOCK_CYCLE: no response after three cycles, cycles before a transplant, number of cycles (DOSE-07 … -09)."""
+    if slot.day != CYCLE_DAYS[0] or slot.cycle == 1:
+        return
+    regimen = case.protocol.regimen
+    stop_after = regimen.stop_without_response_after.count
+    if slot.cycle > stop_after and case.response_of(slot.cycle - 1) and not case.responded_before(slot.cycle):
+        reason = f"no CR or CRi within {stop_after} cycles"
+        yield case.finding("DOSE-07", Verdict.BLOCK_CYCLE, reason, clears="the prescriber is asked to discontinue")
+    if case.transplant_planned:
+        yield from _before_transplant(case, slot)
+    if slot.cycle > regimen.max_cycles.count:
+        reason = f"cycle {slot.cycle}; at most {regimen.max_cycles.shown()}"
+        yield case.finding("DOSE-09", Verdict.BLOCK_CYCLE, reason, clears="no further cycle")
+
+
+def _before_transplant(case: Case, slot: DoseSlot) -> Iterator[Finding]:
+    regimen = case.protocol.regimen
+    done = slot.cycle - 1
+    latest = case.response_of(done)
+    complete = latest is not None and latest[1].response in (Response.CR, Response.CRI) and latest[1].mrd_negative
+    at_most = regimen.max_cycles_before_transplant.count
+    if done >= at_most or (done >= regimen.cycles_before_transplant.count and complete):
+        why = "CR or CRi with MRD negativity reached" if complete else f"{at_most} cycles given"
+        reason = f"a transplant is planned and {done} cycles were given: {why}"
+        yield case.finding("DOSE-08", Verdict.BLOCK_CYCLE, reason, clears="transplant, or its plan withdrawn")

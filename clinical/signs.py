@@ -1,0 +1,164 @@
+"""What a person saw or measured that holds a dose: VOD signs, infection, bleeding, pregnancy, toxicity, heart, holds."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from clinical.case import NOT_AUTOMATED, Case
+from clinical.required import corrected_calcium_source, latest_qtcf, qtcf_history
+from clinical.results import Known
+from clinical.units import label
+from models.assessment import Finding, Verdict
+from models.base import plain
+from models.facts import (
+    DoseSlot,
+    HoldReleased,
+    HoldSet,
+    InfectionBleedingCheck,
+    PregnancyTest,
+    Toxicity,
+    VodExamination,
+)
+
+ALBUMIN_NORMAL_G_DL = Decimal("4.0")
+CALCIUM_PER_ALBUMIN = Decimal("0.8")
+
+
+def personal_holds(case: Case) -> Iterator[Finding]:
+    """Holds that a person set and nobody released."""
+    released = {what.hold for _, what in case.reading.of(HoldReleased)}
+    for fact, what in case.reading.of(HoldSet):
+        if fact.id not in released:
+            clears = f"release_hold of {fact.id} by the prescriber"
+            yield case.finding("HOLD-01", Verdict.HOLD, f"held by {fact.by.role}: {what.reason}", clears=clears)
+
+
+def vod_signs(case: Case) -> Iterator[Finding]:
+    """MON-15: any sign at the last examination. The criteria and the ladder A0 … A4 come with a later release."""
+    latest = case.reading.latest(VodExamination)
+    if latest is None:
+        return
+    _, seen = latest
+    signs = {
+        "pain in the right upper abdomen": seen.ruq_pain,
+        "enlarged liver": seen.hepatomegaly,
+        "painful enlarged liver": seen.painful_hepatomegaly,
+        "ascites": seen.ascites,
+        "oedema": seen.oedema,
+    }
+    present = [name for name, answer in signs.items() if answer]
+    if present:
+        reason = f"sign of VOD: {', '.join(present)}: {NOT_AUTOMATED}"
+        yield case.finding(
+            "VOD-01", Verdict.HOLD, reason, clears="a physician judges and examines again without a sign"
+        )
+
+
+def infection_or_bleeding(case: Case) -> Iterator[Finding]:
+    """MON-16: fever from 38.0 °C, an infection, or active bleeding."""
+    latest = case.reading.latest(InfectionBleedingCheck)
+    if latest is None:
+        return
+    _, seen = latest
+    fever = case.protocol.limits.fever.number
+    found = [
+        *(["infection"] if seen.infection else []),
+        *(["active bleeding"] if seen.active_bleeding else []),
+        *(
+            [f"temperature {plain(seen.temperature_c)} °C"]
+            if seen.temperature_c is not None and seen.temperature_c >= fever
+            else []
+        ),
+    ]
+    if found:
+        reason = f"{', '.join(found)}: {NOT_AUTOMATED}"
+        yield case.finding("MON-16", Verdict.HOLD, reason, clears="a check without fever, infection or bleeding")
+
+
+def pregnancy(case: Case) -> Iterator[Finding]:
+    """MON-11: a positive test holds, whoever signs."""
+    latest = case.reading.latest(PregnancyTest)
+    if latest is not None and latest[1].result == "positive":
+        yield case.finding("MON-11", Verdict.HOLD, "pregnancy test is positive", clears="a physician decides")
+
+
+def graded_toxicity(case: Case) -> Iterator[Finding]:
+    """NON-06: a toxicity graded >= 2 by a clinician and not attributed to another cause."""
+    limit = case.protocol.limits.toxicity_grade.count
+    latest = {what.term.lower(): what for _, what in sorted(case.reading.of(Toxicity), key=lambda pair: pair[0].at)}
+    for toxicity in latest.values():
+        if toxicity.grade >= limit and toxicity.attributed_to_ino is not False:
+            reason = f"{toxicity.term} of grade {toxicity.grade}: {NOT_AUTOMATED}"
+            yield case.finding("NON-06", Verdict.HOLD, reason, clears="grade <= 1, or the grade before treatment")
+
+
+def heart(case: Case, slot: DoseSlot) -> Iterator[Finding]:
+    """QT-01 … QT-03 and QT-05: QTcF, its rise from baseline, potassium, magnesium, corrected calcium."""
+    yield from _qtcf(case)
+    yield from _electrolytes(case, slot)
+
+
+def _qtcf(case: Case) -> Iterator[Finding]:
+    latest, limits = latest_qtcf(case), case.protocol.limits
+    if not isinstance(latest, Known):
+        return
+    before = [q for q in qtcf_history(case) if case.first_dose_at is None or q.collected_at < case.first_dose_at]
+    rise = latest.value - before[-1].value if before and case.first_dose_at is not None else Decimal(0)
+    if latest.above(limits.qtcf_max.number) is not False:
+        reason = f"QTcF {plain(latest.value)} ms, limit {plain(limits.qtcf_max.number)}: {NOT_AUTOMATED}"
+        yield case.finding("QT-02", Verdict.HOLD, reason, inputs=(latest.shown(),), clears="QTcF at or below the limit")
+    elif latest.value >= limits.qtcf_note.number:
+        yield case.finding("QT-03", None, f"QTcF {plain(latest.value)} ms", inputs=(latest.shown(),))
+    if rise > limits.qtcf_rise_max.number:
+        reason = (
+            f"QTcF rose by {plain(rise)} ms from baseline, limit {plain(limits.qtcf_rise_max.number)}: {NOT_AUTOMATED}"
+        )
+        yield case.finding("QT-01", Verdict.HOLD, reason, inputs=(latest.shown(),), clears="rise within the limit")
+
+
+def _electrolytes(case: Case, slot: DoseSlot) -> Iterator[Finding]:
+    if slot.day == 1:
+        yield from _below(case, "potassium", case.protocol.limits.potassium_min.number)
+        for analyte in ("magnesium",):
+            result = case.known(analyte)
+            if result is not None and result.lln is not None:
+                yield from _below(case, analyte, result.lln)
+        yield from _calcium(case)
+    else:
+        yield from _later_potassium(case)
+
+
+def _below(case: Case, analyte: str, limit: Decimal) -> Iterator[Finding]:
+    result = case.known(analyte)
+    if result is not None and result.below(limit) is not False:
+        reason = f"{label(analyte)} {plain(result.value)} {result.unit}, at least {plain(limit)} before day 1: {NOT_AUTOMATED}"
+        yield case.finding(
+            "QT-05", Verdict.HOLD, reason, inputs=(result.shown(),), clears=f"{label(analyte)} corrected"
+        )
+
+
+def _later_potassium(case: Case) -> Iterator[Finding]:
+    limits, result = case.protocol.limits, case.known("potassium")
+    if result is None or case.reading.passed(result.collected_at + limits.potassium_later_age.span):
+        return
+    if result.below(limits.potassium_later_min.number) is not False:
+        reason = f"potassium {plain(result.value)} {result.unit}, limit {plain(limits.potassium_later_min.number)}: {NOT_AUTOMATED}"
+        yield case.finding("QT-05", Verdict.HOLD, reason, inputs=(result.shown(),), clears="potassium corrected")
+    elif result.below(limits.potassium_later_note.number) is not False:
+        yield case.finding("QT-05", None, f"potassium {plain(result.value)} {result.unit}", inputs=(result.shown(),))
+
+
+def _calcium(case: Case) -> Iterator[Finding]:
+    source = corrected_calcium_source(case) or case.latest("calcium")
+    albumin = case.known("albumin")
+    if not isinstance(source, Known) or source.lln is None:
+        return
+    corrected = source.value
+    if source.analyte == "calcium":
+        if albumin is None:
+            return
+        correction = CALCIUM_PER_ALBUMIN * (ALBUMIN_NORMAL_G_DL - albumin.canonical)
+        corrected = source.value + source.in_unit(correction)
+    if source.comparator in (None, "=") and corrected >= source.lln:
+        return
+    reason = f"albumin-corrected calcium {plain(round(corrected, 2))} {source.unit}, below its LLN {plain(source.lln)}: {NOT_AUTOMATED}"
+    yield case.finding("QT-05", Verdict.HOLD, reason, inputs=(source.shown(),), clears="calcium corrected")

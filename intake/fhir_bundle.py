@@ -1,0 +1,179 @@
+"""The entries of a FHIR document and what they refer to: subjects (IDN-01), specimens, reports.
+
+Only what came in the same document is looked at; nothing is ever fetched.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from typing import Final, NamedTuple
+
+from intake.fhir_shapes import Resource, an_object, identifier_words, objects, words
+from intake.outcome import ExpectedSubject
+
+_TYPE: Final = re.compile(r"[A-Za-z]{1,64}")
+_ID: Final = re.compile(r"[A-Za-z0-9.-]{1,64}")
+_DATE: Final = re.compile(r"\d{4}-\d\d-\d\d")
+_LOCAL: Final = ("#", "urn:")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One resource of a document, and how others in it may refer to it."""
+
+    position: str
+    resource: Resource
+    full_url: str | None = None
+
+    @property
+    def resource_type(self) -> str:
+        """The type that the sender gives, or `unknown` where that is no name."""
+        name = self.resource.get("resourceType")
+        return name if isinstance(name, str) and _TYPE.fullmatch(name) else "unknown"
+
+    @property
+    def where(self) -> str:
+        """The position for a person, with the id of an observation (another resource's may be a record number)."""
+        own = self.resource.get("id")
+        named = self.resource_type == "Observation" and isinstance(own, str) and _ID.fullmatch(own)
+        return f"{self.position} ({own})" if named else self.position
+
+    def references(self) -> Iterator[str]:
+        """The texts by which another entry may refer to this one."""
+        if self.full_url:
+            yield self.full_url
+        if own := words(self.resource.get("id")):
+            yield f"{self.resource_type}/{own}"
+
+
+class Person(NamedTuple):
+    """Who an observation is about, as far as the document says: identifiers as (system, value), and the birth date."""
+
+    identifiers: tuple[tuple[str, str], ...]
+    birth_date: str | None = None
+
+
+class Subject(NamedTuple):
+    """The one patient of a document, in keyed hashes."""
+
+    subject_hash: str
+    birth_hash: str | None
+
+
+class References:
+    """Resolves references within one document. One that fits two different resources resolves to neither."""
+
+    def __init__(self, entries: Iterable[Entry]) -> None:
+        self._resources: dict[str, Resource | None] = {}  # `None`: two different ones go by this name
+        self._reports: dict[str, str | None] = {}
+        for entry in entries:
+            for reference in entry.references():
+                same = self._resources.setdefault(reference, entry.resource) == entry.resource
+                self._resources[reference] = entry.resource if same else None
+            if entry.resource_type == "DiagnosticReport":
+                self._file(entry)
+
+    def person(self, observation: Resource) -> Person | None:
+        """The person of `Observation.subject`, or `None` where it does not lead to an identifier of one patient."""
+        subject = an_object(observation.get("subject"))
+        named = _identifiers([subject.get("identifier")])
+        reference = subject.get("reference")
+        if not self._is_here(reference):
+            return Person(named) if named and _may_be_a_patient(subject) else None
+        patient = self._find("Patient", reference, observation) or {}
+        identifiers = _identifiers(patient.get("identifier"))
+        if not set(named) <= set(identifiers):  # the reference means one person and the identifier another
+            return None
+        born = patient.get("birthDate")
+        return Person(identifiers, None if born is None else str(born).strip())
+
+    def accession(self, observation: Resource) -> str | None:
+        """What ties the results of one specimen together, the same in every document the sender makes of it.
+
+        The accession number or identifier of the specimen, else a reference that outlives this document.
+        """
+        specimen = an_object(observation.get("specimen"))
+        reference = specimen.get("reference")
+        found = self._find("Specimen", reference, observation) or {}
+        known = identifier_words([found.get("accessionIdentifier")]) or identifier_words(found.get("identifier"))
+        known = known or identifier_words([specimen.get("identifier")])
+        return known or (None if _is_local(reference) else words(reference))
+
+    def report_id(self, entry: Entry) -> str | None:
+        """The identifier of the report in this document that lists the observation."""
+        return next((self._reports[r] for r in entry.references() if r in self._reports), None)
+
+    def _is_here(self, reference: object) -> bool:
+        return isinstance(reference, str) and (_is_local(reference) or _without_version(reference) in self._resources)
+
+    def _find(self, resource_type: str, reference: object, within: Resource) -> Resource | None:
+        if not isinstance(reference, str):
+            return None
+        if reference.startswith("#"):
+            contained = [c for c in objects(within.get("contained")) if c.get("id") == reference[1:]]
+            found = contained[0] if len(contained) == 1 else None
+        else:
+            found = self._resources.get(_without_version(reference))
+        return found if found and found.get("resourceType") == resource_type else None
+
+    def _file(self, report: Entry) -> None:
+        lasting = None if _is_local(report.full_url) else words(report.resource.get("id"))
+        for result in objects(report.resource.get("result")):
+            if isinstance(reference := result.get("reference"), str):
+                self._reports.setdefault(reference, identifier_words(report.resource.get("identifier")) or lasting)
+
+
+def names_a_subject(observation: Resource) -> bool:
+    """Whether the observation says at all who it is about; a display name alone does not."""
+    subject = an_object(observation.get("subject"))
+    return bool(words(subject.get("reference")) or subject.get("identifier"))
+
+
+def one_subject(people: Iterable[Person | None], expected: ExpectedSubject) -> Subject | None:
+    """The patient whom all these people are, and who is the expected one; `None` where that is not certain (IDN-01).
+
+    One identifier of several is enough. Two birth dates, or one that is no full date, are not one certain patient.
+    """
+    distinct = tuple(dict.fromkeys(people))
+    known = [person for person in distinct if person is not None]
+    if not known or len(known) != len(distinct):
+        return None
+    hashes = [dict.fromkeys(expected.hash_of(system, value) for system, value in p.identifiers) for p in known]
+    shared = [h for h in hashes[0] if all(h in others for others in hashes)]
+    if expected.subject_hash is not None:
+        shared = [h for h in shared if h == expected.subject_hash]
+    births = {_full_date(person.birth_date) for person in known if person.birth_date is not None}
+    if not shared or len(births) > 1 or None in births:
+        return None
+    birth = next(iter(births), None)
+    return Subject(shared[0], None if birth is None else expected.birth_hash_of(birth))
+
+
+def _identifiers(identifiers: object) -> tuple[tuple[str, str], ...]:
+    """Uncut, unlike other words. A value without a system is no identity: every hospital has a patient 12345."""
+    pairs = ((i.get("system"), i.get("value")) for i in objects(identifiers))
+    trimmed = ((s.strip(), v.strip()) for s, v in pairs if isinstance(s, str) and isinstance(v, str))
+    return tuple((s, v) for s, v in trimmed if s and v)
+
+
+def _is_local(reference: object) -> bool:
+    """Whether a reference means something in this document only."""
+    return isinstance(reference, str) and reference.startswith(_LOCAL)
+
+
+def _without_version(reference: str) -> str:
+    return reference.partition("/_history/")[0]
+
+
+def _may_be_a_patient(subject: Resource) -> bool:
+    reference = subject.get("reference")
+    to_patient = reference is None or (isinstance(reference, str) and "Patient/" in reference)
+    return to_patient and subject.get("type") in (None, "Patient")
+
+
+def _full_date(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text) if _DATE.fullmatch(text) else None
+    except ValueError:  # 31 February
+        return None

@@ -1,0 +1,59 @@
+"""What every reader takes and answers, whatever the format: whose results are expected, messages, refused entries."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+from models.base import Frozen
+from models.messages import LabResults
+
+
+class Refusal(StrEnum):
+    """Why an entry is in no message. A door may branch on it: `NOT_AN_OBSERVATION` lost no result, the others may."""
+
+    BAD_JSON = "BadJson"
+    TOO_LARGE = "TooLarge"
+    NOT_FHIR = "NotFhir"
+    NOT_AN_OBSERVATION = "NotAnObservation"
+    MODIFIED = "ModifierNotUnderstood"
+    ABOUT_ANOTHER = "NotAboutThePatient"
+    NO_LOINC = "NoLoinc"
+    SEVERAL_LOINCS = "SeveralLoincs"
+    SUBJECT_MISSING = "SubjectMissing"
+    SUBJECT_MISMATCH = "SubjectMismatch"
+
+
+class RefusedEntry(Frozen):
+    """One entry (or a part of one) that became no result. `reason` holds words of ours only, never a patient's value.
+
+    `where` counts from 1 as a person does: `entry 3 (obs-alt), component 2`; `document` is all that was sent.
+    """
+
+    where: str
+    resource_type: str
+    type: Refusal
+    reason: str
+
+
+class Intake(Frozen):
+    """What became of one document: every entry is in a message or named in `refused`.
+
+    Text is cut to sane lengths, so that a message stays far below what Temporal takes.
+    """
+
+    messages: tuple[LabResults, ...] = ()
+    refused: tuple[RefusedEntry, ...] = ()
+
+
+@dataclass(frozen=True)
+class ExpectedSubject:
+    """Whose results a document may hold (IDN-01). The hashes are the caller's, because the key is not known here.
+
+    Without `subject_hash` (the patient is looked up afterwards) a message carries the first identifier that all
+    results of the document share: still one patient a document.
+    """
+
+    hash_of: Callable[[str, str], str]
+    birth_hash_of: Callable[[date], str]
+    subject_hash: str | None = None

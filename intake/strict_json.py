@@ -1,0 +1,112 @@
+"""JSON that means one thing: bounded, every key once, only numbers that are numbers, digits kept.
+
+What the document says is not known here.
+"""
+
+import json
+import re
+from decimal import Decimal, InvalidOperation
+from typing import Final, NoReturn
+
+from intake.outcome import Refusal
+
+MAX_BYTES: Final = 256 * 1024
+"""The largest document a door takes; a chart of years is to be sent in parts."""
+
+MAX_DEPTH: Final = 64
+"""The deepest nesting; FHIR as it is sent stays below 20."""
+
+_STRING_OR_BRACKET: Final = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)  # linear, whatever is sent
+_NOT_TEXT: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
+
+
+class Unreadable(Exception):
+    """The document cannot be read at all. Holds the refusal and a reason, never a piece of the document."""
+
+    def __init__(self, refusal: Refusal, reason: str) -> None:
+        super().__init__(refusal, reason)
+        self.refusal = refusal
+        self.reason = reason
+
+
+def read_json(raw: bytes) -> object:
+    """The document with its numbers as `Decimal`. Raises `Unreadable`.
+
+    A byte order mark is read over. A number whose exponent no decimal can hold comes back as its text.
+    """
+    if len(raw) > MAX_BYTES:
+        raise Unreadable(Refusal.TOO_LARGE, f"more than {MAX_BYTES // 1024} KiB")
+    text = _decoded(raw)
+    if _depth(text) > MAX_DEPTH:
+        raise _bad(f"nested deeper than {MAX_DEPTH} levels")
+    document = _parsed(text)
+    _check_text(document)
+    return document
+
+
+def _bad(reason: str) -> Unreadable:
+    return Unreadable(Refusal.BAD_JSON, reason)
+
+
+def _decoded(raw: bytes) -> str:
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        fault = _bad("not UTF-8")
+    raise fault  # outside the handler: the cause would carry the bytes
+
+
+def _depth(text: str) -> int:
+    """Counted before parsing: the parser recurses, and how deep it may depends on who called."""
+    depth = deepest = 0
+    for token in _STRING_OR_BRACKET.finditer(text):
+        first = text[token.start()]
+        if first in "[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif first in "]}":
+            depth -= 1
+    return deepest
+
+
+def _parsed(text: str) -> object:
+    try:
+        document: object = json.loads(
+            text, parse_float=_number, parse_int=_number, parse_constant=_no_number, object_pairs_hook=_each_key_once
+        )
+        return document
+    except json.JSONDecodeError as error:
+        fault = _bad(f"not JSON at character {error.pos}")
+    raise fault  # outside the handler: the cause would carry the document
+
+
+def _number(digits: str) -> Decimal | str:
+    try:
+        return Decimal(digits)
+    except InvalidOperation:
+        return digits
+
+
+def _no_number(_: str) -> NoReturn:
+    raise _bad("NaN and Infinity are no JSON numbers")
+
+
+def _each_key_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    named = dict(pairs)
+    if len(named) != len(pairs):  # which of the two values a reader takes is chance
+        raise _bad("an object names a key twice")
+    return named
+
+
+def _check_text(document: object) -> None:
+    """No string may hold what neither UTF-8 nor a database column can: it would stop the course's record for good."""
+    waiting = [document]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            waiting.extend(value)
+            waiting.extend(value.values())
+        elif isinstance(value, list):
+            waiting.extend(value)
+        elif isinstance(value, str) and _NOT_TEXT.search(value):
+            raise _bad("a text holds a control character or half a character")

@@ -1,0 +1,201 @@
+"""What the two pure functions answer: `Assessment` from `assess`, `Accepted` or `Refused` from `judge`."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from models.base import Frozen, Instant, Number
+from models.facts import DoseSlot, Fact
+from models.people import Role
+
+
+class CourseState(StrEnum):
+    """Where the course stands (design §4). Only `assess` derives it; no handler sets it."""
+
+    SCREENING = "screening"
+    CYTOREDUCTION = "cytoreduction"
+    LABS = "labs"
+    DOSE_ADJUSTMENT = "dose_adjustment"
+    PREMEDICATION = "premedication"
+    INFUSION = "infusion"
+    OBSERVATION = "observation"
+    REACTION = "reaction"
+    HELD = "held"
+    BETWEEN_DOSES = "between_doses"
+    CYCLE_REVIEW = "cycle_review"
+    CORRECTION_REVIEW = "correction_review"
+    DISCONTINUED = "discontinued"
+    LIVER_MONITORING = "liver_monitoring"
+    COMPLETED = "completed"
+
+
+class Verdict(StrEnum):
+    """The headline answer, gravest first (clinical reference §3.5)."""
+
+    DISCONTINUED = "DISCONTINUED"
+    HOLD_URGENT = "HOLD_URGENT"
+    PROPOSE_DISCONTINUE = "PROPOSE_DISCONTINUE"
+    HOLD = "HOLD"
+    CYTOREDUCE = "CYTOREDUCE"
+    BLOCK_CYCLE = "BLOCK_CYCLE"
+    TOO_EARLY = "TOO_EARLY"
+    DELAYED = "DELAYED"
+    NEED_DATA = "NEED_DATA"
+    MAY_AUTHORISE = "MAY_AUTHORISE"
+    MAY_START = "MAY_START"
+    NO_DOSE_DUE = "NO_DOSE_DUE"
+
+
+class Input(Frozen):
+    """One value that a finding used, as a clinician reads it, with the fact that brought it."""
+
+    name: str
+    value: str
+    taken_at: Instant | None = None
+    fact: str | None = None
+
+
+class Finding(Frozen):
+    """One rule's answer. `verdict` is what it asks for, or `None` for a note that never blocks.
+
+    `clears` says what would open it; `earliest_at` when that can be at the earliest, where time decides it.
+    """
+
+    rule: str
+    verdict: Verdict | None = None
+    reason: str
+    inputs: tuple[Input, ...] = ()
+    clears: str | None = None
+    earliest_at: Instant | None = None
+    clause: str | None = None
+    confidence: str | None = None
+    override: str | None = None
+
+
+class DosePlan(Frozen):
+    """The dose that is next: mg/m² x BSA -> mg (0.01, half up) -> mL at 0.25 mg/mL -> vials of 0.9 mg.
+
+    `bsa_m2` is shown to 2 decimals and not rounded in the calculation (RND-02).
+    """
+
+    cycle: int
+    day: int
+    mg_per_m2: Number
+    bsa_m2: Number
+    weight_kg: Number
+    height_cm: Number
+    mg: Number
+    ml: Number
+    vials: int
+    level: str
+    binding: str = ""
+
+    @property
+    def slot(self) -> DoseSlot:
+        """Cycle and day of this dose."""
+        return DoseSlot.model_validate({"cycle": self.cycle, "day": self.day})
+
+
+class Obligation(Frozen):
+    """Something due from somebody. Its instants depend on facts and protocol, never on the time of asking.
+
+    `due_at` is reached at `now >= due_at`; it is overdue at `now > overdue_at`. `next_change_at` is the first rung
+    strictly after the time of asking, or none.
+    """
+
+    key: str
+    title: str
+    rule: str
+    owner: Role
+    due_at: Instant
+    overdue_at: Instant
+    standing: Literal["coming", "due", "overdue"]
+    next_change_at: Instant | None = None
+    clears: str
+
+
+class CommandAnswer(Frozen):
+    """Whether a command may be given now; if not, the refusal's type and what stands in the way, by rule."""
+
+    command: str
+    may: bool
+    refusal: str | None = None
+    why: str | None = None
+    rules: tuple[str, ...] = ()
+    earliest_at: Instant | None = None
+
+
+class Assessment(Frozen):
+    """Where the course stands as of one instant, until another (`valid_until`, none: time alone changes nothing)."""
+
+    state: CourseState
+    verdict: Verdict
+    as_of: Instant
+    valid_until: Instant | None
+    cycle: int
+    protocol: str
+    next_dose: str | None = None
+    findings: tuple[Finding, ...] = ()
+    dose: DosePlan | None = None
+    obligations: tuple[Obligation, ...] = ()
+    commands: tuple[CommandAnswer, ...] = ()
+    divergences: tuple[str, ...] = ()
+    cycle_totals_mg_per_m2: tuple[str, ...] = ()
+
+    @property
+    def standing(self) -> tuple[Finding, ...]:
+        """The findings that ask for something, gravest first."""
+        return tuple(f for f in self.findings if f.verdict is not None)
+
+    @property
+    def next_due(self) -> Obligation | None:
+        """The obligation that is due first."""
+        return min(self.obligations, key=lambda o: (o.due_at, o.key), default=None)
+
+    def sentence(self) -> str:
+        """One sentence for a receipt and the Web UI: the verdict and its first reason with its rule."""
+        first = next((f for f in self.findings if f.verdict is self.verdict), None)
+        about = f" for {self.next_dose}" if self.next_dose else ""
+        return f"{self.verdict}{about}" + (f" – {first.rule}: {first.reason}" if first else "")
+
+
+class Receipt(Frozen):
+    """The answer to a message: which decision it became and where the course stands after it."""
+
+    message_id: str
+    decision: int
+    state: CourseState
+    verdict: Verdict
+    sentence: str
+
+
+class Accepted(Frozen):
+    """The command may happen; these facts follow from it."""
+
+    outcome: Literal["accepted"] = "accepted"
+    facts: tuple[Fact, ...]
+
+
+class Refused(Frozen):
+    """The command may not happen: a stable `type`, a sentence, and what is missing, by which clause, what clears it."""
+
+    outcome: Literal["refused"] = "refused"
+    type: str
+    message: str
+    findings: tuple[Finding, ...] = ()
+    earliest_at: Instant | None = None
+
+    @property
+    def rules(self) -> tuple[str, ...]:
+        """The rule ids behind the refusal, in order, each once."""
+        return tuple(dict.fromkeys(f.rule for f in self.findings))
+
+
+Ruling = Annotated[Accepted | Refused, Field(discriminator="outcome")]
+
+
+def earliest(*instants: datetime | None) -> datetime | None:
+    """The first of the instants that are given."""
+    return min((i for i in instants if i is not None), default=None)

@@ -1,0 +1,12 @@
+"""Search attributes of a course, by name and type. Never a patient's identity: these are plain text on the server."""
+
+SEARCH_ATTRIBUTES: dict[str, str] = {
+    "CourseState": "Keyword",
+    "GateVerdict": "Keyword",
+    "ProtocolVersion": "Keyword",
+    "HoldReason": "KeywordList",
+    "CycleNumber": "Int",
+    "CycleStartedAt": "Datetime",
+    "NextDueAt": "Datetime",
+    "Overdue": "Bool",
+}

@@ -1,0 +1,72 @@
+"""What all values share: frozen, strict, aware times in UTC, decimals that stay decimals.
+
+No default in this package reads a clock or makes a random id: a replay would differ.
+"""
+
+import hashlib
+import json
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, PlainSerializer, StringConstraints
+
+MAX_DECIMAL_EXPONENT = 18
+"""No laboratory value or dose lies outside 1e-18 … 1e18; a larger exponent only makes a text of megabytes."""
+
+
+class Frozen(BaseModel):
+    """A value: never changed after it was made, unknown fields ignored so that an older worker can still read it."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="ignore", hide_input_in_errors=True)
+
+
+class Written(Frozen):
+    """A value that a person wrote (a protocol entry, a chart file): an unknown field is an error, not a surprise."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", hide_input_in_errors=True)
+
+
+def _in_utc(instant: datetime) -> datetime:
+    return instant.astimezone(UTC)
+
+
+def _of_sane_size(number: Decimal) -> Decimal:
+    if not number.is_finite() or (number and abs(number.adjusted()) > MAX_DECIMAL_EXPONENT):
+        raise ValueError("number out of range")
+    return number
+
+
+def plain(number: Decimal) -> str:
+    """The decimal as a person writes it: `160`, never `1.6E+2`; digits as the sender gave them."""
+    return format(number, "f")
+
+
+Instant = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+"""An instant with its zone, kept in UTC. A time without a zone does not validate."""
+
+Number = Annotated[Decimal, AfterValidator(_of_sane_size), PlainSerializer(plain, when_used="json")]
+"""A finite decimal of sane size; travels as text, so that no digit is lost."""
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+Words = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
+"""A reason or note in a person's own words; never empty where one is asked for."""
+
+
+def canonical_json(value: Any) -> str:
+    """The one text of a value: sorted keys, no spaces, decimals as text, times in UTC."""
+    data = value.model_dump(mode="json") if isinstance(value, BaseModel) else value
+    return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_as_text)
+
+
+def content_hash(value: Any) -> str:
+    """SHA-256 of the canonical JSON, as 64 hex digits: same content, same hash, on every machine."""
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, Decimal):
+        return plain(value)
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    return str(value)

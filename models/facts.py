@@ -1,0 +1,632 @@
+"""What can stand in a chart. A fact is who said it, when it was true, when it was recorded, and what.
+
+The `...Details` classes hold fields that a command and its fact share, so that they are written once.
+Units and codes stay as the sender gave them; `clinical` understands them, so that a later rule set can re-read old facts.
+"""
+
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+
+from models.base import Frozen, Instant, Name, Number, Words
+from models.people import By
+
+CYCLE_DAYS = (1, 8, 15)
+CycleNumber = Annotated[int, Field(ge=1, le=99)]
+DoseDay = Literal[1, 8, 15]
+Grade = Annotated[int, Field(ge=1, le=5)]
+
+
+class LabStatus(StrEnum):
+    """Status of a laboratory result in FHIR's words."""
+
+    REGISTERED = "registered"
+    PRELIMINARY = "preliminary"
+    FINAL = "final"
+    AMENDED = "amended"
+    CORRECTED = "corrected"
+    CANCELLED = "cancelled"
+    ENTERED_IN_ERROR = "entered-in-error"
+    UNKNOWN = "unknown"
+
+
+class LabResult(Frozen):
+    """One analyte of one draw, in the sender's words.
+
+    `uln` and `lln` are the limits of the laboratory that made the result, in `limit_unit` (the result's own unit when
+    empty). What cannot be read as a number or a time is kept in `text` and `collected_text`: such a result is never
+    lost and never used (LAB-05).
+    """
+
+    # Not strict: what the validator below hands on is text that it has already found to be readable.
+    model_config = ConfigDict(strict=False)
+
+    kind: Literal["lab_result"] = "lab_result"
+    loinc: Name
+    display: str | None = None
+    value: Number | None = None
+    comparator: str | None = None
+    text: str | None = None
+    unit: str | None = None
+    uln: Number | None = None
+    lln: Number | None = None
+    limit_unit: str | None = None
+    collected_at: Instant | None = None
+    collected_text: str | None = None
+    issued_at: Instant | None = None
+    status: LabStatus = LabStatus.UNKNOWN
+    absent_reason: str | None = None
+    sender: str | None = None
+    accession: str | None = None
+    report_id: str | None = None
+    method: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _keep_what_cannot_be_read(cls, data: Any) -> Any:
+        """A garbled number or time makes this one result unreadable, not the whole message."""
+        if not isinstance(data, dict):
+            return data
+        kept = dict(data)
+        _move_unless(_is_number, kept, "value", "text")
+        _move_unless(_is_aware_time, kept, "collected_at", "collected_text")
+        for limit in ("uln", "lln"):
+            if not _is_number(kept.get(limit)):
+                kept.pop(limit)
+        if not _is_aware_time(kept.get("issued_at")):
+            kept.pop("issued_at")
+        if kept.get("status") not in tuple(LabStatus):
+            kept["status"] = LabStatus.UNKNOWN.value
+        return kept
+
+
+def _move_unless(readable: Any, data: dict[str, Any], field: str, words: str) -> None:
+    if not readable(data.get(field)):
+        data[words] = str(data.pop(field))[:200]
+
+
+_NUMBER: TypeAdapter[Decimal] = TypeAdapter(Number)
+_TIME: TypeAdapter[Any] = TypeAdapter(AwareDatetime)
+
+
+def _is_number(value: Any) -> bool:
+    if value is None:
+        return True
+    if isinstance(value, bool):
+        return False
+    try:
+        _NUMBER.validate_python(Decimal(str(value)))
+    except (InvalidOperation, ValidationError, ValueError):
+        return False
+    return True
+
+
+def _is_aware_time(value: Any) -> bool:
+    if value is None:
+        return True
+    if isinstance(value, int | float):
+        return False
+    try:
+        _TIME.validate_python(value)
+    except ValidationError:
+        return False
+    return True
+
+
+class UnreadableMessage(Frozen):
+    """A message for this course that could not be read (LAB-05): at most 4 KiB of it, until a person resolves it."""
+
+    kind: Literal["unreadable_message"] = "unreadable_message"
+    signal: str
+    sha256: str
+    size: int
+    reason: str
+    head_base64: str
+
+
+# ── findings: what a person or a machine has seen ──────────────────────────────────────────────────────────────────
+
+
+class Consent(Frozen):
+    """The patient's consent to this treatment."""
+
+    kind: Literal["consent"] = "consent"
+    given: bool
+
+
+class Eligibility(Frozen):
+    """ELIG-01, stated by the prescriber with date (the fact's `at`) and method; `None` = not answered."""
+
+    kind: Literal["eligibility"] = "eligibility"
+    cd22_positive: bool | None = None
+    b_cell_precursor_all: bool | None = None
+    relapsed_or_refractory: bool | None = None
+    method: str | None = None
+
+
+class PregnancyTest(Frozen):
+    """A pregnancy test (MON-11); only for a person of child-bearing potential."""
+
+    kind: Literal["pregnancy_test"] = "pregnancy_test"
+    result: Literal["negative", "positive", "unclear"]
+
+
+class Height(Frozen):
+    """Body height in centimetres."""
+
+    kind: Literal["height"] = "height"
+    cm: Number
+
+
+class Weight(Frozen):
+    """Actual body weight in kilograms."""
+
+    kind: Literal["weight"] = "weight"
+    kg: Number
+
+
+class Ecg(Frozen):
+    """An ECG; `qtcf_ms` is the QT interval corrected after Fridericia, in milliseconds."""
+
+    kind: Literal["ecg"] = "ecg"
+    qtcf_ms: Number | None = None
+    qt_ms: Number | None = None
+    heart_rate_per_min: Number | None = None
+    qrs_ms: Number | None = None
+
+
+class VodExamination(Frozen):
+    """Signs of veno-occlusive disease looked for (MON-15); `None` = not examined."""
+
+    kind: Literal["vod_examination"] = "vod_examination"
+    ruq_pain: bool | None = None
+    hepatomegaly: bool | None = None
+    painful_hepatomegaly: bool | None = None
+    ascites: bool | None = None
+    oedema: bool | None = None
+
+
+class InfectionBleedingCheck(Frozen):
+    """Infection and bleeding looked for (MON-16); temperature in degrees Celsius, `None` = not examined."""
+
+    kind: Literal["infection_bleeding"] = "infection_bleeding"
+    temperature_c: Number | None = None
+    infection: bool | None = None
+    active_bleeding: bool | None = None
+
+
+class Toxicity(Frozen):
+    """A toxicity that a clinician graded (CTCAE); grade 0 = resolved. InO-related until attributed elsewhere."""
+
+    kind: Literal["toxicity"] = "toxicity"
+    term: Name
+    grade: Annotated[int, Field(ge=0, le=5)]
+    attributed_to_ino: bool | None = None
+
+
+class Transfusion(Frozen):
+    """A transfusion given at the fact's `at`."""
+
+    kind: Literal["transfusion"] = "transfusion"
+    product: Literal["platelets", "red_cells", "plasma"]
+
+
+class Gcsf(Frozen):
+    """A granulocyte colony-stimulating factor given at the fact's `at`."""
+
+    kind: Literal["g_csf"] = "g_csf"
+    drug: Literal["filgrastim", "pegfilgrastim"]
+
+
+# ── response, cytoreduction, premedication, preparation ────────────────────────────────────────────────────────────
+
+
+class Response(StrEnum):
+    """Response at the end of a cycle (RESP-01, RESP-02). `not_assessable` counts as missing (DATA-03)."""
+
+    CR = "CR"
+    CRI = "CRi"
+    NONE = "none"
+    NOT_ASSESSABLE = "not_assessable"
+
+
+class ResponseDetails(Frozen):
+    """The response of one cycle; MRD negative is RESP-03."""
+
+    cycle: CycleNumber
+    response: Response
+    marrow_blasts_percent: Number | None = None
+    mrd_negative: bool | None = None
+    mrd_method: str | None = None
+    extramedullary_disease: bool | None = None
+
+
+class ResponseRecorded(ResponseDetails):
+    """A physician's word on the response; only this one decides a dose."""
+
+    kind: Literal["response"] = "response"
+
+
+class ResponseProposed(ResponseDetails):
+    """A response without a physician behind it: a worklist item until `record_response` confirms it."""
+
+    kind: Literal["response_proposed"] = "response_proposed"
+
+
+class CytoreductionDetails(Frozen):
+    """Cytoreduction before the first dose (CYT-01)."""
+
+    agent: Literal["hydroxyurea", "corticosteroid", "vincristine", "other"]
+    action: Literal["started", "stopped"] = "started"
+    note: str | None = None
+
+
+class Cytoreduction(CytoreductionDetails):
+    """Cytoreduction started or stopped at the fact's `at`."""
+
+    kind: Literal["cytoreduction"] = "cytoreduction"
+
+
+class PremedicationClass(StrEnum):
+    """The three classes before every dose (PRE-01)."""
+
+    CORTICOSTEROID = "corticosteroid"
+    ANTIPYRETIC = "antipyretic"
+    ANTIHISTAMINE = "antihistamine"
+
+
+class PremedicationDetails(Frozen):
+    """One premedication of one class; given at the fact's `at`."""
+
+    drug_class: PremedicationClass
+    drug: str | None = None
+    dose: str | None = None
+
+
+class Premedication(PremedicationDetails):
+    """A premedication that was given."""
+
+    kind: Literal["premedication"] = "premedication"
+
+
+class PreparationDetails(Frozen):
+    """One preparation: the 4 h and 8 h clocks start with the reconstitution of its first vial (PREP-11, PREP-12)."""
+
+    preparation_id: Name
+    reconstituted_at: Instant
+    dilution_started_at: Instant | None = None
+    mg: Number
+    vials: Annotated[int, Field(ge=1, le=99)]
+
+
+class Preparation(PreparationDetails):
+    """A preparation, made under the authorisation that stood when it was recorded (None: there was none)."""
+
+    kind: Literal["preparation"] = "preparation"
+    authorisation: str | None = None
+
+
+# ── the dose ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class DoseSlot(Frozen):
+    """Which dose: cycle and nominal day of the cycle."""
+
+    cycle: CycleNumber
+    day: DoseDay
+
+    def __str__(self) -> str:
+        return f"C{self.cycle}D{self.day}"
+
+
+class DoseAuthorised(DoseSlot):
+    """A prescriber's signature under exactly one dose; `binding` is the hash of all that it was given for (§3.5)."""
+
+    kind: Literal["dose_authorised"] = "dose_authorised"
+    mg: Number
+    level: str
+    weight_kg: Number
+    binding: str
+    earlier_start_reason: str | None = None
+
+
+class DoseVerified(DoseSlot):
+    """A pharmacist's second check of dose, weight and level of one authorisation."""
+
+    kind: Literal["dose_verified"] = "dose_verified"
+    authorisation: str
+    mg: Number
+
+
+class InfusionStarted(DoseSlot):
+    """The infusion began at the fact's `at`; `local_on` is that day in the course's zone (DAY-03)."""
+
+    kind: Literal["infusion_started"] = "infusion_started"
+    mg: Number
+    preparation_id: Name
+    identifiers_checked: tuple[Name, ...] = ()
+    local_on: date | None = None
+    level: str = "L0"
+
+
+class InfusionEndDetails(Frozen):
+    """How the infusion ended (at the fact's `at`): whole, or stopped before its end with the amount given."""
+
+    stopped_early: bool = False
+    given_mg: Number | None = None
+    note: str | None = None
+
+
+class InfusionCompleted(InfusionEndDetails):
+    """The real end of the infusion; observation starts here (INF-02)."""
+
+    kind: Literal["infusion_completed"] = "infusion_completed"
+
+
+class AdministrationDetails(DoseSlot):
+    """A dose given elsewhere or during downtime, started at the fact's `at`."""
+
+    mg: Number
+    ended_at: Instant | None = None
+    where: str | None = None
+
+
+class AdministrationReported(AdministrationDetails):
+    """A dose that happened outside this service: charted, counted for spacing, never refused."""
+
+    kind: Literal["administration"] = "administration"
+    local_on: date | None = None
+
+
+class ReactionDetails(Frozen):
+    """An infusion-related reaction; the grade may follow under the same `reaction_id` (CT-27)."""
+
+    reaction_id: Name
+    grade: Grade | None = None
+    symptoms: str | None = None
+    resolved_at: Instant | None = None
+
+
+class Reaction(ReactionDetails):
+    """What was reported of a reaction, first seen at the fact's `at`."""
+
+    kind: Literal["reaction"] = "reaction"
+
+
+class ObservationEnded(Frozen):
+    """The end of observation; `minutes` since the real end of the infusion. Before 60 it is incomplete (INF-04)."""
+
+    kind: Literal["observation_ended"] = "observation_ended"
+    minutes: int
+    complete: bool
+    note: str | None = None
+
+
+# ── the course ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class HoldSet(Frozen):
+    """A hold that a person set."""
+
+    kind: Literal["hold"] = "hold"
+    reason: Words
+
+
+class HoldReleased(Frozen):
+    """The release of a person's hold; `hold` is the fact id."""
+
+    kind: Literal["hold_released"] = "hold_released"
+    hold: str
+    reason: Words
+
+
+class CycleStarted(Frozen):
+    """The prescriber started this further cycle."""
+
+    kind: Literal["cycle_started"] = "cycle_started"
+    cycle: CycleNumber
+
+
+class DosingFinished(Frozen):
+    """No further cycle is intended; monitoring starts. Not a permanent stop."""
+
+    kind: Literal["dosing_finished"] = "dosing_finished"
+    reason: Words
+
+
+class Discontinued(Frozen):
+    """The prescriber's permanent stop."""
+
+    kind: Literal["discontinued"] = "discontinued"
+    reason: Words
+
+
+class MonitoringStarted(Frozen):
+    """The course went over into its monitoring execution (design §4: `discontinued` only until the run changes)."""
+
+    kind: Literal["monitoring_started"] = "monitoring_started"
+
+
+class NoTransplantDeclared(Frozen):
+    """The prescriber signed that no transplant is planned (MON-17)."""
+
+    kind: Literal["no_transplant"] = "no_transplant"
+    reason: str | None = None
+
+
+class TransplantPlanDetails(Frozen):
+    """A transplant plan: its day and the conditioning drugs."""
+
+    planned_on: date | None = None
+    conditioning: tuple[Name, ...] = ()
+
+
+class TransplantPlanned(TransplantPlanDetails):
+    """A transplant is planned; withdraws a declaration that none is."""
+
+    kind: Literal["transplant_planned"] = "transplant_planned"
+
+
+class TransplantDetails(Frozen):
+    """A stem-cell transplant: its time (`transplanted_at`), or its day only (12:00 local is taken, MON-03)."""
+
+    transplanted_at: Instant | None = None
+    transplanted_on: date | None = None
+
+    @model_validator(mode="after")
+    def _has_a_day(self) -> "TransplantDetails":
+        if self.transplanted_at is None and self.transplanted_on is None:
+            raise ValueError("give transplanted_at or transplanted_on")
+        return self
+
+
+class Transplant(TransplantDetails):
+    """Day 0 of monitoring after transplant."""
+
+    kind: Literal["transplant"] = "transplant"
+
+
+class UnreadableResolved(Frozen):
+    """A named person transcribed or dismissed what could not be read; `target` is a message hash or a fact id."""
+
+    kind: Literal["unreadable_resolved"] = "unreadable_resolved"
+    target: str
+    outcome: Literal["transcribed", "dismissed"]
+    reason: Words
+
+
+class RungFired(Frozen):
+    """A rung of an obligation's escalation ladder that has fired: once, and never again."""
+
+    kind: Literal["rung_fired"] = "rung_fired"
+    obligation: str
+    rung: Literal["due", "overdue"]
+    due_at: Instant
+
+
+class ObligationMet(Frozen):
+    """An obligation that fired is no longer open: what met or withdrew it stands in `how`."""
+
+    kind: Literal["obligation_met"] = "obligation_met"
+    obligation: str
+    due_at: Instant
+    how: Literal["met", "closed_as_overdue", "withdrawn"]
+
+
+FindingBody = Annotated[
+    Consent
+    | Eligibility
+    | PregnancyTest
+    | Height
+    | Weight
+    | Ecg
+    | VodExamination
+    | InfectionBleedingCheck
+    | Toxicity
+    | Transfusion
+    | Gcsf,
+    Field(discriminator="kind"),
+]
+"""What `record_finding` may say."""
+
+MachineFinding = Annotated[Weight | Height | Ecg | InfectionBleedingCheck, Field(discriminator="kind")]
+"""What a machine may say in `clinical_findings`: measurements, never a judgement."""
+
+
+class Correction(Frozen):
+    """COR-01: the target fact was wrong. `replacement` stands in its place; none means it is retracted."""
+
+    kind: Literal["correction"] = "correction"
+    target: str
+    replacement: "Reportable | None" = None
+    reason: Words
+
+
+Reportable = Annotated[
+    LabResult
+    | Consent
+    | Eligibility
+    | PregnancyTest
+    | Height
+    | Weight
+    | Ecg
+    | VodExamination
+    | InfectionBleedingCheck
+    | Toxicity
+    | Transfusion
+    | Gcsf
+    | ResponseRecorded
+    | Cytoreduction
+    | Premedication
+    | Preparation
+    | InfusionCompleted
+    | AdministrationReported
+    | Reaction
+    | Transplant,
+    Field(discriminator="kind"),
+]
+"""What may stand in place of a corrected fact: reports of what happened, never a signature."""
+
+Body = Annotated[
+    LabResult
+    | UnreadableMessage
+    | Consent
+    | Eligibility
+    | PregnancyTest
+    | Height
+    | Weight
+    | Ecg
+    | VodExamination
+    | InfectionBleedingCheck
+    | Toxicity
+    | Transfusion
+    | Gcsf
+    | ResponseRecorded
+    | ResponseProposed
+    | Cytoreduction
+    | Premedication
+    | Preparation
+    | DoseAuthorised
+    | DoseVerified
+    | InfusionStarted
+    | InfusionCompleted
+    | AdministrationReported
+    | Reaction
+    | ObservationEnded
+    | HoldSet
+    | HoldReleased
+    | CycleStarted
+    | DosingFinished
+    | Discontinued
+    | MonitoringStarted
+    | NoTransplantDeclared
+    | TransplantPlanned
+    | Transplant
+    | UnreadableResolved
+    | RungFired
+    | ObligationMet
+    | Correction,
+    Field(discriminator="kind"),
+]
+"""All that a fact may say."""
+
+
+class Fact(Frozen):
+    """One immutable entry of a chart.
+
+    `at` is when it was true (for a laboratory result, when it was collected, or arrived if that is unknown);
+    `recorded_at` is the course's own time when it entered the chart; `message` is the message that brought it.
+    """
+
+    id: Name
+    by: By
+    at: Instant
+    recorded_at: Instant
+    message: str = ""
+    what: Body
+
+
+Correction.model_rebuild()

@@ -1,0 +1,314 @@
+"""What may be said to a course: machine messages by signal, commands by update (design §4).
+
+Every message carries `id` (its idempotency key), `by` and `at` (when it was true; without it the course's own time).
+A `Statement` reports what happened and is refused only for form, role or identity; a `Request` asks and may be refused.
+"""
+
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
+
+from pydantic import Field, StringConstraints
+
+from models.base import Frozen, Instant, Name, Number, Words, content_hash
+from models.facts import (
+    AdministrationDetails,
+    CycleNumber,
+    CytoreductionDetails,
+    DoseSlot,
+    FindingBody,
+    InfusionEndDetails,
+    LabResult,
+    MachineFinding,
+    PremedicationDetails,
+    PreparationDetails,
+    ReactionDetails,
+    Reportable,
+    ResponseDetails,
+    TransplantDetails,
+    TransplantPlanDetails,
+)
+from models.people import By
+
+MessageId = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+
+
+class Message(Frozen):
+    """What every message carries. `course_id`, where given, must be the course it is sent to."""
+
+    name: ClassVar[str]
+    id: MessageId
+    by: By
+    at: Instant | None = None
+    course_id: str | None = None
+
+    def content_hash(self) -> str:
+        """SHA-256 over name and content: the same id with another hash is another message and is refused."""
+        return content_hash({"name": self.name, **self.model_dump(mode="json")})
+
+    def update_id(self) -> str:
+        """The Temporal update id: `<message id>:<first 16 hex digits of the content hash>`."""
+        return f"{self.id}:{self.content_hash()[:16]}"
+
+
+class MachineMessage(Message):
+    """A message of a machine, sent as a signal; its subject must be the course's (IDN-01)."""
+
+    subject_hash: Name
+    birth_hash: str | None = None
+
+
+class LabResults(MachineMessage):
+    """One draw of one patient."""
+
+    name: ClassVar[str] = "lab_results"
+    results: Annotated[tuple[LabResult, ...], Field(min_length=1, max_length=200)]
+
+
+class ClinicalFindings(MachineMessage):
+    """Measurements of a machine: weight, height, temperature, ECG."""
+
+    name: ClassVar[str] = "clinical_findings"
+    findings: Annotated[tuple[MachineFinding, ...], Field(min_length=1, max_length=200)]
+
+
+class ResponseAssessed(MachineMessage, ResponseDetails):
+    """A response from a registry or report; without a physician in `by` it stays a proposal."""
+
+    name: ClassVar[str] = "response_assessed"
+
+
+class Command(Message):
+    """A message of a person, sent as an update and answered with a `Receipt`."""
+
+
+class Statement(Command):
+    """A report of what happened; may lie in the past; never refused for what it says."""
+
+
+class Request(Command):
+    """Asks for something; judged against the chart as it stands."""
+
+
+class RecordFinding(Statement):
+    """Something a clinician saw, was told or measured."""
+
+    name: ClassVar[str] = "record_finding"
+    finding: FindingBody
+
+
+class RecordResponse(Statement, ResponseDetails):
+    """A physician's word on the response of a cycle."""
+
+    name: ClassVar[str] = "record_response"
+
+
+class RecordCytoreduction(Statement, CytoreductionDetails):
+    """Cytoreduction started or stopped."""
+
+    name: ClassVar[str] = "record_cytoreduction"
+
+
+class RecordPremedication(Statement, PremedicationDetails):
+    """A premedication was given at `at`."""
+
+    name: ClassVar[str] = "record_premedication"
+
+
+class RecordPreparation(Statement, PreparationDetails):
+    """The drug was reconstituted and diluted."""
+
+    name: ClassVar[str] = "record_preparation"
+
+
+class RecordAdministration(Statement, AdministrationDetails):
+    """A dose was given elsewhere or during downtime, starting at `at`."""
+
+    name: ClassVar[str] = "record_administration"
+
+
+class CompleteInfusion(Statement, InfusionEndDetails):
+    """The infusion ended at `at`."""
+
+    name: ClassVar[str] = "complete_infusion"
+
+
+class ReportReaction(Statement, ReactionDetails):
+    """An infusion-related reaction; the grade may follow under the same `reaction_id`."""
+
+    name: ClassVar[str] = "report_reaction"
+
+
+class EndObservation(Statement):
+    """Observation ended at `at`."""
+
+    name: ClassVar[str] = "end_observation"
+    note: str | None = None
+
+
+class RecordTransplant(Statement, TransplantDetails):
+    """A stem-cell transplant took place."""
+
+    name: ClassVar[str] = "record_transplant"
+
+
+class CorrectFact(Statement):
+    """A fact was wrong: retract it, or put `replacement` in its place (COR-01)."""
+
+    name: ClassVar[str] = "correct_fact"
+    target: Name
+    replacement: Reportable | None = None
+    reason: Words
+
+
+class ResolveUnreadable(Statement):
+    """A person read what the machine could not: transcribed values, or a dismissal, with a reason (LAB-05)."""
+
+    name: ClassVar[str] = "resolve_unreadable"
+    target: Name
+    outcome: Literal["transcribed", "dismissed"]
+    values: tuple[LabResult, ...] = ()
+    reason: Words
+
+
+class AuthoriseDose(Request, DoseSlot):
+    """The prescriber signs this dose; `mg`, where given, must be the mg on the card."""
+
+    name: ClassVar[str] = "authorise_dose"
+    mg: Number | None = None
+    earlier_start_reason: str | None = None
+
+
+class VerifyDose(Request, DoseSlot):
+    """The pharmacist's second check: mg as the pharmacist computed it."""
+
+    name: ClassVar[str] = "verify_dose"
+    mg: Number
+
+
+class StartInfusion(Request, DoseSlot):
+    """Start now, with the preparation at hand and two identifiers checked at the bedside (IDN-02)."""
+
+    name: ClassVar[str] = "start_infusion"
+    preparation_id: Name
+    identifiers_checked: tuple[Name, ...]
+
+
+class Hold(Request):
+    """A person stops the next dose until released."""
+
+    name: ClassVar[str] = "hold"
+    reason: Words
+
+
+class ReleaseHold(Request):
+    """Release a person's hold by its fact id."""
+
+    name: ClassVar[str] = "release_hold"
+    hold: Name
+    reason: Words
+
+
+class StartNextCycle(Request):
+    """Start this further cycle."""
+
+    name: ClassVar[str] = "start_next_cycle"
+    cycle: CycleNumber
+
+
+class FinishDosing(Request):
+    """No further cycle is intended; liver monitoring starts."""
+
+    name: ClassVar[str] = "finish_dosing"
+    reason: Words
+
+
+class Discontinue(Request):
+    """The prescriber stops the drug for good."""
+
+    name: ClassVar[str] = "discontinue"
+    reason: Words
+
+
+class DeclareNoTransplant(Request):
+    """The prescriber signs that no transplant is planned (MON-17)."""
+
+    name: ClassVar[str] = "declare_no_transplant"
+    reason: str | None = None
+
+
+class PlanTransplant(Request, TransplantPlanDetails):
+    """A transplant is planned."""
+
+    name: ClassVar[str] = "plan_transplant"
+
+
+SIGNALS: dict[str, type[MachineMessage]] = {m.name: m for m in (LabResults, ClinicalFindings, ResponseAssessed)}
+"""Machine messages by signal name."""
+
+COMMANDS: dict[str, type[Command]] = {
+    m.name: m
+    for m in (
+        RecordFinding,
+        RecordResponse,
+        RecordCytoreduction,
+        RecordPremedication,
+        RecordPreparation,
+        RecordAdministration,
+        CompleteInfusion,
+        ReportReaction,
+        EndObservation,
+        RecordTransplant,
+        CorrectFact,
+        ResolveUnreadable,
+        AuthoriseDose,
+        VerifyDose,
+        StartInfusion,
+        Hold,
+        ReleaseHold,
+        StartNextCycle,
+        FinishDosing,
+        Discontinue,
+        DeclareNoTransplant,
+        PlanTransplant,
+    )
+}
+"""Commands by update name."""
+
+MESSAGES: dict[str, type[Message]] = {**SIGNALS, **COMMANDS}
+
+
+class NamedMessage(Frozen):
+    """A message on its way into `decide`: its name, its content as canonical JSON, and its hash.
+
+    The content travels as text so that a worker of an older release carries fields it does not know.
+    """
+
+    name: str
+    id: str
+    by: str
+    content: str
+    sha256: str
+
+    @classmethod
+    def of(cls, message: Message) -> "NamedMessage":
+        """The message ready to travel."""
+        return cls(
+            name=message.name,
+            id=message.id,
+            by=str(message.by),
+            content=message.model_dump_json(),
+            sha256=message.content_hash(),
+        )
+
+    def read(self) -> Message:
+        """The message itself. Raises `pydantic.ValidationError` where this release cannot read it."""
+        return MESSAGES[self.name].model_validate_json(self.content)
+
+
+Details = TypeVar("Details", bound=Frozen)
+
+
+def share(details: type[Details], message: Frozen, **more: Any) -> Details:
+    """A value of `details` from the fields that it shares with `message`, and what else is given."""
+    fields = {name: getattr(message, name) for name in details.model_fields if hasattr(message, name)}
+    fields.pop("kind", None)
+    return details(**{**fields, **more})

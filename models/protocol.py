@@ -1,0 +1,280 @@
+"""A protocol is data: every number with unit, clause, source and confidence (design §3). This is its shape."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from decimal import Decimal
+from enum import StrEnum
+
+from models.base import Number, Written
+
+_SPANS = {"min": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
+
+
+class Confidence(StrEnum):
+    """How well a value is known. A proposed value is shown as "site default" and needs a clinician's sign-off."""
+
+    VERIFIED = "verified"
+    SECONDARY = "secondary"
+    UNVERIFIED = "unverified"
+    PROPOSED = "proposed"
+
+    @property
+    def shown(self) -> str:
+        """The word on a card."""
+        return "site default" if self is Confidence.PROPOSED else str(self)
+
+
+class Override(StrEnum):
+    """Who may override a rule (OVR-01 … OVR-03); a rule in no class cannot be overridden."""
+
+    NEVER = "never"
+    SECOND_PERSON = "prescriber_and_second_person"
+    PRESCRIBER = "prescriber_with_reason"
+    NONE = "none"
+
+
+class Entry(Written):
+    """One number (or one list of words) of a protocol. `divergence` names where it departs from the label."""
+
+    value: Number | bool | tuple[str, ...]
+    unit: str
+    clause: str
+    source: str
+    confidence: Confidence
+    divergence: str | None = None
+
+    @property
+    def number(self) -> Decimal:
+        """The value as a decimal, in its unit. Raises `TypeError` for an entry that is not a number."""
+        if isinstance(self.value, bool) or not isinstance(self.value, Decimal):
+            raise TypeError(f"{self.clause}: not a number")
+        return self.value
+
+    @property
+    def count(self) -> int:
+        """The value as a whole number (days, cycles, minutes)."""
+        return int(self.number)
+
+    @property
+    def span(self) -> timedelta:
+        """The value as a length of time; its unit is min, h or d."""
+        return _SPANS[self.unit] * float(self.number)
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The value as a list of words. Raises `TypeError` for another kind of entry."""
+        if not isinstance(self.value, tuple):
+            raise TypeError(f"{self.clause}: not a list")
+        return self.value
+
+    def shown(self) -> str:
+        """Value and unit as a person reads them."""
+        value = self.value
+        text = ", ".join(value) if isinstance(value, tuple) else str(value).lower() if value in (True, False) else ""
+        if isinstance(value, Decimal) and not isinstance(value, bool):
+            text = format(value, "f")
+        return f"{text} {self.unit}".strip() if self.unit not in ("", "1") else text
+
+
+class RuleInfo(Written):
+    """What a card shows of a rule besides its reason: title, source, confidence, override class."""
+
+    title: str
+    source: str
+    confidence: Confidence
+    override: Override = Override.NONE
+    divergence: str | None = None
+
+
+class Regimen(Written):
+    """Doses by cycle, response and day; lengths, windows and spacing (DOSE, DAY)."""
+
+    cycle1_d1: Entry
+    cycle1_d8: Entry
+    cycle1_d15: Entry
+    response_d1: Entry
+    response_d8: Entry
+    response_d15: Entry
+    no_response_d1: Entry
+    no_response_d8: Entry
+    no_response_d15: Entry
+    day8_offset: Entry
+    day15_offset: Entry
+    window: Entry
+    min_gap: Entry
+    cycle1_length: Entry
+    cycle1_max_length: Entry
+    later_length: Entry
+    after_last_dose: Entry
+    early_start: Entry
+    max_cycles: Entry
+    cycles_before_transplant: Entry
+    max_cycles_before_transplant: Entry
+    stop_without_response_after: Entry
+
+
+class Eligible(Written):
+    """Who may start (ELIG-01, DOSE-11)."""
+
+    min_age_years: Entry
+
+
+class LiverLimits(Written):
+    """Limits as multiples of the reporting laboratory's ULN; equal passes."""
+
+    bilirubin_max: Entry
+    ast_alt_max: Entry
+    isolated_bilirubin_max: Entry
+    isolated_ast_alt_max: Entry
+    alp_grade2_above: Entry
+    vod_bilirubin_from: Entry
+    vod_weight_gain_above: Entry
+
+
+class OtherLimits(Written):
+    """Limits of the other gates of this release."""
+
+    anc_min: Entry
+    platelets_min: Entry
+    blasts_max: Entry
+    weight_change_max: Entry
+    weight_gain_fluid: Entry
+    qtcf_note: Entry
+    qtcf_max: Entry
+    qtcf_rise_max: Entry
+    potassium_min: Entry
+    potassium_later_min: Entry
+    potassium_later_note: Entry
+    potassium_later_age: Entry
+    fever: Entry
+    toxicity_grade: Entry
+    creatinine_grade2_above: Entry
+    lipase_grade2_above: Entry
+    interruption_max: Entry
+    transfusion_washout: Entry
+    filgrastim_washout: Entry
+    pegfilgrastim_washout: Entry
+    cytoreduction_max: Entry
+
+
+class DataAges(Written):
+    """What a dose needs and how old it may be at the start (DATA-01 … DATA-03); `inf` spans are not used."""
+
+    cbc_first: Entry
+    cbc_day_1: Entry
+    cbc_later: Entry
+    liver: Entry
+    qtcf: Entry
+    electrolytes: Entry
+    tls_chemistry: Entry
+    pregnancy: Entry
+    weight_first: Entry
+    weight_day_1: Entry
+    weight_later: Entry
+    examination: Entry
+    future_tolerance: Entry
+    cbc_analytes: Entry
+    liver_analytes: Entry
+    electrolyte_analytes: Entry
+    tls_analytes: Entry
+
+
+class Premedicating(Written):
+    """Premedication before every dose (PRE-01, PRE-07)."""
+
+    classes: Entry
+    earliest: Entry
+    latest: Entry
+    mandatory: Entry
+
+
+class Preparing(Written):
+    """Concentration, vials and the reconstitution clocks (PREP, VIAL, BSA, RND)."""
+
+    concentration: Entry
+    vial_content: Entry
+    to_dilution: Entry
+    to_end: Entry
+    infusion: Entry
+    dose_decimals: Entry
+    bag_min_dose: Entry
+    bag_max_dose: Entry
+
+
+class Observing(Written):
+    """Observation after the end of the infusion and reactions (INF-02, IRR-01)."""
+
+    minimum: Entry
+    overdue_after: Entry
+    infusion_overdue_after: Entry
+    stop_grade: Entry
+    running_grade: Entry
+
+
+class Monitoring(Written):
+    """Liver tests after each dose, after the last dose and after transplant (MON-02, -03, -04, -17)."""
+
+    after_dose_from: Entry
+    after_dose_until: Entry
+    abnormal_from: Entry
+    abnormal_until: Entry
+    weekly: Entry
+    grace: Entry
+    last_dose_days: Entry
+    transplant_first_until: Entry
+    transplant_second_until: Entry
+    transplant_last_day: Entry
+    transplant_first: Entry
+    transplant_second: Entry
+    transplant_third: Entry
+
+
+class Plausible(Written):
+    """Hard limits of one analyte in its canonical unit: outside, the result is unknown (PLAU-01)."""
+
+    low: Entry
+    high: Entry
+
+
+class Protocol(Written):
+    """One effective protocol: numbers by subject, rules by id, sources by key."""
+
+    name: str
+    title: str
+    extends: str | None = None
+    sources: dict[str, str]
+    regimen: Regimen
+    eligible: Eligible
+    liver: LiverLimits
+    limits: OtherLimits
+    ages: DataAges
+    premedication: Premedicating
+    preparation: Preparing
+    observation: Observing
+    monitoring: Monitoring
+    plausible: dict[str, Plausible]
+    rules: dict[str, RuleInfo]
+
+    def entries(self) -> Iterator[tuple[str, Entry]]:
+        """Every leaf with its path, in the order of the file."""
+        yield from _leaves(self, "")
+
+    def divergences(self) -> tuple[str, ...]:
+        """The divergences from the label that this protocol's own entries name; each must be acknowledged by id."""
+        named = {e.divergence for _, e in self.entries()} | {r.divergence for r in self.rules.values()}
+        return tuple(sorted(d for d in named if d))
+
+    def rule(self, rule_id: str) -> RuleInfo:
+        """What is known of a rule. Raises `KeyError` for one that this protocol does not list."""
+        return self.rules[rule_id]
+
+
+def _leaves(value: object, path: str) -> Iterator[tuple[str, Entry]]:
+    if isinstance(value, Entry):
+        yield path, value
+    elif isinstance(value, Written):
+        for field in type(value).model_fields:
+            yield from _leaves(getattr(value, field), f"{path}.{field}".lstrip("."))
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _leaves(item, f"{path}.{key}")

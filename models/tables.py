@@ -1,0 +1,207 @@
+"""The tables of the record (design §8), and nothing that decides: rows are written and read in `activities` only.
+
+A table model validates nothing and never travels through Temporal. What is missing here on purpose: a patient's
+identity. SQLite keeps no zones and no decimal scale, so instants, decimals and JSON are text, alike on both databases.
+"""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from sqlalchemy import CheckConstraint, Dialect, Index, MetaData, String, Text
+from sqlalchemy.types import TypeDecorator
+from sqlmodel import Field, SQLModel
+
+from models.base import plain
+
+_CONSTRAINT_NAMES = {  # a later migration must name what it alters, on a database that names nothing by itself
+    "pk": "pk_%(table_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+}
+
+
+class InstantText(TypeDecorator[datetime]):
+    """An aware instant as `2025-03-04T05:06:07.000000Z`: always UTC and 27 characters, so text order is time order."""
+
+    impl = String(27)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:
+        """The text of the instant. Raises `ValueError` for a time without a zone, another instant on each machine."""
+        if value is None:
+            return None
+        if value.utcoffset() is None:
+            raise ValueError("an instant without a zone")
+        return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> datetime | None:
+        """The instant, aware and in UTC."""
+        return None if value is None else datetime.fromisoformat(value)
+
+
+class DecimalText(TypeDecorator[Decimal]):
+    """A decimal as its digits: `1.30` comes back as `1.30`."""
+
+    impl = String
+    cache_ok = True
+
+    def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> str | None:
+        """The digits, without an exponent."""
+        return None if value is None else plain(value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Decimal | None:
+        """The decimal with the digits it was stored with."""
+        return None if value is None else Decimal(value)
+
+
+class Row(SQLModel):
+    """What all tables share: one set of names for their constraints."""
+
+    metadata = MetaData(naming_convention=_CONSTRAINT_NAMES)
+
+
+class CourseRow(Row, table=True):
+    """One course as of its last written decision; everything here can be derived from `decision` again.
+
+    `clock_offset_s` is the course's own time minus the wall clock, in whole seconds: 0 but for an invented course
+    whose time is skipped. `facts` counts the rows in `fact`; `updated_at` is the course's own time.
+    """
+
+    __tablename__ = "course"
+
+    course_id: str = Field(primary_key=True)
+    subject_hash: str
+    zone: str
+    invented: bool
+    started_at: datetime = Field(sa_type=InstantText)
+    started_by: str
+    protocol_name: str
+    protocol_sha256: str
+    site_sha256: str | None = None
+    state: str
+    verdict: str
+    cycle: int
+    next_due_at: datetime | None = Field(default=None, sa_type=InstantText)
+    overdue: bool
+    clock_offset_s: int
+    last_decision: int
+    facts: int
+    updated_at: datetime = Field(sa_type=InstantText)
+
+
+class DecisionRow(Row, table=True):
+    """One decision, never changed. `content` is what was hashed: its SHA-256 is `sha256`, `previous_sha256` is within.
+
+    The other columns repeat parts of `content` for those who ask the database. `outcome` is `accepted` or `refused`
+    where a message was answered, `assessed` otherwise. `input_facts_json` lists the facts that the findings name.
+    """
+
+    __tablename__ = "decision"
+
+    course_id: str = Field(primary_key=True, foreign_key="course.course_id")
+    number: int = Field(primary_key=True)
+    at: datetime = Field(sa_type=InstantText)
+    run_cycle: int
+    message_name: str | None = None
+    message_id: str | None = None
+    message_sha256: str | None = None
+    message_by: str | None = None
+    outcome: str
+    refusal_type: str | None = None
+    state: str
+    verdict: str
+    findings_json: str = Field(sa_type=Text)
+    dose_mg: Decimal | None = Field(default=None, sa_type=DecimalText)
+    dose_json: str | None = Field(default=None, sa_type=Text)
+    input_facts_json: str = Field(sa_type=Text)
+    protocol_name: str
+    protocol_sha256: str
+    site_sha256: str | None = None
+    code_version: str
+    previous_sha256: str
+    sha256: str
+    content: str = Field(sa_type=Text)
+
+
+class FactRow(Row, table=True):
+    """One fact of a chart, never changed. `position` counts from 0 in the course; `body_json` is what the fact says."""
+
+    __tablename__ = "fact"
+    # Not unique: a fact that happened is kept even where its id was used before.
+    __table_args__ = (Index(None, "course_id", "fact_id"),)
+
+    course_id: str = Field(primary_key=True, foreign_key="course.course_id")
+    position: int = Field(primary_key=True)
+    decision: int
+    fact_id: str
+    kind: str
+    at: datetime = Field(sa_type=InstantText)
+    recorded_at: datetime = Field(sa_type=InstantText)
+    by: str
+    message: str
+    body_json: str = Field(sa_type=Text)
+
+
+class WorklistItemRow(Row, table=True):
+    """What a person must do: one obligation with one due time. Open while `resolved_by` (a decision's number) is empty.
+
+    `standing` is the highest rung that has fired, or `closed_as_overdue`: monitoring is over, and the item stays with
+    its owner (MON-17). `message_sha256` and `fact_id` are set where a message waits for a person to read it.
+    """
+
+    __tablename__ = "worklist_item"
+
+    course_id: str = Field(primary_key=True, foreign_key="course.course_id")
+    obligation: str = Field(primary_key=True)
+    due_at: datetime = Field(primary_key=True, sa_type=InstantText)
+    overdue_at: datetime | None = Field(default=None, sa_type=InstantText)
+    title: str
+    owner: str = Field(index=True)
+    rule: str
+    standing: str
+    message_sha256: str | None = None
+    fact_id: str | None = None
+    opened_by: int
+    resolved_by: int | None = None
+    resolved_how: str | None = None
+
+
+class MessageRefusedRow(Row, table=True):
+    """A message that made no fact, by the decision that turned it away; its first bytes are in `raw_message`."""
+
+    __tablename__ = "message_refused"
+
+    course_id: str = Field(primary_key=True, foreign_key="course.course_id")
+    decision: int = Field(primary_key=True)
+    at: datetime = Field(sa_type=InstantText)
+    type: str
+    reason: str
+    sha256: str
+    size: int
+
+
+class RawMessageRow(Row, table=True):
+    """The first bytes of a message that made no fact or could not be read, each content once in a course."""
+
+    __tablename__ = "raw_message"
+
+    course_id: str = Field(primary_key=True, foreign_key="course.course_id")
+    sha256: str = Field(primary_key=True)
+    size: int
+    head_base64: str = Field(sa_type=Text)
+    reason: str
+    received_at: datetime = Field(sa_type=InstantText)
+
+
+class InstallationRow(Row, table=True):
+    """The one row that says what this database is for, `demo` or `ward`; written once."""
+
+    __tablename__ = "installation"
+    __table_args__ = (
+        CheckConstraint("id = 1", name="one_row"),
+        CheckConstraint("mode IN ('demo', 'ward')", name="known_mode"),
+    )
+
+    id: int = Field(default=1, primary_key=True, sa_column_kwargs={"autoincrement": False})
+    mode: str

@@ -1,0 +1,31 @@
+"""The one data converter: client, worker, replayer and scripts take it from here, or they cannot read each other.
+
+What belongs here: how values become payloads. The encryption is in `payload_codec.py`.
+"""
+
+import dataclasses
+
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.converter import DataConverter, DefaultFailureConverterWithEncodedAttributes
+
+from plumbing.keys import TEST_KEY_RING, KeyRing
+from plumbing.payload_codec import EncryptionCodec
+
+__all__ = ["TEST_KEY_RING", "data_converter"]
+
+
+def data_converter(key_ring: KeyRing | None, *, refuse_plaintext: bool = False) -> DataConverter:
+    """Pydantic values as JSON, encrypted when there are keys, failure texts included.
+
+    Without keys everything goes in clear, which only a demo may do; to refuse plaintext then raises `ValueError`.
+    """
+    if key_ring is None:
+        if refuse_plaintext:
+            raise ValueError("plaintext can be refused only where there are keys")
+        return pydantic_data_converter
+    return dataclasses.replace(
+        pydantic_data_converter,
+        payload_codec=EncryptionCodec(key_ring, refuse_plaintext=refuse_plaintext),
+        # Otherwise messages and stack traces of failures go out in clear.
+        failure_converter_class=DefaultFailureConverterWithEncodedAttributes,
+    )

@@ -1,0 +1,115 @@
+"""Protocol files: read, laid over the file they extend, checked against `released.lock`."""
+
+import hashlib
+import json
+import tomllib
+from decimal import Decimal
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from models.chart import ProtocolPin
+from models.protocol import Protocol
+
+PROTOCOLS = Path(__file__).resolve().parent.parent / "protocols"
+LOCK_NAME = "released.lock"
+
+
+class ProtocolError(Exception):
+    """A protocol that cannot be used: unknown, changed after its release, or not well formed."""
+
+
+def released_names(folder: Path = PROTOCOLS) -> tuple[str, ...]:
+    """The released protocols, sorted by name."""
+    return tuple(sorted(_lock(folder)))
+
+
+def load_protocol(name: str, folder: Path = PROTOCOLS) -> Protocol:
+    """The released protocol of this name, with what it extends underneath.
+
+    Raises `ProtocolError` when the name is unknown, a file differs from its released hash, or an entry is malformed.
+    """
+    return _load(name, folder)
+
+
+def pin_of(name: str, folder: Path = PROTOCOLS) -> ProtocolPin:
+    """The pin of a released protocol: its name and the hash of all files that it is made of."""
+    return ProtocolPin(name=name, sha256=_hash_of_chain(name, folder))
+
+
+def load_pinned(pin: ProtocolPin, folder: Path = PROTOCOLS) -> Protocol:
+    """The protocol that a course pinned. Raises `ProtocolError` when this release does not hold exactly that one."""
+    if pin.site_sha256 is not None:
+        raise ProtocolError(f"protocol {pin.name}: pinned with a site file that this release does not have")
+    if pin_of(pin.name, folder).sha256 != pin.sha256:
+        raise ProtocolError(f"protocol {pin.name}: the released file is not the one that this course pinned")
+    return load_protocol(pin.name, folder)
+
+
+@lru_cache(maxsize=64)
+def _load(name: str, folder: Path) -> Protocol:
+    data = _merged(name, folder)
+    try:
+        return Protocol.model_validate_json(json.dumps(data, default=_decimal_as_text))
+    except ValidationError as error:
+        where = "; ".join(".".join(map(str, e["loc"])) + ": " + e["msg"] for e in error.errors(include_input=False))
+        raise ProtocolError(f"protocol {name}: {where}") from None
+
+
+def _decimal_as_text(value: object) -> str:
+    if isinstance(value, Decimal):
+        return str(value)
+    raise TypeError(type(value).__name__)
+
+
+def _merged(name: str, folder: Path) -> dict[str, Any]:
+    own = _read(name, folder)
+    parent = own.get("extends")
+    return own if parent is None else _laid_over(_merged(parent, folder), own)
+
+
+def _laid_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """`above` over `below`, table by table; a leaf (it has a value or a title) is replaced whole."""
+    merged = dict(below)
+    for key, value in above.items():
+        is_leaf = not isinstance(value, dict) or "value" in value or "title" in value
+        merged[key] = value if is_leaf else _laid_over(below.get(key, {}), value)
+    return merged
+
+
+def _read(name: str, folder: Path) -> dict[str, Any]:
+    content = _released_bytes(name, folder)
+    try:
+        data = tomllib.loads(content.decode(), parse_float=Decimal)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ProtocolError(f"protocol {name}: {error}") from None
+    return data
+
+
+def _released_bytes(name: str, folder: Path) -> bytes:
+    released = _lock(folder).get(name)
+    if released is None:
+        known = ", ".join(released_names(folder))
+        raise ProtocolError(f"protocol {name!r} is not known; released are: {known}")
+    content = (folder / f"{name}.toml").read_bytes()
+    if hashlib.sha256(content).hexdigest() != released:
+        raise ProtocolError(f"protocol {name}: the file differs from its released hash")
+    return content
+
+
+@lru_cache(maxsize=64)
+def _hash_of_chain(name: str, folder: Path) -> str:
+    own = _read(name, folder)
+    parent = own.get("extends")
+    digest = hashlib.sha256(_released_bytes(name, folder))
+    if parent is not None:
+        digest.update(_hash_of_chain(parent, folder).encode())
+    return digest.hexdigest()
+
+
+def _lock(folder: Path) -> dict[str, str]:
+    lines = (folder / LOCK_NAME).read_text().splitlines()
+    pairs = (line.split() for line in lines if line and not line.startswith("#"))
+    return {file.removesuffix(".toml"): digest for digest, file in pairs}

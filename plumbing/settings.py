@@ -1,0 +1,221 @@
+"""Settings of every process, from the environment (prefix `INOCYCLE_`). No other module reads the environment.
+
+What belongs here: names, defaults, and what a mode demands. Keys and the database address are secrets: no `repr` and
+no error shows them.
+"""
+
+import os
+import re
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Final, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from plumbing.keys import KeyRefused, KeyRing, SubjectKey
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+"""The top of the repository. Relative paths in settings start here, so that every process means the same file."""
+
+_PREFIX: Final = "INOCYCLE_"
+_PAYLOAD_KEYS: Final = "INOCYCLE_PAYLOAD_KEYS"
+_DEMO_PAYLOAD_KEY_FILE: Final = "payload-keys"
+_DEMO_SUBJECT_KEY_FILE: Final = "subject-key"
+
+
+class Mode(StrEnum):
+    """`demo` may invent patients and skip time; `ward` may not, and needs keys."""
+
+    DEMO = "demo"
+    WARD = "ward"
+
+
+class SettingsRefused(Exception):
+    """The settings cannot be used. The message names the variables and never their values."""
+
+
+def _from_root(path: Path) -> Path:
+    return ROOT / path.expanduser()
+
+
+def _host_and_port(address: str) -> str:
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal() or not 0 < int(port) < 65536 or re.search(r"[\s/@]", address):
+        raise ValueError("must be host:port")
+    return address
+
+
+def _key_ring(value: object) -> object:
+    return KeyRing.parse(value) if isinstance(value, str) else value
+
+
+def _subject_key(value: object) -> object:
+    return SubjectKey.parse(value) if isinstance(value, str) else value
+
+
+def _database_in_var(before: dict[str, Any]) -> SecretStr:
+    return SecretStr(f"sqlite+aiosqlite:///{before['var_dir'] / 'inocycle.db'}")
+
+
+def _payload_keys_from_file(before: dict[str, Any]) -> KeyRing | None:
+    path = _key_file(before, "payload_key_file", _DEMO_PAYLOAD_KEY_FILE)
+    return KeyRing.read(path) if path else None
+
+
+def _subject_key_from_file(before: dict[str, Any]) -> SubjectKey | None:
+    path = _key_file(before, "subject_key_file", _DEMO_SUBJECT_KEY_FILE)
+    return SubjectKey.read(path) if path else None
+
+
+def _key_file(before: dict[str, Any], setting: str, demo_name: str) -> Path | None:
+    """The named file, or in a demo the one that `with_demo_keys` left in the var folder."""
+    named: Path | None = before[setting]
+    demo: Path = before["var_dir"] / demo_name
+    return named or (demo if before["mode"] is Mode.DEMO and demo.exists() else None)
+
+
+_Path = Annotated[Path, AfterValidator(_from_root)]
+
+
+class Settings(BaseSettings):
+    """What one process must know before it starts. Frozen; `load_settings` reads it and words its faults safely.
+
+    `Settings(...)` itself is for tests: its `ValidationError.errors()` would carry the input.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=_PREFIX,
+        frozen=True,
+        hide_input_in_errors=True,
+        populate_by_name=True,
+        arbitrary_types_allowed=True,
+    )
+
+    # The order matters: a default may look at what stands above it.
+    mode: Mode = Mode.DEMO
+    var_dir: _Path = Path("var")
+    """Everything that a demo writes: database, keys, the server's file."""
+
+    temporal_address: Annotated[str, AfterValidator(_host_and_port)] = "127.0.0.1:7233"
+    temporal_namespace: str = Field(default="default", min_length=1)
+    task_queue: str = Field(default="inocycle", min_length=1)
+    temporal_binary: _Path | None = None
+    """A dev server to use before any other is looked for."""
+
+    database_url: SecretStr = Field(default_factory=_database_in_var)
+
+    payload_key_file: _Path | None = None
+    subject_key_file: _Path | None = None
+    key_ring: Annotated[KeyRing | None, BeforeValidator(_key_ring)] = Field(
+        default_factory=_payload_keys_from_file, validation_alias=_PAYLOAD_KEYS
+    )
+    """The payload keys, from `INOCYCLE_PAYLOAD_KEYS` or the key file; None encrypts nothing, in a demo only."""
+    subject_key: Annotated[SubjectKey | None, BeforeValidator(_subject_key)] = Field(
+        default_factory=_subject_key_from_file
+    )
+
+    deployment_name: str = Field(default="inocycle", min_length=1)
+    build_id: str | None = Field(default=None, min_length=1)
+    """With a build id the worker is versioned; without one (development) it is not."""
+
+    sample_data: bool = Field(default_factory=lambda before: before["mode"] is Mode.DEMO)
+    """Lay out invented patients. Never on a ward."""
+    offline: bool = False
+    """Download nothing."""
+
+    @property
+    def refuses_plaintext(self) -> bool:
+        """Whether a payload in clear is turned away instead of read."""
+        return self.mode is Mode.WARD
+
+    @model_validator(mode="after")
+    def _one_source_of_keys(self) -> Self:
+        for name, key_file in (("key_ring", self.payload_key_file), ("subject_key", self.subject_key_file)):
+            if key_file and name in self.model_fields_set:
+                raise ValueError(f"{_variable(name)} and its key file are both set: name one")
+        return self
+
+    @model_validator(mode="after")
+    def _fit_for_a_ward(self) -> Self:
+        if self.mode is Mode.WARD and (faults := self._ward_faults()):
+            raise ValueError("mode ward: " + "; ".join(faults))
+        return self
+
+    def _ward_faults(self) -> list[str]:
+        faults = []
+        if self.key_ring is None:
+            faults.append(f"set {_PAYLOAD_KEYS} or INOCYCLE_PAYLOAD_KEY_FILE")
+        elif self.key_ring.holds_public_key():
+            faults.append("the public test key protects nothing: remove it from the payload keys")
+        if self.subject_key is None:
+            faults.append("set INOCYCLE_SUBJECT_KEY or INOCYCLE_SUBJECT_KEY_FILE")
+        elif self.subject_key.is_public():
+            faults.append("the public test key protects nothing: replace the subject key")
+        if self.sample_data:
+            faults.append("INOCYCLE_SAMPLE_DATA must be off, patients are not invented here")
+        return faults
+
+
+def load_settings() -> Settings:
+    """Read the environment. Raises `SettingsRefused`, one line for each fault, also for a misspelt variable.
+
+    A variable nobody reads is a fault because `INOCYCLE_MDOE=ward` would quietly run a demo.
+    """
+    if unknown := sorted(_set_variables() - _known_variables()):
+        raise SettingsRefused(f"settings refused:\n  unknown: {', '.join(unknown)}")
+    try:
+        return Settings()
+    except ValidationError as error:
+        faults = _faults(error)
+    except KeyRefused as error:  # from a key file
+        faults = [str(error)]
+    # Raised here and not above: an exception keeps the one it was raised in, and that one holds the input.
+    raise SettingsRefused("settings refused:\n  " + "\n  ".join(faults))
+
+
+def with_demo_keys(settings: Settings) -> Settings:
+    """The settings of a demo with keys: those configured, otherwise new ones, kept in the var folder for later starts.
+
+    For the one process that starts the others, before it does; they find the files by themselves. On a ward nobody
+    makes up a key: raises `SettingsRefused`.
+    """
+    if settings.mode is not Mode.DEMO:
+        raise SettingsRefused("only a demo makes up its keys")
+    made: dict[str, KeyRing | SubjectKey] = {}
+    if settings.key_ring is None:
+        made["key_ring"] = key_ring = KeyRing.generate()
+        key_ring.write(settings.var_dir / _DEMO_PAYLOAD_KEY_FILE)
+    if settings.subject_key is None:
+        made["subject_key"] = subject_key = SubjectKey.generate()
+        subject_key.write(settings.var_dir / _DEMO_SUBJECT_KEY_FILE)
+    return settings.model_copy(update=made)
+
+
+def _set_variables() -> set[str]:
+    return {name.upper() for name in os.environ if name.upper().startswith(_PREFIX)}
+
+
+def _known_variables() -> set[str]:
+    return {_variable(name) for name in Settings.model_fields}
+
+
+def _variable(name: str) -> str:
+    return _PAYLOAD_KEYS if name == "key_ring" else f"{_PREFIX}{name.upper()}"
+
+
+def _faults(error: ValidationError) -> list[str]:
+    """One line for each fault. Messages of pydantic say what is expected, and repeat no input."""
+    faults = error.errors(include_input=False, include_context=False, include_url=False)
+    return [
+        f"{_named(fault['loc'])}{fault['msg'].removeprefix('Value error, ')}"
+        for fault in faults
+        if fault["type"] != "default_factory_not_called"  # an echo of another fault
+    ]
+
+
+def _named(location: tuple[int | str, ...]) -> str:
+    if not location:
+        return ""
+    name = str(location[0])
+    return f"{name if name.startswith(_PREFIX) else _variable(name)}: "

@@ -1,0 +1,178 @@
+"""Invented patients for tests: builders that read aloud and show only the fact under test."""
+
+import json
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from models.chart import Acknowledgement, Chart, Course
+from models.facts import Fact, LabResult
+from models.people import Actor, Role
+from plumbing.protocol_files import pin_of
+
+LABEL, ARTICLE = "us-label-2024.1", "article-2025.1"
+D1 = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
+"""09:00 in Berlin on a Monday: the first dose of the courses here."""
+
+CODES = {
+    "wbc": ("6690-2", "10*9/L"),
+    "anc": ("751-8", "10*9/L"),
+    "platelets": ("777-3", "10*9/L"),
+    "haemoglobin": ("718-7", "g/dL"),
+    "blasts_percent": ("26446-5", "%"),
+    "blasts": ("30376-8", "10*9/L"),
+    "alt": ("1742-6", "U/L"),
+    "ast": ("1920-8", "U/L"),
+    "alp": ("6768-6", "U/L"),
+    "bilirubin": ("1975-2", "mg/dL"),
+    "potassium": ("2823-3", "mmol/L"),
+    "magnesium": ("19123-9", "mg/dL"),
+    "calcium": ("17861-6", "mg/dL"),
+    "albumin": ("1751-7", "g/dL"),
+    "creatinine": ("2160-0", "mg/dL"),
+    "urate": ("3084-1", "mg/dL"),
+    "phosphate": ("2777-1", "mg/dL"),
+    "ldh": ("2532-0", "U/L"),
+}
+NORMAL = {
+    "wbc": "4.2",
+    "anc": "2.1",
+    "platelets": "140",
+    "haemoglobin": "10.2",
+    "blasts_percent": "12",
+    "alt": "30",
+    "ast": "28",
+    "alp": "80",
+    "bilirubin": "0.6",
+    "potassium": "4.1",
+    "magnesium": "2.0",
+    "calcium": "9.2",
+    "albumin": "4.0",
+    "creatinine": "0.8",
+    "urate": "5.0",
+    "phosphate": "3.4",
+    "ldh": "210",
+}
+ULN = {"alt": "55", "ast": "45", "alp": "120", "bilirubin": "1.2", "creatinine": "1.2"}
+LLN = {"magnesium": "1.7", "calcium": "8.5"}
+LIVER = ("alt", "ast", "alp", "bilirubin")
+CBC = ("wbc", "anc", "platelets", "haemoglobin")
+PEOPLE = {role: Actor(role=role, id=f"{role}-1") for role in Role}
+
+
+def a_course(protocol: str = LABEL, **changes: Any) -> Course:
+    """The course of an invented patient of 45 years in Berlin who cannot bear a child."""
+    fields: dict[str, Any] = {
+        "course_id": "course-invented-1",
+        "zone": "Europe/Berlin",
+        "subject_hash": "test:subject-1",
+        "birth_on": date(1981, 1, 15),
+        "child_bearing_potential": False,
+        "invented": True,
+        "protocol": pin_of(protocol),
+        "acknowledged": tuple(
+            Acknowledgement(divergence=d, reason="invented patient") for d in ("DIV-01", "DIV-03", "DIV-07")
+        )
+        if protocol == ARTICLE
+        else (),
+        "started_at": D1 - timedelta(days=3),
+        "started_by": PEOPLE[Role.PRESCRIBER],
+    }
+    return Course(**{**fields, **changes})
+
+
+def a_lab(
+    analyte: str, value: str | None = None, *, at: datetime = D1 - timedelta(hours=2), **changes: Any
+) -> LabResult:
+    """One result, normal unless a value is given; `at` is when it was collected."""
+    code, unit = CODES[analyte]
+    fields: dict[str, Any] = {
+        "loinc": code,
+        "value": Decimal(value if value is not None else NORMAL[analyte]),
+        "unit": unit,
+        "uln": Decimal(ULN[analyte]) if analyte in ULN else None,
+        "lln": Decimal(LLN[analyte]) if analyte in LLN else None,
+        "collected_at": at,
+        "status": "final",
+        "sender": "lab-a",
+    }
+    return LabResult.model_validate({**fields, **changes})
+
+
+class ChartBuilder:
+    """Facts added one by one, each recorded when it was true unless said otherwise."""
+
+    def __init__(self, protocol: str = LABEL, **course: Any) -> None:
+        self.course = a_course(protocol, **course)
+        self.facts: list[Fact] = []
+
+    def add(self, body: dict[str, Any] | Any, at: datetime, by: Role = Role.NURSE, **header: Any) -> str:
+        """One fact; returns its id."""
+        fact_id = header.pop("id", f"f{len(self.facts) + 1}")
+        what = body if isinstance(body, dict) else body.model_dump(mode="json")
+        fields = {"id": fact_id, "by": str(PEOPLE[by]), "at": at, "recorded_at": at, "what": what, **header}
+        self.facts.append(Fact.model_validate_json(json.dumps(fields, default=lambda v: v.isoformat())))
+        return fact_id
+
+    def labs(self, at: datetime, *analytes: str, recorded_at: datetime | None = None, **values: str) -> None:
+        """Normal results of these analytes (all when none is named), with some values given."""
+        for analyte in dict.fromkeys((*(analytes or (() if values else NORMAL)), *values)):
+            self.add(a_lab(analyte, values.get(analyte), at=at), at, Role.LABORATORY, recorded_at=recorded_at or at)
+
+    def screened(self, at: datetime = D1 - timedelta(hours=20)) -> "ChartBuilder":
+        """Consent, eligibility, height, weight, ECG."""
+        self.add({"kind": "consent", "given": True}, at)
+        stated = {"cd22_positive": True, "b_cell_precursor_all": True, "relapsed_or_refractory": True}
+        self.add({"kind": "eligibility", **stated, "method": "flow cytometry"}, at, Role.PRESCRIBER)
+        self.add({"kind": "height", "cm": "170"}, at)
+        self.add({"kind": "weight", "kg": "70"}, at)
+        self.add({"kind": "ecg", "qtcf_ms": "420"}, at)
+        return self
+
+    def examined(self, at: datetime) -> "ChartBuilder":
+        """No sign of VOD, no fever, no bleeding."""
+        none = dict.fromkeys(("ruq_pain", "hepatomegaly", "painful_hepatomegaly", "ascites", "oedema"), False)
+        self.add({"kind": "vod_examination", **none}, at, Role.PHYSICIAN)
+        self.add(
+            {"kind": "infection_bleeding", "temperature_c": "36.8", "infection": False, "active_bleeding": False}, at
+        )
+        return self
+
+    def ready(self, at: datetime = D1) -> "ChartBuilder":
+        """Everything that C1D1 at this instant requires."""
+        self.screened(at - timedelta(hours=20))
+        self.labs(at - timedelta(hours=2))
+        return self.examined(at - timedelta(hours=1))
+
+    def ready_again(self, at: datetime) -> "ChartBuilder":
+        """Everything that a later day 8 or 15 at this instant requires."""
+        self.labs(at - timedelta(hours=3), *CBC, *LIVER)
+        self.add({"kind": "weight", "kg": "70"}, at - timedelta(hours=3))
+        return self.examined(at - timedelta(hours=1))
+
+    def ready_for_cycle(self, at: datetime, response: str = "CR", of_cycle: int = 1) -> "ChartBuilder":
+        """Everything that day 1 of a later cycle at this instant requires."""
+        self.labs(at - timedelta(hours=3))
+        self.add({"kind": "weight", "kg": "70"}, at - timedelta(hours=3))
+        self.add({"kind": "ecg", "qtcf_ms": "425"}, at - timedelta(hours=3))
+        self.add({"kind": "response", "cycle": of_cycle, "response": response}, at - timedelta(hours=4), Role.PHYSICIAN)
+        return self.examined(at - timedelta(hours=1))
+
+    def dose(self, cycle: int, day: int, at: datetime, *, observed: bool = True) -> "ChartBuilder":
+        """A dose that was given here, ended after an hour and (unless said otherwise) observed for an hour."""
+        started = {
+            "kind": "infusion_started",
+            "cycle": cycle,
+            "day": day,
+            "mg": "0.91",
+            "preparation_id": f"p-{cycle}-{day}",
+        }
+        self.add({**started, "identifiers_checked": ["name", "birth date"]}, at)
+        self.add({"kind": "infusion_completed"}, at + timedelta(hours=1))
+        if observed:
+            self.add({"kind": "observation_ended", "minutes": 60, "complete": True}, at + timedelta(hours=2))
+        return self
+
+    def chart(self) -> Chart:
+        """The chart so far, in the order of recording."""
+        return Chart(course=self.course, facts=tuple(sorted(self.facts, key=lambda f: f.recorded_at)))

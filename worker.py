@@ -1,0 +1,72 @@
+"""The worker process: registers workflows and activities on the task queue, and nothing else."""
+
+import asyncio
+import signal
+from importlib.metadata import version
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio.client import Client
+from temporalio.common import VersioningBehavior
+from temporalio.worker import Worker, WorkerDeploymentConfig, WorkerDeploymentVersion
+
+from activities.decide import Decider
+from activities.record import Record
+from plumbing.connection import connect
+from plumbing.database import make_engine, migrate, settle_mode
+from plumbing.logging import configure_logging, get_logger
+from plumbing.settings import Settings, load_settings
+from workflows.liver_monitoring import LiverMonitoring
+from workflows.treatment_cycle import TreatmentCycle
+
+WORKFLOWS = (TreatmentCycle, LiverMonitoring)
+
+
+def make_worker(client: Client, engine: AsyncEngine, settings: Settings, *, task_queue: str | None = None) -> Worker:
+    """A worker over an engine that exists already: the database driver is loaded before the sandbox is active."""
+    decider, record = Decider(version("inocycle")), Record(engine)
+    return Worker(
+        client,
+        task_queue=task_queue or settings.task_queue,
+        workflows=list(WORKFLOWS),
+        activities=[decider.decide, record.write_record],
+        deployment_config=_deployment(settings),
+    )
+
+
+def _deployment(settings: Settings) -> WorkerDeploymentConfig | None:
+    """In production each run is pinned to the build that began it and moves at its boundaries; none in development."""
+    if settings.build_id is None:
+        return None
+    return WorkerDeploymentConfig(
+        version=WorkerDeploymentVersion(deployment_name=settings.deployment_name, build_id=settings.build_id),
+        use_worker_versioning=True,
+        default_versioning_behavior=VersioningBehavior.PINNED,
+    )
+
+
+async def work_until_told_to_stop(settings: Settings) -> None:
+    """Run until SIGINT or SIGTERM; what is under way is handed back to the server."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for signal_number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(signal_number, stopping.set)
+    engine = make_engine(settings.database_url.get_secret_value())
+    try:
+        await migrate(engine)
+        await settle_mode(engine, settings.mode)
+        client = await connect(settings)
+        async with make_worker(client, engine, settings):
+            get_logger().info("worker_started", address=settings.temporal_address)
+            await stopping.wait()
+    finally:
+        await engine.dispose()
+
+
+def main() -> None:
+    """The process `inocycle worker`."""
+    configure_logging()
+    asyncio.run(work_until_told_to_stop(load_settings()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,579 @@
+"""The loop that conducts a course: decide, keep one timer per obligation, wait for a message or a timer.
+
+A small durable executor of what the pure core says: no rule lives here. `TreatmentCycle` and `LiverMonitoring` are thin
+classes over this base; each of their runs is one stretch of the same course, under the same workflow id.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, NoReturn
+
+from temporalio import workflow
+from temporalio.common import RawValue, RetryPolicy
+from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
+
+with workflow.unsafe.imports_passed_through():
+    from activities import stubs
+    from models.assessment import (
+        Assessment,
+        CourseState,
+        Finding,
+        Obligation,
+        Receipt,
+        Refused,
+        Verdict,
+    )
+    from models.carried import (
+        CYCLE,
+        ENDED,
+        MONITORING,
+        Answer,
+        Carried,
+        DecideRequest,
+        Decision,
+        Phase,
+        WaitingSignal,
+    )
+    from models.chart import Chart
+    from models.facts import Fact, RungFired, UnreadableMessage
+    from models.messages import Command, NamedMessage, Statement
+    from models.people import CLOCK, Role
+    from models.record import CourseStart, MessageSeen, RecordBatch, RecordEntry, RefusedMessage
+    from models.status import Status
+    from workflows import incoming
+    from workflows.obligation_timers import ObligationTimers
+    from workflows.shown import attributes_of, changes, details_of
+
+WORKFLOW_OF_PHASE = {CYCLE: "TreatmentCycle", MONITORING: "LiverMonitoring"}
+RECORD_BEHIND_AFTER = timedelta(minutes=10)
+RECORD_GRACE = timedelta(seconds=5)
+CARRY_LIMIT_BYTES = 1024 * 1024
+FIRST_RETRY, LAST_RETRY = timedelta(minutes=1), timedelta(hours=1)
+BATCH = 50
+AT_THE_BEDSIDE = frozenset({CourseState.INFUSION, CourseState.OBSERVATION, CourseState.REACTION})
+RULES_KEY = "rules-not-evaluated"
+RULES_WORDS = "rules could not be evaluated"
+
+
+class RulesUnavailable(Exception):
+    """The local activity failed: the course is held and asks again."""
+
+
+class CourseWorkflow:
+    """State and loop of one run. Everything is built in `__init__`: an update can run before the first line of `run`."""
+
+    PHASE = CYCLE
+
+    def __init__(self, carried: Carried) -> None:
+        self._course = carried.course
+        self._facts: list[Fact] = list(carried.facts)
+        self._answers: dict[str, Answer] = {a.message_id: a for a in carried.answers}
+        self._waiting: list[WaitingSignal] = list(carried.waiting)
+        self._unwritten: list[RecordEntry] = list(carried.unwritten)
+        self._next_decision = carried.next_decision
+        self._last_sha256 = carried.last_sha256
+        self._cycle = carried.cycle
+        self._cycle_started_at = carried.cycle_started_at or workflow.now()
+        self._assessment: Assessment | None = None
+        self._phase: Phase | None = None
+        self._recorded_signature: object = None
+        self._shown: dict[str, Any] = {}
+        self._must_decide = True
+        self._changed = False
+        self._rules_failures = 0
+        self._record_behind = False
+        self._one_decision = asyncio.Lock()
+        self._timers = ObligationTimers(self._time_has_come)
+
+    # ── the loop ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def conduct(self) -> str:
+        """Conduct the course until this run is over: continue as new, or end with the course (MON-17)."""
+        writer = asyncio.create_task(self._write_record())
+        while True:
+            await self._settle()
+            if self._run_is_over:
+                ending = await self._leave(writer)
+                if ending is not None:
+                    return ending
+                if writer.done():
+                    writer = asyncio.create_task(self._write_record())
+                continue
+            await workflow.wait_condition(lambda: self._must_decide or self._changed or bool(self._waiting))
+            self._changed = False
+
+    async def _settle(self) -> None:
+        """Take in every message that has arrived, decide if time asks for it, and arm the timers."""
+        async with self._one_decision:
+            try:
+                await self._take_in_waiting()
+                if self._must_decide:
+                    self._must_decide = False
+                    await self._decide_and_apply(None)
+            except RulesUnavailable:
+                self._hold_without_rules()
+        if self._assessment is not None:
+            self._timers.arm(self._assessment)
+
+    def _time_has_come(self) -> None:
+        self._must_decide = True
+
+    @property
+    def _run_is_over(self) -> bool:
+        if self._phase is None or self._rules_failures or self._waiting:
+            return False
+        if (self._phase.kind, self._phase.cycle) != (self.PHASE, self._cycle):
+            return True
+        quiet = self._assessment is not None and self._assessment.state not in AT_THE_BEDSIDE
+        return quiet and workflow.info().is_continue_as_new_suggested()
+
+    async def _leave(self, writer: "asyncio.Task[None]") -> str | None:
+        """Go over into the next run, or end; `None` when something arrived that keeps this run going."""
+        if self._phase is not None and self._phase.kind == ENDED:
+            return await self._end(writer)
+        if self._unwritten:
+            await self._give_the_record_a_moment()
+        if self._too_large_to_carry():
+            self._record_behind = True
+            self._show()
+            await workflow.wait_condition(lambda: self._changed or not self._unwritten or bool(self._waiting))
+            return None
+        self._timers.stop()
+        await _cancelled(writer)
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        if self._run_is_over:
+            self._continue_as_new()
+        return None
+
+    async def _give_the_record_a_moment(self) -> None:
+        try:
+            await workflow.wait_condition(
+                lambda: not self._unwritten,
+                timeout=RECORD_GRACE,
+                timeout_summary="waiting for the record before the next run",
+            )
+        except TimeoutError:
+            workflow.logger.info("record_carried_over", extra={"course": self._course.course_id})
+
+    async def _end(self, writer: "asyncio.Task[None]") -> str | None:
+        """The completion of a course waits for its record, and for nothing else."""
+        self._timers.stop()
+        await workflow.wait_condition(
+            lambda: bool(self._waiting) or (not self._unwritten and workflow.all_handlers_finished())
+        )
+        if self._waiting or not self._run_is_over:
+            return None
+        await _cancelled(writer)
+        return f"completed after {self._next_decision - 1} decisions"
+
+    def _continue_as_new(self) -> NoReturn:
+        assert self._phase is not None
+        workflow.continue_as_new(
+            args=[self._carried()],
+            workflow=WORKFLOW_OF_PHASE[self._phase.kind],
+            initial_versioning_behavior=workflow.ContinueAsNewVersioningBehavior.AUTO_UPGRADE,
+        )
+
+    def _carried(self) -> Carried:
+        assert self._phase is not None
+        same_cycle = self._phase.cycle == self._cycle and self._phase.kind == self.PHASE
+        return Carried(
+            course=self._course,
+            facts=tuple(self._facts),
+            answers=tuple(self._answers.values()),
+            waiting=tuple(self._waiting),
+            unwritten=tuple(self._unwritten),
+            next_decision=self._next_decision,
+            recorded_facts=len(self._facts),
+            last_sha256=self._last_sha256,
+            cycle=self._phase.cycle,
+            cycle_started_at=self._cycle_started_at if same_cycle else None,
+        )
+
+    def _too_large_to_carry(self) -> bool:
+        return bool(self._unwritten) and len(self._carried().model_dump_json()) > CARRY_LIMIT_BYTES
+
+    # ── deciding ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _decide(self, message: NamedMessage | None, unreadable: UnreadableMessage | None = None) -> Decision:
+        """Ask the pure core, in a local activity: the result is recorded, so no later release breaks a replay."""
+        request = DecideRequest(
+            chart=Chart(course=self._course, facts=tuple(self._facts)),
+            now=workflow.now(),
+            monitoring=self.PHASE == MONITORING,
+            message=message,
+            unreadable=unreadable,
+        )
+        try:
+            return await workflow.execute_local_activity(
+                stubs.decide,
+                request,
+                start_to_close_timeout=timedelta(seconds=10),
+                schedule_to_close_timeout=timedelta(seconds=30),
+                retry_policy=RetryPolicy(maximum_attempts=2),
+            )
+        except ActivityError as error:
+            if is_cancelled_exception(error):
+                raise
+            workflow.logger.error("rules_failed", extra={"course": self._course.course_id})
+            raise RulesUnavailable from error
+
+    async def _decide_and_apply(self, message: NamedMessage | None, **more: Any) -> Decision:
+        decision = await self._decide(message, **more)
+        self._apply(decision, message)
+        return decision
+
+    def _apply(
+        self,
+        decision: Decision,
+        message: NamedMessage | None = None,
+        refused_message: RefusedMessage | None = None,
+    ) -> None:
+        """Take a decision over: facts, entry for the record, what is shown. Nothing is awaited in here."""
+        first_index = len(self._facts)
+        self._facts.extend(decision.facts)
+        self._assessment, self._phase = decision.assessment, decision.phase
+        self._rules_failures = 0
+        signature = _signature(decision.assessment)
+        told = message is not None or refused_message is not None or bool(decision.facts)
+        if told or signature != self._recorded_signature:
+            self._queue(decision, message, refused_message, first_index)
+            self._recorded_signature = signature
+        self._changed = True
+        self._show()
+
+    def _queue(
+        self,
+        decision: Decision,
+        message: NamedMessage | None,
+        refused_message: RefusedMessage | None,
+        first_index: int,
+    ) -> None:
+        entry = RecordEntry(
+            course_id=self._course.course_id,
+            number=self._next_decision,
+            run_cycle=self._cycle,
+            at=decision.assessment.as_of,
+            message=_seen(message),
+            refusal=decision.ruling if isinstance(decision.ruling, Refused) else None,
+            refused_message=refused_message,
+            facts=decision.facts,
+            first_fact_index=first_index,
+            assessment=decision.assessment,
+            protocol=self._course.protocol,
+            code_version=decision.code_version,
+            start=self._start_of_course() if self._next_decision == 1 else None,
+            previous_sha256=self._last_sha256,
+        ).sealed()
+        self._unwritten.append(entry)
+        self._last_sha256 = entry.sha256
+        self._next_decision += 1
+
+    def _start_of_course(self) -> CourseStart:
+        course = self._course
+        return CourseStart(
+            course_id=course.course_id,
+            zone=course.zone,
+            subject_hash=course.subject_hash,
+            invented=course.invented,
+            protocol=course.protocol,
+            started_at=course.started_at,
+            started_by=str(course.started_by),
+        )
+
+    # ── messages ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @workflow.signal(dynamic=True)
+    async def on_signal(self, name: str, args: Sequence[RawValue]) -> None:
+        """Results, findings and responses of machines, and whatever else is sent: kept raw, never raises."""
+        self._waiting.append(incoming.as_waiting(name, args))
+
+    @workflow.update(dynamic=True)
+    async def on_update(self, name: str, args: Sequence[RawValue]) -> Receipt:
+        """A command of a person, answered with a receipt, or refused with what is missing and what would clear it."""
+        command = incoming.read_command(name, args)
+        try:
+            return await self._answer(NamedMessage.of(command), command)
+        except ApplicationError:
+            raise
+        except RulesUnavailable:
+            self._hold_without_rules()
+            raise self._without_rules(command) from None
+        except Exception as error:
+            if is_cancelled_exception(error):
+                raise
+            # Any other exception would stall the course; the caller gets a clear word instead.
+            workflow.logger.error("handler_fault", extra={"course": self._course.course_id, "code": name})
+            raise ApplicationError(
+                "the service failed to handle this", type="HandlerFault", non_retryable=True
+            ) from None
+
+    @on_update.validator
+    def _is_well_formed(self, name: str, args: Sequence[RawValue]) -> None:
+        """Turn away a form that is not for this course. This leaves no history: all else is judged in the handler."""
+        command = incoming.read_command(name, args)
+        if command.course_id is not None and command.course_id != self._course.course_id:
+            raise ApplicationError("not this course", type="WrongCourse", non_retryable=True)
+
+    async def _answer(self, message: NamedMessage, command: Command) -> Receipt:
+        """Judge until every fact that has arrived was judged; two people may press start at once."""
+        async with self._one_decision:
+            first = self._answers.get(message.id)
+            if first is not None:
+                return await self._answer_again(first, message)
+            decision = await self._judge_until_settled(message)
+            number = self._next_decision
+            self._apply(decision, message)
+            answer = self._answer_of(message, decision, number)
+            self._answers[message.id] = answer
+        if answer.refusal is not None:
+            raise _refusal(answer.refusal)
+        assert answer.receipt is not None
+        return answer.receipt
+
+    async def _judge_until_settled(self, message: NamedMessage) -> Decision:
+        while True:
+            await self._take_in_waiting()
+            decision = await self._decide(message)
+            if not self._waiting:
+                return decision
+
+    async def _answer_again(self, first: Answer, message: NamedMessage) -> Receipt:
+        """The first answer to every repeat; the same id with other content is refused and kept for a person."""
+        if first.sha256 != message.sha256:
+            await self._refuse_reused_id(message)
+            raise ApplicationError("MessageIdReused", type="MessageIdReused", non_retryable=True)
+        if first.refusal is not None:
+            raise _refusal(first.refusal)
+        assert first.receipt is not None
+        return first.receipt
+
+    async def _refuse_reused_id(self, message: NamedMessage) -> None:
+        content = message.content.encode()
+        refused = RefusedMessage(
+            type="MessageIdReused",
+            reason=f"{message.name}: the message id was used before with other content",
+            sha256=message.sha256,
+            size=len(content),
+            head_base64=incoming.head_of(content),
+        )
+        self._apply(await self._decide(None), refused_message=refused)
+
+    async def _take_in_waiting(self) -> None:
+        """Judge every signal that has arrived, in order; one that fails stays at its place."""
+        while self._waiting:
+            await self._take_in(incoming.read_signal(self._waiting[0]))
+            self._waiting.pop(0)
+
+    async def _take_in(self, message: NamedMessage | UnreadableMessage) -> None:
+        if isinstance(message, UnreadableMessage):
+            if not any(isinstance(f.what, UnreadableMessage) and f.what.sha256 == message.sha256 for f in self._facts):
+                await self._decide_and_apply(None, unreadable=message)
+            return
+        first = self._answers.get(message.id)
+        if first is not None:
+            if first.sha256 != message.sha256:
+                await self._refuse_reused_id(message)
+            return
+        decision = await self._decide(message)
+        number = self._next_decision
+        self._apply(decision, message, _refused_by(decision, message))
+        self._answers[message.id] = self._answer_of(message, decision, number)
+
+    def _answer_of(self, message: NamedMessage, decision: Decision, number: int) -> Answer:
+        if isinstance(decision.ruling, Refused):
+            return Answer(message_id=message.id, sha256=message.sha256, refusal=decision.ruling)
+        receipt = Receipt(
+            message_id=message.id,
+            decision=number,
+            state=decision.assessment.state,
+            verdict=decision.assessment.verdict,
+            sentence=decision.assessment.sentence(),
+        )
+        return Answer(message_id=message.id, sha256=message.sha256, receipt=receipt)
+
+    # ── when the rules cannot be evaluated ─────────────────────────────────────────────────────────────────────────
+
+    def _hold_without_rules(self) -> None:
+        """Hold, keep the timers, tell a person, and ask again after 1 min, doubling to 1 h."""
+        now = workflow.now()
+        self._timers.retry_rules_at(now + min(FIRST_RETRY * 2**self._rules_failures, LAST_RETRY))
+        self._rules_failures += 1
+        if self._rules_failures > 1:
+            return
+        held = _held_without_rules(self._assessment, self._cycle, self._course.protocol.name, now)
+        rung = RungFired(obligation=RULES_KEY, rung="due", due_at=now)
+        fact = Fact(id=f"clock/{RULES_KEY}/{self._next_decision}", by=CLOCK, at=now, recorded_at=now, what=rung)
+        phase = self._phase or Phase(kind=self.PHASE, cycle=self._cycle)
+        self._apply(Decision(ruling=None, facts=(fact,), assessment=held, phase=phase, code_version="none"))
+        self._rules_failures = 1
+
+    def _without_rules(self, command: Command) -> ApplicationError:
+        """What the caller is told. A statement is kept and judged later; a request is not."""
+        if not isinstance(command, Statement):
+            return ApplicationError(RULES_WORDS, type="RulesUnavailable", non_retryable=True)
+        self._waiting.append(incoming.kept(NamedMessage.of(command)))
+        return ApplicationError(f"{RULES_WORDS}; the statement is kept", type="RulesUnavailable", non_retryable=True)
+
+    # ── the record ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _write_record(self) -> None:
+        """Send what is queued as ordered batches; nobody waits for it but the completion of the course."""
+        while True:
+            await workflow.wait_condition(lambda: bool(self._unwritten))
+            batch = RecordBatch(entries=tuple(self._unwritten[:BATCH]))
+            writing = workflow.start_activity(
+                stubs.write_record,
+                batch,
+                start_to_close_timeout=timedelta(seconds=30),
+                retry_policy=RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=1)),
+                summary=_headline(batch),
+            )
+            await self._until_written(writing)
+            del self._unwritten[: len(batch.entries)]
+
+    async def _until_written(self, writing: "workflow.ActivityHandle[None]") -> None:
+        alarm = asyncio.create_task(self._alarm_when_behind())
+        try:
+            await writing
+        finally:
+            alarm.cancel()
+        if self._record_behind:
+            self._record_behind = False
+            self._show()
+
+    async def _alarm_when_behind(self) -> None:
+        await workflow.sleep(RECORD_BEHIND_AFTER, summary="record behind – the record has not answered")
+        self._record_behind = True
+        workflow.logger.error("record_behind", extra={"course": self._course.course_id, "count": len(self._unwritten)})
+        self._show()
+
+    # ── what others see ────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _show(self) -> None:
+        if self._assessment is None:
+            return
+        attributes = attributes_of(self._assessment, self._cycle_started_at)
+        moved = changes(self._shown, attributes)
+        if moved:
+            workflow.upsert_search_attributes(moved)
+            self._shown = attributes
+        workflow.set_current_details(details_of(self._assessment, self._next_decision - 1, self._trouble))
+
+    @property
+    def _trouble(self) -> tuple[str, ...]:
+        words = []
+        if self._rules_failures:
+            words.append(f"{RULES_WORDS}; the course is held and asks again")
+        if self._record_behind:
+            words.append(f"record behind: {len(self._unwritten)} entries wait for the database")
+        return tuple(words)
+
+    @workflow.query
+    def status(self) -> Status:
+        """Where the course stands, in a few words, as of its last decision."""
+        known = self._assessment
+        return Status(
+            course_id=self._course.course_id,
+            workflow_type=workflow.info().workflow_type,
+            protocol=self._course.protocol,
+            cycle=self._cycle,
+            state=known.state if known else None,
+            verdict=known.verdict if known else None,
+            sentence=known.sentence() if known else "not assessed yet",
+            now=workflow.now(),
+            valid_until=known.valid_until if known else None,
+            next_due=known.next_due if known else None,
+            decisions=self._next_decision - 1,
+            facts=len(self._facts),
+            unwritten=len(self._unwritten),
+            trouble=self._trouble,
+        )
+
+    @workflow.query
+    def assessment(self) -> Assessment | None:
+        """The whole card as of the last decision; nothing before the first one."""
+        return self._assessment
+
+    @workflow.query
+    def chart(self) -> Chart:
+        """All facts of the course."""
+        return Chart(course=self._course, facts=tuple(self._facts))
+
+
+async def _cancelled(task: "asyncio.Task[None]") -> None:
+    """Cancel a task and see it end."""
+    task.cancel()
+    try:
+        await task
+    except BaseException as error:
+        # a cancelled activity ends in one of several exceptions
+        if not (isinstance(error, asyncio.CancelledError) or is_cancelled_exception(error)):
+            raise
+
+
+def _seen(message: NamedMessage | None) -> MessageSeen | None:
+    return (
+        None if message is None else MessageSeen(name=message.name, id=message.id, sha256=message.sha256, by=message.by)
+    )
+
+
+def _headline(batch: RecordBatch) -> str:
+    """The gravest verdict of a batch in words, so that the Web UI shows decisions as bars."""
+    gravest = min(batch.entries, key=lambda e: (e.refusal is None, tuple(Verdict).index(e.assessment.verdict)))
+    more = f" (+{len(batch.entries) - 1})" if len(batch.entries) > 1 else ""
+    return f"{gravest.headline()}{more}"[:200]
+
+
+def _signature(assessment: Assessment) -> object:
+    """What must change for a decision without a message to be worth an entry."""
+    findings = tuple((f.rule, f.verdict, f.reason) for f in assessment.findings)
+    standing = tuple((o.key, o.due_at, o.standing) for o in assessment.obligations)
+    return assessment.state, assessment.verdict, findings, assessment.dose, standing
+
+
+def _refusal(refusal: Refused) -> ApplicationError:
+    """Type and rules in the text; the card travels in the details, which the codec encrypts."""
+    rules = f" ({', '.join(refusal.rules)})" if refusal.rules else ""
+    return ApplicationError(f"{refusal.type}{rules}", refusal, type=refusal.type, non_retryable=True)
+
+
+def _refused_by(decision: Decision, message: NamedMessage) -> RefusedMessage | None:
+    """A machine's message that made no fact waits for a person (IDN-01)."""
+    if not isinstance(decision.ruling, Refused):
+        return None
+    content = message.content.encode()
+    return RefusedMessage(
+        type=decision.ruling.type,
+        reason=decision.ruling.message,
+        sha256=message.sha256,
+        size=len(content),
+        head_base64=incoming.head_of(content),
+    )
+
+
+def _held_without_rules(previous: Assessment | None, cycle: int, protocol: str, now: datetime) -> Assessment:
+    """Unknown means hold: what was due stays due, no dose may be given, an administrator is called."""
+    finding = Finding(rule="RULES-01", verdict=Verdict.HOLD, reason=RULES_WORDS, clears="the service mended")
+    due = Obligation(
+        key=RULES_KEY,
+        title=RULES_WORDS,
+        rule="RULES-01",
+        owner=Role.ADMINISTRATOR,
+        due_at=now,
+        overdue_at=now + LAST_RETRY,
+        standing="due",
+        clears="the service mended",
+    )
+    known = tuple(o for o in previous.obligations if o.key != RULES_KEY) if previous else ()
+    return Assessment(
+        state=CourseState.HELD,
+        verdict=Verdict.HOLD,
+        as_of=now,
+        valid_until=None,
+        cycle=previous.cycle if previous else cycle,
+        protocol=protocol,
+        findings=(finding,),
+        obligations=(*known, due),
+    )

@@ -1,0 +1,72 @@
+"""One named Temporal timer per obligation, and one for the end of a verdict's validity; re-armed only when it moved."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from models.assessment import Assessment, Obligation
+
+SHORTEST = timedelta(seconds=1)
+VALIDITY = "validity"
+RETRY = "rules-retry"
+
+
+@dataclass
+class _Armed:
+    fires_at: datetime
+    task: asyncio.Task[None]
+
+
+class ObligationTimers:
+    """The timers of one run. A timer never gives or releases a dose; it only asks for a fresh decision."""
+
+    def __init__(self, on_fire: Callable[[], None]) -> None:
+        self._on_fire = on_fire
+        self._armed: dict[str, _Armed] = {}
+
+    def arm(self, assessment: Assessment) -> None:
+        """Arm what the assessment asks for and drop what it no longer does; keys in sorted order, for the replay."""
+        wanted = _wanted(assessment)
+        for key in sorted(self._armed):
+            if key != RETRY and (key not in wanted or wanted[key][0] != self._armed[key].fires_at):
+                self._armed.pop(key).task.cancel()
+        for key in sorted(wanted):
+            if key not in self._armed:
+                self._start(key, *wanted[key])
+
+    def retry_rules_at(self, instant: datetime) -> None:
+        """Ask for a decision again after the rules could not be evaluated; the other timers stay."""
+        if RETRY not in self._armed:
+            self._start(RETRY, instant, "rules could not be evaluated – try again")
+
+    def stop(self) -> None:
+        """Cancel every timer, before the run ends."""
+        for key in sorted(self._armed):
+            self._armed[key].task.cancel()
+        self._armed.clear()
+
+    def _start(self, key: str, fires_at: datetime, summary: str) -> None:
+        task = asyncio.create_task(self._sleep(key, fires_at, summary))
+        self._armed[key] = _Armed(fires_at, task)
+
+    async def _sleep(self, key: str, fires_at: datetime, summary: str) -> None:
+        await workflow.sleep(max(fires_at - workflow.now(), SHORTEST), summary=summary)
+        self._armed.pop(key, None)
+        self._on_fire()
+
+
+def _wanted(assessment: Assessment) -> dict[str, tuple[datetime, str]]:
+    wanted = {o.key: (o.next_change_at, _summary(o)) for o in assessment.obligations if o.next_change_at is not None}
+    until = assessment.valid_until
+    if until is not None and until not in {instant for instant, _ in wanted.values()}:
+        wanted[VALIDITY] = (until, f"verdict {assessment.verdict} stands until now")
+    return wanted
+
+
+def _summary(obligation: Obligation) -> str:
+    rung = "due" if obligation.standing == "coming" else "overdue"
+    return f"{obligation.title} – {rung} ({obligation.owner})"
