@@ -30,6 +30,8 @@ def make_worker(client: Client, engine: AsyncEngine, settings: Settings, *, task
         workflows=list(WORKFLOWS),
         activities=[decider.decide, record.write_record],
         deployment_config=_deployment(settings),
+        # Unversioned workers carry a name too; without one the SDK hashes every loaded module at the start.
+        build_id=None if settings.build_id else f"inocycle-{version('inocycle')}",
     )
 
 

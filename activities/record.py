@@ -103,14 +103,14 @@ class Record:
         if course is None:
             course = _opened(entry)
             session.add(course)
+            await session.flush()  # all else refers to it
         elif await _is_written(session, entry):
             return
         await _must_follow(session, course, entry)
-        await _keep(session, entry, content)
+        await _keep_rows(session, entry, content)
         await _keep_worklist(session, entry)
         advance(course, entry)
         course.clock_offset_s = self._clock_offset_s(course, entry)
-        await session.flush()
 
     def _clock_offset_s(self, course: CourseRow, entry: RecordEntry) -> int:
         """How far an invented course's skipped time is ahead of the wall clock.
@@ -154,8 +154,7 @@ async def _must_follow(session: AsyncSession, course: CourseRow, entry: RecordEn
         raise RecordGap(entry, f"its facts begin at {entry.first_fact_index}, and the record holds {course.facts}")
 
 
-async def _keep(session: AsyncSession, entry: RecordEntry, content: str) -> None:
-    await session.flush()  # the course first: all else refers to it
+async def _keep_rows(session: AsyncSession, entry: RecordEntry, content: str) -> None:
     session.add(decision_row(entry, content))
     session.add_all(fact_rows(entry, content))
     if refused := message_refused_row(entry):
@@ -163,8 +162,6 @@ async def _keep(session: AsyncSession, entry: RecordEntry, content: str) -> None
     for raw in raw_message_rows(entry):
         if await session.get(RawMessageRow, (raw.course_id, raw.sha256)) is None:
             session.add(raw)
-            await session.flush()
-    await session.flush()
 
 
 # ── the worklist ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -227,9 +224,7 @@ async def _open(session: AsyncSession, item: WorklistItemRow) -> WorklistItemRow
     there = await session.get(WorklistItemRow, (item.course_id, item.obligation, item.due_at))
     if there is not None and there.resolved_by is None:
         return there
-    opened = await session.merge(item)
-    await session.flush()  # so that the next fact of this entry finds it
-    return opened
+    return await session.merge(item)
 
 
 def _obligation_item(entry: RecordEntry, fired: RungFired) -> WorklistItemRow:

@@ -5,6 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from clinical.bedside import standing_authorisation, start_troubles, verified
+from clinical.calendar import zone_named
 from clinical.case import Case
 from clinical.commands import command_answers
 from clinical.counts import count_gate, cytopenia_note
@@ -115,6 +116,7 @@ def _implausibly_high(case: Case) -> Iterator[Finding]:
 
 def _for_dose(case: Case, slot: DoseSlot) -> Iterator[Finding]:
     """Rows 3-8 for the next dose. All are evaluated; the order only picks the headline."""
+    yield from _zone(case)
     yield from consent_gate(case)
     if not case.doses:
         yield from eligibility_gate(case)
@@ -134,6 +136,13 @@ def _for_dose(case: Case, slot: DoseSlot) -> Iterator[Finding]:
     yield from schedule_gate(case, slot)
     yield from required_data(case, slot)
     yield from dose_notes(case, slot)
+
+
+def _zone(case: Case) -> Iterator[Finding]:
+    """No date of the site can be told without its zone: nothing is given (DAY-03)."""
+    if zone_named(case.chart.course.zone) is None:
+        reason = f"the time zone {case.chart.course.zone!r} is not known here"
+        yield case.finding("PIN-01", Verdict.HOLD, reason, clears="an administrator mends the zone")
 
 
 def _sorted(found: list[Finding]) -> tuple[Finding, ...]:

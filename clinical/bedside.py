@@ -63,7 +63,7 @@ def preparation_troubles(
     elif preparation.mg != authorisation[1].mg:
         reason = f"preparation holds {plain(preparation.mg)} mg, authorised are {plain(authorisation[1].mg)} mg"
         yield case.finding("IDN-02", None, reason, clears="a preparation of the authorised dose")
-    if preparation.reconstituted_at > case.now:
+    if not case.reading.reached(preparation.reconstituted_at):
         yield case.finding("PREP-12", None, "reconstituted in the future", clears="the time corrected")
     dilution = preparation.dilution_started_at
     if dilution is None:
@@ -87,7 +87,7 @@ def premedication_troubles(case: Case) -> Iterator[Finding]:
 def _one_class(case: Case, drug_class: str, given: list[datetime]) -> Iterator[Finding]:
     window = case.protocol.premedication
     earliest, latest = window.earliest.span, window.latest.span
-    recent = [at for at in given if not case.reading.passed(at + earliest) and at <= case.now]
+    recent = [at for at in given if case.reading.reached(at) and not case.reading.passed(at + earliest)]
     clears = f"a {drug_class} {window.latest.count} to {window.earliest.count} min before the start"
     if not recent:
         yield case.finding("PRE-07", None, f"premedication: {drug_class} is not charted in its window", clears=clears)
@@ -108,7 +108,7 @@ def start_troubles(case: Case, plan: DosePlan | None) -> list[Finding]:
     elif not verified(case, authorisation):
         reason = "the dose is not checked by a second person"
         found.append(case.finding("OWN-02", None, reason, clears="verify_dose by a pharmacist"))
-    if authorisation is not None and authorisation[1].earlier_start_reason is None:
+    if authorisation is not None and not (authorisation[1].earlier_start_reason or "").strip():
         found += _earlier_start(case)
     found += list(premedication_troubles(case))
     if not usable_preparations(case, authorisation):
@@ -139,5 +139,6 @@ def _no_preparation(case: Case, authorisation: tuple[Fact, DoseAuthorised] | Non
 
 def plan_input(plan: DosePlan) -> Input:
     """The dose as a card shows it."""
-    words = f"{plain(plan.mg)} mg = {plain(plan.mg_per_m2)} mg/m² x {plain(plan.bsa_m2)} m² = {plain(plan.ml)} mL, {plan.vials} vial(s)"
+    amount = f"{plain(plan.mg)} mg = {plain(plan.mg_per_m2)} mg/m² x {plain(plan.bsa_m2)} m²"
+    words = f"{amount} = {plain(plan.ml)} mL, {plan.vials} vial(s)"
     return Input(name=f"dose C{plan.cycle}D{plan.day}", value=words)

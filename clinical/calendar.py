@@ -61,6 +61,9 @@ def midnight_of(day: date, zone: ZoneInfo) -> datetime:
     return at_local(day, MIDNIGHT, zone)
 
 
-def whole_years(born: date, today: date) -> int:
-    """Age in whole years; a birthday on 29 February is reached on 1 March of other years."""
-    return today.year - born.year - ((today.month, today.day) < (born.month, born.day))
+def birthday(born: date, years: int) -> date:
+    """The day on which this age is reached; one on 29 February is reached on 1 March of other years."""
+    try:
+        return born.replace(year=born.year + years)
+    except ValueError:
+        return date(born.year + years, 3, 1)

@@ -27,6 +27,7 @@ from models.facts import (
     InfusionCompleted,
     InfusionStarted,
     MonitoringStarted,
+    NoTransplantDeclared,
     ObservationEnded,
     Reaction,
     Response,
@@ -242,21 +243,21 @@ class Case:
     @cached_property
     def dosing_ended(self) -> Fact | None:
         """What ended dosing and was not followed by a further cycle: a permanent stop, `finish_dosing`, a transplant."""
-        grade = self.protocol.observation.stop_grade.count
-        enders = [
-            f
-            for f in self.reading.all_facts
-            if isinstance(f.what, DosingFinished | Transplant | Discontinued)
-            or (isinstance(f.what, Reaction) and (f.what.grade or 0) >= grade)
-        ]
-        standing = {f.id for f in self.reading.facts}
-        final = [f for f in enders if f.id in standing or self.correction_open]
-        if not final:
-            return None
-        order = {f.id: i for i, f in enumerate(self.reading.all_facts)}
-        resumed = max((order[f.id] for f, _ in self.reading.of(CycleStarted)), default=-1)
-        last = max(final, key=lambda f: order[f.id])
-        return last if order[last.id] > resumed or self.stopped_for_good else None
+        ended = None
+        for origin in self.reading.all_facts:  # a corrected fact keeps its place: a new date is not a new end
+            fact = self.reading.standing.get(origin.id)
+            if fact is not None and self._ends_dosing(fact):
+                ended = fact
+            elif isinstance(origin.what, CycleStarted) and not self.stopped_for_good:
+                ended = None
+        retracted = self.reading.retracted_stops(self.protocol.observation.stop_grade.count)
+        return ended or next(reversed(retracted), None)
+
+    def _ends_dosing(self, fact: Fact) -> bool:
+        what, grade = fact.what, self.protocol.observation.stop_grade.count
+        return isinstance(what, DosingFinished | Transplant | Discontinued) or (
+            isinstance(what, Reaction) and (what.grade or 0) >= grade
+        )
 
     @property
     def busy(self) -> bool:
@@ -356,13 +357,20 @@ class Case:
         opens_at = midnight_of(opens_on, zone)
         if opens_on - last.local_on != self.protocol.regimen.min_gap.span:
             return opens_at
-        same_clock = at_local(opens_on, wall_clock(last.started_at, zone), zone)
-        return max(opens_at, same_clock - self.protocol.regimen.early_start.span)
+        last_clock = datetime.combine(opens_on, wall_clock(last.started_at, zone))
+        earliest_clock = (
+            last_clock - self.protocol.regimen.early_start.span
+        )  # by the wall clock, also when clocks change
+        if earliest_clock.date() < opens_on:
+            return opens_at
+        return max(opens_at, at_local(opens_on, earliest_clock.time(), zone))
 
     def needs_earlier_start_reason(self, at: datetime) -> bool:
         """DAY-03: a start on the sixth date, earlier by the wall clock than the previous one, needs a reason."""
         last, zone = self.last_dose, self.reading.zone
         if last is None or local_date(at, zone) - last.local_on != self.protocol.regimen.min_gap.span:
+            if last is not None and at == self.now:
+                self.reading.change_at(midnight_of(last.local_on + self.protocol.regimen.min_gap.span, zone))
             return False
         same_clock = at_local(local_date(at, zone), wall_clock(last.started_at, zone), zone)
         return not self.reading.reached(same_clock) if at == self.now else at < same_clock
@@ -394,7 +402,19 @@ class Case:
     @property
     def transplant_planned(self) -> bool:
         """A transplant is planned and neither done nor declared off."""
-        return bool(self.reading.of(TransplantPlanned)) and self.transplant is None
+        planned = bool(self.reading.of(TransplantPlanned))
+        return planned and self.transplant is None and self.no_transplant_declared is None
+
+    @property
+    def no_transplant_declared(self) -> Fact | None:
+        """The prescriber's word that no transplant is planned, unless a plan was recorded after it (MON-17)."""
+        said = [f for f in self.reading.facts if isinstance(f.what, NoTransplantDeclared | TransplantPlanned)]
+        return said[-1] if said and isinstance(said[-1].what, NoTransplantDeclared) else None
+
+    def plausible_weights(self) -> list[Measured]:
+        """Weights that can be a person's, oldest first."""
+        limits = self.protocol.plausible["weight"]
+        return [m for m in self.weights() if limits.low.number <= m.value <= limits.high.number]
 
     def weights(self) -> list[Measured]:
         """All weights in kg, oldest first: charted by people or sent by machines."""
@@ -417,7 +437,7 @@ class Case:
             ]
             if signed:
                 return signed[-1].weight_kg, dose.slot
-            weighed = [m for m in self.weights() if m.at <= dose.started_at]
+            weighed = [m for m in self.plausible_weights() if m.at <= dose.started_at]
             if weighed:
                 return weighed[-1].value, dose.slot
         return None

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from clinical.bedside import standing_authorisation, verified
 from clinical.case import Case
-from clinical.monitoring import no_transplant_declared
 from clinical.schedule import cycle_gate
 from clinical.signs import personal_holds
 from models.assessment import CommandAnswer, DosePlan, Finding, Refused, Verdict, earliest
@@ -170,7 +169,7 @@ def _discontinue(standing: Standing) -> Refused | None:
 def _no_transplant(standing: Standing) -> Refused | None:
     if standing.case.transplant is not None:
         return refused("TransplantRecorded", "a transplant is recorded; monitoring runs to its end")
-    return refused("AlreadyDeclared", "it is declared already") if no_transplant_declared(standing.case) else None
+    return refused("AlreadyDeclared", "it is declared already") if standing.case.no_transplant_declared else None
 
 
 _GATES: dict[str, Callable[[Standing], Refused | None]] = {

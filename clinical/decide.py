@@ -14,13 +14,15 @@ from models.facts import Fact, MonitoringStarted, ObligationMet, RungFired
 from models.people import CLOCK
 from models.protocol import Protocol
 
+
 def decide(request: DecideRequest, protocol: Protocol, code_version: str) -> Decision:
     """Judge, then assess. Pure: the same request under the same protocol gives the same decision."""
     chart, now = request.chart, request.now
     ruling: Accepted | Refused | None = None
-    facts: list[Fact] = []
+    # What fell due before the message is said first: a test that comes a moment late was due all the same.
+    facts = _escalation(chart, protocol, now)
     if request.message is not None:
-        ruling = judge(chart, request.message.read(), protocol, now)
+        ruling = judge(chart.with_facts(*facts), request.message.read(), protocol, now)
         facts += ruling.facts if isinstance(ruling, Accepted) else ()
     if request.unreadable is not None:
         facts.append(_by_the_clock(f"unreadable/{request.unreadable.sha256[:32]}", request.unreadable, now))

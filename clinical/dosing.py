@@ -54,13 +54,13 @@ def mg_per_m2_of(case: Case, slot: DoseSlot) -> Entry | None:
 
 
 def dosing_weight(case: Case, slot: DoseSlot) -> Decimal | None:
-    """BSA-08: the weight that this dose is computed with; `None` when none is charted.
+    """BSA-08: the weight that this dose is computed with; `None` when none is charted, or the last is implausible.
 
     Within a cycle the dosing weight of its day 1 stands. At day 1 the latest weight counts, unless it is more than
     5 % above the last dosing weight: that is fluid until shown otherwise.
     """
     weights, last = case.weights(), case.last_dosing_weight()
-    if not weights:
+    if not weights or not _plausible(case.protocol, "weight", weights[-1].value):
         return None
     latest = weights[-1].value
     if last is None:
@@ -74,8 +74,8 @@ def dosing_weight(case: Case, slot: DoseSlot) -> Decimal | None:
 
 def weight_gate(case: Case, slot: DoseSlot) -> Iterator[Finding]:
     """BSA-08: a change of more than 10 % from the dosing weight is not decided here yet; fluid is said."""
-    weights, last = case.weights(), case.last_dosing_weight()
-    if not weights or last is None:
+    weights, last = case.plausible_weights(), case.last_dosing_weight()
+    if not weights or last is None or not _plausible(case.protocol, "weight", last[0]):
         return
     weight, _ = last
     latest, limits = weights[-1], case.protocol.limits
@@ -130,6 +130,8 @@ def _computed(case: Case, slot: DoseSlot, entry: Entry, weight: Decimal, height:
 def binding_of(case: Case, plan: DosePlan) -> str:
     """The hash of all that an authorisation is given for (§3.5): mg, level, weight, protocol, gating results."""
     gating = {analyte: _gating(case, analyte) for analyte, _ in required_analytes(case, plan.slot)}
+    if plan.slot.day == CYCLE_DAYS[0]:
+        gating |= {analyte: _gating(case, analyte) for analyte in ("albumin", "calcium_corrected")}
     gating |= {"qtcf": _said(latest_qtcf(case)), "blasts": _said(blasts(case)) if plan.slot.cycle == 1 else None}
     bound = plan.model_dump(mode="json", exclude={"binding"})
     return content_hash({"dose": bound, "protocol": case.chart.course.protocol.model_dump(), "results": gating})
@@ -159,6 +161,5 @@ def dose_notes(case: Case, slot: DoseSlot) -> Iterator[Finding]:
         yield case.finding("DOSE-01", None, f"{plain(entry.number)} mg/m² on day {slot.day} of cycle 1{words}")
     preparing = case.protocol.preparation
     if plan is not None and not preparing.bag_min_dose.number <= plan.mg <= preparing.bag_max_dose.number:
-        yield case.finding(
-            "PREP-19", None, f"{plain(plan.mg)} mg in a 50 mL bag is outside 0.01-0.1 mg/mL: ask pharmacy"
-        )
+        limits = f"{preparing.bag_min_dose.shown()} to {preparing.bag_max_dose.shown()}"
+        yield case.finding("PREP-19", None, f"{plain(plan.mg)} mg is outside {limits} for the bag: ask pharmacy")

@@ -110,6 +110,15 @@ ROLES: dict[str, frozenset[Role]] = {
 }
 """Who may send what (design §4)."""
 
+CORRECTING: dict[str, frozenset[Role]] = {
+    "eligibility": _PRESCRIBER,
+    "response": PHYSICIANS,
+    "transplant": PHYSICIANS,
+    "preparation": frozenset({Role.PHARMACIST}),
+    **dict.fromkeys(("dosing_finished", "discontinued", "no_transplant", "transplant_planned"), _PRESCRIBER),
+}
+"""Who may correct a fact that not every clinical role may record."""
+
 
 def judge(chart: Chart, message: Message, protocol: Protocol, now: datetime) -> Accepted | Refused:
     """Whether this message may happen at `now`: the facts that follow from it, or a refusal with what is missing.
@@ -135,12 +144,21 @@ def _form(case: Case, message: Message) -> Refused | None:
     if message.by.role not in ROLES[message.name]:
         allowed = ", ".join(sorted(ROLES[message.name]))
         return refused("RoleNotAllowed", f"{message.name} is not for the role {message.by.role}; it is for: {allowed}")
-    if message.at is not None and message.at > case.now + case.protocol.ages.future_tolerance.span:
+    if _in_the_future(case, message):
         return refused("InTheFuture", f"{message.name}: its time lies in the future")
     if isinstance(message, MachineMessage) and not _of_this_subject(case, message):
         finding = case.finding("IDN-01", None, "the subject of the message is not the subject of this course")
         return refused("SubjectMismatch", "the message is about another subject; no fact was made", (finding,))
     return None
+
+
+def _in_the_future(case: Case, message: Message) -> bool:
+    told = [getattr(message, name, None) for name in ("at", "transplanted_at", "resolved_at", "ended_at")]
+    on = getattr(message, "transplanted_on", None)
+    latest = case.now + case.protocol.ages.future_tolerance.span
+    return any(at is not None and at > latest for at in told) or (
+        on is not None and on > local_date(latest, case.reading.zone)
+    )
 
 
 def _of_this_subject(case: Case, message: MachineMessage) -> bool:
@@ -169,15 +187,10 @@ class _Judging:
         return Accepted(facts=tuple(self._fact(i, body) for i, body in enumerate(bodies)))
 
     def _fact(self, index: int, body: Frozen) -> Fact:
-        at = self.message.at or self.case.now
-        if isinstance(body, LabResult):
-            at = body.collected_at or self.message.at or self.case.now
-        if isinstance(body, Transplant) and body.transplanted_at is not None:
-            at = body.transplanted_at
         return Fact(
             id=f"{self.message.id}/{index}",
             by=self.message.by,
-            at=at,
+            at=self._true_at(body),
             recorded_at=self.case.now,
             message=self.message.id,
             what=cast("Any", body),
@@ -185,8 +198,19 @@ class _Judging:
 
     @property
     def at(self) -> datetime:
-        """When the message says that it was true; without it, now."""
-        return self.message.at or self.case.now
+        """When the message says that it was true; without it, now. A clock that runs ahead does not make time pass."""
+        return min(self.message.at or self.case.now, self.case.now)
+
+    def _true_at(self, body: Frozen) -> datetime:
+        if isinstance(body, LabResult) and body.collected_at is not None:
+            return body.collected_at
+        if isinstance(body, Transplant) and body.transplanted_at is not None:
+            return body.transplanted_at
+        if isinstance(body, InfusionStarted):
+            return self.case.now  # judged now, so it starts now
+        if isinstance(body, Correction) and body.replacement is not None and self.message.at is None:
+            return next(f.at for f in self.case.reading.facts if f.id == body.target)  # what was wrong, not when
+        return self.at
 
     # machines
 
@@ -249,6 +273,9 @@ class _Judging:
             return refused(
                 "NotCorrectable", f"a fact of kind {kind} is not corrected; use the command that withdraws it"
             )
+        if message.by.role not in CORRECTING.get(kind, CLINICAL_ROLES):
+            allowed = ", ".join(sorted(CORRECTING[kind]))
+            return refused("RoleNotAllowed", f"a {kind} is corrected by who may record it: {allowed}")
         if message.replacement is not None and message.replacement.kind != kind:
             return refused("NotCorrectable", f"a {message.replacement.kind} cannot stand in place of a {kind}")
         return Correction(target=target.id, replacement=self._dated(message, target), reason=message.reason)
@@ -262,8 +289,7 @@ class _Judging:
 
     def resolved(self, message: ResolveUnreadable) -> tuple[Frozen, ...] | Refused:
         messages = {k for f, m in self.case.results.unreadable_messages for k in (f.id, m.sha256)}
-        results = {f.id for f, _ in self.case.reading.of(LabResult)}
-        if message.target not in messages | results:
+        if message.target not in messages | self.case.results.unusable_facts():
             return refused("NoSuchMessage", f"nothing unreadable is known as {message.target}")
         if (message.outcome == "transcribed") != bool(message.values):
             return refused("ValuesRequired", "transcribed needs values; dismissed has none")

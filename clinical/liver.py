@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime
+from decimal import Decimal
 
 from clinical.case import NOT_AUTOMATED, Case
 from clinical.results import Known
@@ -10,6 +11,7 @@ from models.assessment import Finding, Input, Verdict
 from models.base import plain
 from models.protocol import Entry
 
+PERCENT = Decimal(100)
 TRANSAMINASES = ("alt", "ast")
 PANEL = ("bilirubin", "alt", "ast")
 
@@ -73,19 +75,33 @@ def other_grades(case: Case) -> Iterator[Finding]:
     """Laboratory toxicity of grade >= 2 that feeds NON-06 (CT-05, CT-13, CT-21), after the first dose."""
     if case.first_dose_at is None:
         return
-    limits = (
-        ("alp", case.protocol.liver.alp_grade2_above),
-        ("creatinine", case.protocol.limits.creatinine_grade2_above),
-        ("lipase", case.protocol.limits.lipase_grade2_above),
-        ("amylase", case.protocol.limits.lipase_grade2_above),
-    )
-    for analyte, limit in limits:
+    for analyte, limit in graded_tests(case).items():
         result = case.known(analyte)
-        if result is not None and result.above_uln(limit.number) is not False and result.uln is not None:
+        if result is not None and grade_2(case, result, limit):
             reason = f"{label(analyte)} above {limit.shown()} ({limit.clause}, grade 2 or more): {NOT_AUTOMATED}"
             yield case.finding(
                 "NON-06", Verdict.HOLD, reason, inputs=(result.shown(),), clears=f"{label(analyte)} grade <= 1"
             )
+
+
+def graded_tests(case: Case) -> dict[str, Entry]:
+    """The other tests that feed NON-06 (NON-10) with the limit above which they are of grade 2 or more."""
+    liver, limits = case.protocol.liver, case.protocol.limits
+    return {
+        "alp": liver.alp_grade2_above,
+        "ggt": liver.alp_grade2_above,
+        "creatinine": limits.creatinine_grade2_above,
+        "lipase": limits.lipase_grade2_above,
+        "amylase": limits.lipase_grade2_above,
+    }
+
+
+def grade_2(case: Case, result: Known, limit: Entry) -> bool:
+    """Above the multiple of its ULN; creatinine also above the multiple of its value before treatment (CT-21)."""
+    if result.uln is not None and result.above_uln(limit.number) is not False:
+        return True
+    baseline = case.results.before(result.analyte, case.first_dose_at) if result.analyte == "creatinine" else None
+    return baseline is not None and result.above(result.in_unit(limit.number * baseline.canonical)) is not False
 
 
 def within_limits(case: Case, analyte: str, result: Known) -> bool:
@@ -118,12 +134,12 @@ def _draws(case: Case) -> list[dict[str, Known]]:
 
 
 def _both_high(case: Case, current: dict[str, Known]) -> bool:
+    """Both surely above: a value that a comparator leaves open is unknown, and answered as missing data."""
     limits = case.protocol.liver
     bilirubin = current.get("bilirubin")
-    if bilirubin is None or bilirubin.above_uln(limits.bilirubin_max.number) is False:
+    if bilirubin is None or not bilirubin.above_uln(limits.bilirubin_max.number):
         return False
-    high = [current[a].above_uln(limits.ast_alt_max.number) for a in TRANSAMINASES if a in current]
-    return any(answer is not False for answer in high)
+    return any(current[a].above_uln(limits.ast_alt_max.number) for a in TRANSAMINASES if a in current)
 
 
 def _one_panel_within(case: Case, current: dict[str, Known]) -> bool:
@@ -153,14 +169,15 @@ def _in_words(inputs: tuple[Input, ...]) -> str:
 
 def high_bilirubin_with_weight_gain(case: Case) -> Iterator[Finding]:
     """VOD-01/-11 without an examination: bilirubin >= 34 umol/L together with a weight gain."""
-    bilirubin, weights, first = case.known("bilirubin"), case.weights(), case.first_dose_at
+    bilirubin, weights, first = case.known("bilirubin"), case.plausible_weights(), case.first_dose_at
     baseline = [w for w in weights if first is not None and w.at <= first]
     if bilirubin is None or not baseline:
         return
     umol = bilirubin_umol_per_l(bilirubin.value, bilirubin.unit)
-    gain = (weights[-1].value - baseline[-1].value) / baseline[-1].value * 100
+    gain = (weights[-1].value - baseline[-1].value) / baseline[-1].value * PERCENT
     limits = case.protocol.liver
-    if umol is not None and umol >= limits.vod_bilirubin_from.number and gain > limits.vod_weight_gain_above.number:
+    high = umol is not None and (umol >= limits.vod_bilirubin_from.number or bilirubin.comparator in (">", ">="))
+    if high and gain > limits.vod_weight_gain_above.number:
         reason = f"bilirubin and weight gain together suggest VOD: {NOT_AUTOMATED}"
         inputs = (bilirubin.shown(), weights[-1].shown("weight", "kg"))
         yield case.finding("VOD-01", Verdict.HOLD, reason, inputs=inputs, clears="a physician judges")

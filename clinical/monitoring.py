@@ -18,12 +18,10 @@ from models.assessment import Obligation
 from models.facts import (
     Cytoreduction,
     Fact,
-    NoTransplantDeclared,
     ObligationMet,
     ObservationEnded,
     Preparation,
     RungFired,
-    TransplantPlanned,
 )
 from models.people import Role
 
@@ -158,7 +156,15 @@ def _liver_tests(case: Case) -> Iterator[Obligation]:
     tested = panels(case)
     yield from _after_dose(case, tested)
     yield from _after_abnormal(case, tested)
-    yield from _after_transplant(case, tested) if case.transplant else _after_last_dose(case, tested)
+    yield from _after_transplant(case, tested)
+    if case.transplant is None or _dosed_after_transplant(case):
+        yield from _after_last_dose(case, tested)
+
+
+def _dosed_after_transplant(case: Case) -> bool:
+    """Dosing went on after the transplant: the last dose is watched again as if there had been none (MON-04)."""
+    last, transplant = case.last_dose, case.transplant
+    return last is not None and transplant is not None and last.started_at > transplant[1]
 
 
 def _after_dose(case: Case, tested: list[Panel]) -> Iterator[Obligation]:
@@ -168,7 +174,8 @@ def _after_dose(case: Case, tested: list[Panel]) -> Iterator[Obligation]:
         return
     due_at, overdue_at = dose.started_at + spans.after_dose_from.span, dose.started_at + spans.after_dose_until.span
     if not any(p.at >= due_at for p in tested):
-        title, clears = f"liver test after {dose.slot}", "a complete liver panel of 24 to 96 h after the dose"
+        title = f"liver test after {dose.slot}"
+        clears = f"a complete liver panel, {spans.after_dose_from.shown()} to {spans.after_dose_until.shown()} after the dose"
         key = f"{LIVER}-after-{dose.slot}"
         yield _obligation(case, key, title, "MON-02", Role.COORDINATOR, due_at, overdue_at, clears)
 
@@ -202,7 +209,8 @@ def _after_last_dose(case: Case, tested: list[Panel]) -> Iterator[Obligation]:
 
 def _after_transplant(case: Case, tested: list[Panel]) -> Iterator[Obligation]:
     """MON-03: every 7 days to day 30, 14 to day 60, 28 to day 100, counted on the day of the last test."""
-    assert case.transplant is not None
+    if case.transplant is None:
+        return
     _, anchor = case.transplant
     spans, zone = case.protocol.monitoring, case.reading.zone
     since = [p.at for p in tested if p.at > anchor]
@@ -237,24 +245,16 @@ def end_day(case: Case) -> date | None:
     if case.transplant is not None:
         fact, anchor = case.transplant
         last_day = local_date(anchor, zone) + timedelta(days=spans.transplant_last_day.count)
+        if case.last_dose is not None and _dosed_after_transplant(case):
+            last_day = max(last_day, case.last_dose.local_on + spans.last_dose_days.span)
         return max(last_day, local_date(fact.recorded_at, zone))
     if case.last_dose is None:
         return local_date(case.dosing_ended.recorded_at, zone)
-    declared = no_transplant_declared(case)
+    declared = case.no_transplant_declared
     if declared is None:
         return None
     last_day = case.last_dose.local_on + timedelta(days=spans.last_dose_days.count)
     return max(last_day, local_date(declared.recorded_at, zone))
-
-
-def no_transplant_declared(case: Case) -> Fact | None:
-    """The prescriber's word that no transplant is planned, unless a plan came after it."""
-    declared = case.reading.of(NoTransplantDeclared)
-    planned = case.reading.of(TransplantPlanned)
-    if not declared:
-        return None
-    fact = declared[-1][0]
-    return None if any(f.recorded_at > fact.recorded_at for f, _ in planned) else fact
 
 
 def monitoring_over(case: Case) -> bool:

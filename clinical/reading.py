@@ -13,7 +13,7 @@ from clinical.calendar import zone_named
 from models.assessment import earliest
 from models.base import Frozen
 from models.chart import Chart
-from models.facts import Correction, Discontinued, Fact, LabResult, Reaction, UnreadableResolved
+from models.facts import Correction, Discontinued, Fact, Reaction
 
 STRICTLY_AFTER = timedelta(seconds=1)
 """A limit with `>` is crossed one second after it (design §4)."""
@@ -30,11 +30,13 @@ class Reading:
         known = [f for f in chart.facts if f.recorded_at <= now]
         self.later = len(chart.facts) - len(known)
         self.all_facts = tuple(known)
-        self.facts = tuple(_with_corrections(known))
+        self._versions = _versions(known)
+        self.standing = {origin: said[-1] for origin, said in self._versions.items() if said[-1] is not None}
+        self.facts = tuple(self.standing.values())
         self._by_kind: dict[str, list[Fact]] = defaultdict(list)
         for fact in self.facts:
             self._by_kind[fact.what.kind].append(fact)
-        self._changes: set[datetime] = set()
+        self._changes = {f.recorded_at for f in chart.facts if f.recorded_at > now}
 
     @property
     def zone(self) -> ZoneInfo:
@@ -76,44 +78,32 @@ class Reading:
         return earliest(*self._changes)
 
     def retracted_stops(self, stop_grade: int) -> tuple[Fact, ...]:
-        """Facts behind a permanent stop that were corrected away (COR-02)."""
-        standing = {f.id: f for f in self.facts}
-        corrected = {f.what.target for f in self.all_facts if isinstance(f.what, Correction)}
-        return tuple(
-            f
-            for f in self.all_facts
-            if f.id in corrected
-            and _stops_for_good(f, stop_grade)
-            and not _stops_for_good(standing.get(f.id), stop_grade)
-        )
+        """Facts behind a permanent stop that were corrected away (COR-02), as they were."""
+        found = []
+        for versions in self._versions.values():
+            stops = [said for said in versions if said is not None and _stops_for_good(said, stop_grade)]
+            if stops and versions[-1] is not stops[-1]:
+                found.append(stops[-1])
+        return tuple(found)
 
 
-def _stops_for_good(fact: Fact | None, stop_grade: int) -> bool:
-    what = _what(fact)
+def _stops_for_good(fact: Fact, stop_grade: int) -> bool:
+    what = fact.what
     return isinstance(what, Discontinued) or (isinstance(what, Reaction) and (what.grade or 0) >= stop_grade)
 
 
-def _with_corrections(facts: Iterable[Fact]) -> Iterable[Fact]:
-    """Every fact as corrected last: replaced in its place, or gone; corrections themselves are not read again."""
-    standing: dict[str, Fact] = {}
-    place: dict[str, str] = {}
+def _versions(facts: Iterable[Fact]) -> dict[str, list[Fact | None]]:
+    """Every fact by its first id with all that was said in its place, oldest first; `None` = retracted (COR-01)."""
+    versions: dict[str, list[Fact | None]] = {}
+    first_id: dict[str, str] = {}
     for fact in facts:
         what = fact.what
-        if isinstance(what, Correction):
-            origin = place.get(what.target, what.target)
-            if origin not in standing:
-                continue
-            place[fact.id] = origin
-            if what.replacement is None:
-                del standing[origin]
-            else:
-                standing[origin] = fact.model_copy(update={"what": what.replacement})
-        else:
-            standing[fact.id] = fact
-            if isinstance(what, UnreadableResolved) and isinstance(_what(standing.get(what.target)), LabResult):
-                del standing[what.target]
-    return standing.values()
-
-
-def _what(fact: Fact | None) -> object:
-    return fact.what if fact is not None else None
+        if not isinstance(what, Correction):
+            versions[fact.id] = [fact]
+            continue
+        origin = first_id.get(what.target, what.target)
+        if origin in versions and versions[origin][-1] is not None:
+            first_id[fact.id] = origin
+            replaced = None if what.replacement is None else fact.model_copy(update={"what": what.replacement})
+            versions[origin].append(replaced)
+    return versions

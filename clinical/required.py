@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime
 
-from clinical.case import Case
+from clinical.case import Case, Measured
 from clinical.results import Known, Unknown
 from clinical.screening import blasts
 from clinical.units import label
@@ -45,10 +45,10 @@ def required_analytes(case: Case, slot: DoseSlot) -> list[tuple[str, Entry]]:
 
 
 def _unreadable_messages(case: Case) -> Iterator[Finding]:
-    for fact, message in case.results.unreadable_messages:
+    for _, message in case.results.unreadable_messages:
         reason = f"a message ({message.signal}, {message.sha256[:12]}) could not be read: {message.reason}"
         clears = "a named person transcribes its values or dismisses it (resolve_unreadable)"
-        yield case.finding("LAB-05", Verdict.NEED_DATA, reason, clears=clears, earliest_at=fact.recorded_at)
+        yield case.finding("LAB-05", Verdict.NEED_DATA, reason, clears=clears)
 
 
 def _laboratory(case: Case, slot: DoseSlot) -> Iterator[Finding]:
@@ -146,15 +146,14 @@ def _pregnancy(case: Case, slot: DoseSlot) -> Iterator[Finding]:
 
 def _body(case: Case, slot: DoseSlot) -> Iterator[Finding]:
     rule, ages = data_rule(slot), case.protocol.ages
+    yield from _unusable_body(case, "height", case.heights())
     if not case.heights():
         yield case.finding(rule, Verdict.NEED_DATA, "height is missing", clears="height in cm")
     else:
         yield from _plausible_body(case, "height", "cm")
     age = ages.weight_later if slot.day != 1 else ages.weight_first if slot.cycle == 1 else ages.weight_day_1
     weights = case.weights()
-    unusable = case.latest("weight")
-    if isinstance(unusable, Unknown):
-        yield case.finding(unusable.rule, Verdict.NEED_DATA, unusable.why, clears="weight in kg")
+    yield from _unusable_body(case, "weight", weights)
     if not weights:
         yield case.finding(rule, Verdict.NEED_DATA, "weight is missing", clears="weight in kg")
     elif case.reading.passed(weights[-1].at + age.span):
@@ -163,6 +162,13 @@ def _body(case: Case, slot: DoseSlot) -> Iterator[Finding]:
         yield case.finding(rule, Verdict.NEED_DATA, reason, inputs=inputs, clears="a new weight")
     else:
         yield from _plausible_body(case, "weight", "kg")
+
+
+def _unusable_body(case: Case, name: str, measured: list[Measured]) -> Iterator[Finding]:
+    """LAB-05: a measurement sent later than every usable one, and not usable itself."""
+    sent = case.latest(name)
+    if isinstance(sent, Unknown) and not (measured and measured[-1].at > sent.since):
+        yield case.finding(sent.rule, Verdict.NEED_DATA, sent.why, clears=f"{name} measured again")
 
 
 def _plausible_body(case: Case, name: str, unit: str) -> Iterator[Finding]:

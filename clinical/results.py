@@ -104,9 +104,11 @@ class Results:
         self._reading = reading
         self._protocol = protocol
         self._by_analyte: dict[str, list[tuple[Fact, LabResult]]] = defaultdict(list)
+        resolved = {what.target for _, what in reading.of(UnreadableResolved)}
         for fact, result in _standing(reading):
             analyte = LOINC.get(result.loinc)
-            if analyte is not None and result.status is not LabStatus.ENTERED_IN_ERROR:
+            gone = result.status is LabStatus.ENTERED_IN_ERROR or fact.id in resolved  # and what it had replaced
+            if analyte is not None and not gone:
                 self._by_analyte[analyte].append((fact, result))
         self._read: dict[str, list[tuple[Fact, Known | Unknown]]] = {
             analyte: [(fact, self._read_one(analyte, fact, result)) for fact, result in results]
@@ -133,6 +135,10 @@ class Results:
         """The last usable result collected before an instant (a baseline)."""
         earlier = [k for k in self.history(analyte) if instant is None or k.collected_at < instant]
         return earlier[-1] if earlier else None
+
+    def unusable_facts(self) -> frozenset[str]:
+        """The results that stand and cannot be used: what a person may transcribe or dismiss (LAB-05)."""
+        return frozenset(u.fact for read in self._read.values() for _, u in read if isinstance(u, Unknown))
 
     def urgent(self) -> list[Unknown]:
         """LAB-06: analytes whose newest result is implausibly high."""

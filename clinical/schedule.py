@@ -6,8 +6,9 @@ from datetime import date, datetime, timedelta
 
 from clinical.calendar import local_date, midnight_of
 from clinical.case import NOT_AUTOMATED, Case, Window
-from clinical.liver import PANEL, within_limits
+from clinical.liver import PANEL, grade_2, graded_tests, within_limits
 from clinical.results import Known
+from clinical.signs import holds_for_toxicity
 from models.assessment import Finding, Verdict
 from models.facts import CYCLE_DAYS, DoseSlot, Response, Toxicity
 
@@ -21,10 +22,21 @@ def schedule_gate(case: Case, slot: DoseSlot) -> Iterator[Finding]:
     interruption = toxicity_interruption(case, window)
     if interruption is not None:
         yield from _interrupted(case, interruption)
-    elif window.closes_at is not None and case.reading.reached(window.closes_at):
+    closes_at = _closes_at(case, window, interruption)
+    if closes_at is not None and case.reading.reached(closes_at):
         reason = f"the window of {slot} ended on {window.last_on}, and nobody has decided"
         clears = "the prescriber decides: give, omit or postpone"
         yield case.finding("DAY-06", Verdict.DELAYED, f"{reason} ({NOT_AUTOMATED})", clears=clears)
+
+
+def _closes_at(case: Case, window: Window, interruption: "Interruption | None") -> datetime | None:
+    """DAY-06: when the window ends. After a short toxicity the dose is given late, until the ladder would drop it."""
+    limit = case.protocol.limits.interruption_max
+    if window.closes_at is None or interruption is None:
+        return window.closes_at
+    if interruption.days >= limit.count or interruption.recovered_at is None:
+        return None
+    return max(window.closes_at, midnight_of(window.nominal_on + limit.span, case.reading.zone))
 
 
 def _too_early(case: Case, slot: DoseSlot, window: Window) -> Iterator[Finding]:
@@ -32,14 +44,13 @@ def _too_early(case: Case, slot: DoseSlot, window: Window) -> Iterator[Finding]:
         return
     last = case.last_dose
     assert last is not None
-    gap = case.protocol.regimen.min_gap.count
+    gap = case.protocol.regimen.min_gap.count  # the reason names dates, not days gone by: it holds until valid_until
     if slot.day == 1:
         rule = "DAY-05"
         reason = f"day 1 of cycle {slot.cycle} may be given from {window.opens_on}"
     elif window.by_spacing:
         rule = "DAY-03"
-        days = (local_date(case.now, case.reading.zone) - last.local_on).days
-        reason = f"{days} day(s) since the last dose on {last.local_on}, at least {gap} calendar days"
+        reason = f"the last dose was on {last.local_on}, and at least {gap} calendar days lie between two doses"
     else:
         rule = "DOSE-04"
         reason = f"the window of {slot} opens on {window.opens_on}"
@@ -95,12 +106,13 @@ def _interrupted(case: Case, interruption: Interruption) -> Iterator[Finding]:
 
 def _toxicity_over_time(case: Case) -> Iterator[tuple[datetime, bool]]:
     """Each instant at which a liver value or a graded toxicity was known anew, and whether toxicity stood then."""
-    limit = case.protocol.limits.toxicity_grade.count
     events: list[tuple[datetime, str, bool]] = []
     for analyte in PANEL:
         events += [(k.collected_at, analyte, not within_limits(case, analyte, k)) for k in _history(case, analyte)]
+    for analyte, limit in graded_tests(case).items():
+        events += [(k.collected_at, analyte, grade_2(case, k, limit)) for k in _history(case, analyte)]
     for fact, what in case.reading.of(Toxicity):
-        events.append((fact.at, what.term.lower(), what.grade >= limit and what.attributed_to_ino is not False))
+        events.append((fact.at, what.term.lower(), holds_for_toxicity(case, fact, what)))
     standing: dict[str, bool] = {}
     times = sorted({at for at, _, _ in events})
     for at in times:
@@ -118,7 +130,7 @@ def cycle_gate(case: Case, slot: DoseSlot) -> Iterator[Finding]:
         return
     regimen = case.protocol.regimen
     stop_after = regimen.stop_without_response_after.count
-    if slot.cycle > stop_after and case.response_of(slot.cycle - 1) and not case.responded_before(slot.cycle):
+    if slot.cycle > stop_after and _assessed(case, slot.cycle - 1) and not case.responded_before(slot.cycle):
         reason = f"no CR or CRi within {stop_after} cycles"
         yield case.finding("DOSE-07", Verdict.BLOCK_CYCLE, reason, clears="the prescriber is asked to discontinue")
     if case.transplant_planned:
@@ -126,6 +138,12 @@ def cycle_gate(case: Case, slot: DoseSlot) -> Iterator[Finding]:
     if slot.cycle > regimen.max_cycles.count:
         reason = f"cycle {slot.cycle}; at most {regimen.max_cycles.shown()}"
         yield case.finding("DOSE-09", Verdict.BLOCK_CYCLE, reason, clears="no further cycle")
+
+
+def _assessed(case: Case, cycle: int) -> bool:
+    """Whether the response of a cycle is known; "not assessable" is missing (DATA-03)."""
+    found = case.response_of(cycle)
+    return found is not None and found[1].response is not Response.NOT_ASSESSABLE
 
 
 def _before_transplant(case: Case, slot: DoseSlot) -> Iterator[Finding]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
 
-from clinical.calendar import local_date, whole_years
+from clinical.calendar import birthday, midnight_of
 from clinical.case import Case
 from clinical.results import Known, Unknown
 from models.assessment import Finding, Input, Verdict
@@ -49,9 +49,9 @@ def eligibility_gate(case: Case) -> Iterator[Finding]:
 
 
 def _age(case: Case) -> Iterator[Finding]:
-    today = local_date(case.now, case.reading.zone)
     minimum = case.protocol.eligible.min_age_years.count
-    if whole_years(case.chart.course.birth_on, today) < minimum:
+    old_enough_on = birthday(case.chart.course.birth_on, minimum)
+    if not case.reading.reached(midnight_of(old_enough_on, case.reading.zone)):
         reason = f"younger than {minimum} year(s), the protocol's age"
         yield case.finding("DOSE-11", Verdict.PROPOSE_DISCONTINUE, reason, clears="the prescriber decides")
 
@@ -64,7 +64,7 @@ def blasts(case: Case) -> Known | Unknown | None:
     absolute = case.latest("blasts")
     percent, wbc = case.latest("blasts_percent"), case.latest("wbc")
     computed = _computed(percent, wbc)
-    if computed is None or (isinstance(computed, Unknown) and isinstance(absolute, Known) and percent is None):
+    if computed is None:
         return absolute
     if absolute is None:
         return computed
@@ -81,7 +81,10 @@ def _computed(percent: Known | Unknown | None, wbc: Known | Unknown | None) -> K
             return None
         count = wbc.canonical * percent.value / PERCENT
         comparators = {c for c in (percent.comparator, wbc.comparator) if c}
-        comparator = comparators.pop() if len(comparators) == 1 else None
+        if len(comparators) > 1:
+            why = "blasts: the comparators of WBC and blast % leave the count open"
+            return Unknown("blasts", "LAB-05", why, percent.fact, percent.collected_at)
+        comparator = next(iter(comparators), None)
         return Known("blasts", percent.fact, count, "10*9/L", percent.collected_at, None, None, comparator)
     return percent if isinstance(percent, Unknown) else None
 
@@ -89,10 +92,12 @@ def _computed(percent: Known | Unknown | None, wbc: Known | Unknown | None) -> K
 def cytoreduction_gate(case: Case) -> Iterator[Finding]:
     """CYT-02: before the first dose the blast count in blood is at most 10 x 10^9/L; equal passes.
 
-    A count that is missing or unknown is answered as missing data, not here.
+    A count that is missing or unknown is answered as missing data, not here; nothing is given before consent and
+    eligibility are there.
     """
     count = blasts(case)
-    if not isinstance(count, Known):
+    screened = not [*consent_gate(case), *eligibility_gate(case)]
+    if not isinstance(count, Known) or not screened:
         return
     limit = case.protocol.limits.blasts_max.number
     above = count.above(count.in_unit(limit))

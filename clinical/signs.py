@@ -11,6 +11,7 @@ from models.assessment import Finding, Verdict
 from models.base import plain
 from models.facts import (
     DoseSlot,
+    Fact,
     HoldReleased,
     HoldSet,
     InfectionBleedingCheck,
@@ -18,6 +19,7 @@ from models.facts import (
     Toxicity,
     VodExamination,
 )
+from models.people import PHYSICIANS
 
 ALBUMIN_NORMAL_G_DL = Decimal("4.0")
 CALCIUM_PER_ALBUMIN = Decimal("0.8")
@@ -75,20 +77,27 @@ def infection_or_bleeding(case: Case) -> Iterator[Finding]:
 
 
 def pregnancy(case: Case) -> Iterator[Finding]:
-    """MON-11: a positive test holds, whoever signs."""
-    latest = case.reading.latest(PregnancyTest)
+    """MON-11: a positive test holds, whoever signs, until a later one is negative."""
+    clear = [(f, t) for f, t in case.reading.of(PregnancyTest) if t.result != "unclear"]
+    latest = max(clear, key=lambda pair: pair[0].at, default=None)
     if latest is not None and latest[1].result == "positive":
         yield case.finding("MON-11", Verdict.HOLD, "pregnancy test is positive", clears="a physician decides")
 
 
 def graded_toxicity(case: Case) -> Iterator[Finding]:
     """NON-06: a toxicity graded >= 2 by a clinician and not attributed to another cause."""
-    limit = case.protocol.limits.toxicity_grade.count
-    latest = {what.term.lower(): what for _, what in sorted(case.reading.of(Toxicity), key=lambda pair: pair[0].at)}
-    for toxicity in latest.values():
-        if toxicity.grade >= limit and toxicity.attributed_to_ino is not False:
+    found = sorted(case.reading.of(Toxicity), key=lambda pair: pair[0].at)
+    latest = {what.term.lower(): (fact, what) for fact, what in found}
+    for fact, toxicity in latest.values():
+        if holds_for_toxicity(case, fact, toxicity):
             reason = f"{toxicity.term} of grade {toxicity.grade}: {NOT_AUTOMATED}"
             yield case.finding("NON-06", Verdict.HOLD, reason, clears="grade <= 1, or the grade before treatment")
+
+
+def holds_for_toxicity(case: Case, fact: Fact, toxicity: Toxicity) -> bool:
+    """NON-10: of grade >= 2, and InO-related until a physician says otherwise."""
+    elsewhere = toxicity.attributed_to_ino is False and fact.by.role in PHYSICIANS
+    return toxicity.grade >= case.protocol.limits.toxicity_grade.count and not elsewhere
 
 
 def heart(case: Case, slot: DoseSlot) -> Iterator[Finding]:
@@ -102,12 +111,12 @@ def _qtcf(case: Case) -> Iterator[Finding]:
     if not isinstance(latest, Known):
         return
     before = [q for q in qtcf_history(case) if case.first_dose_at is None or q.collected_at < case.first_dose_at]
-    rise = latest.value - before[-1].value if before and case.first_dose_at is not None else Decimal(0)
-    if latest.above(limits.qtcf_max.number) is not False:
-        reason = f"QTcF {plain(latest.value)} ms, limit {plain(limits.qtcf_max.number)}: {NOT_AUTOMATED}"
+    rise = latest.canonical - before[-1].canonical if before and case.first_dose_at is not None else Decimal(0)
+    if latest.above(latest.in_unit(limits.qtcf_max.number)) is not False:
+        reason = f"QTcF {plain(latest.canonical)} ms, limit {plain(limits.qtcf_max.number)}: {NOT_AUTOMATED}"
         yield case.finding("QT-02", Verdict.HOLD, reason, inputs=(latest.shown(),), clears="QTcF at or below the limit")
-    elif latest.value >= limits.qtcf_note.number:
-        yield case.finding("QT-03", None, f"QTcF {plain(latest.value)} ms", inputs=(latest.shown(),))
+    elif latest.canonical >= limits.qtcf_note.number:
+        yield case.finding("QT-03", None, f"QTcF {plain(latest.canonical)} ms", inputs=(latest.shown(),))
     if rise > limits.qtcf_rise_max.number:
         reason = (
             f"QTcF rose by {plain(rise)} ms from baseline, limit {plain(limits.qtcf_rise_max.number)}: {NOT_AUTOMATED}"
@@ -141,7 +150,8 @@ def _later_potassium(case: Case) -> Iterator[Finding]:
     if result is None or case.reading.passed(result.collected_at + limits.potassium_later_age.span):
         return
     if result.below(limits.potassium_later_min.number) is not False:
-        reason = f"potassium {plain(result.value)} {result.unit}, limit {plain(limits.potassium_later_min.number)}: {NOT_AUTOMATED}"
+        limit = plain(limits.potassium_later_min.number)
+        reason = f"potassium {plain(result.value)} {result.unit}, limit {limit}: {NOT_AUTOMATED}"
         yield case.finding("QT-05", Verdict.HOLD, reason, inputs=(result.shown(),), clears="potassium corrected")
     elif result.below(limits.potassium_later_note.number) is not False:
         yield case.finding("QT-05", None, f"potassium {plain(result.value)} {result.unit}", inputs=(result.shown(),))
@@ -158,7 +168,9 @@ def _calcium(case: Case) -> Iterator[Finding]:
             return
         correction = CALCIUM_PER_ALBUMIN * (ALBUMIN_NORMAL_G_DL - albumin.canonical)
         corrected = source.value + source.in_unit(correction)
-    if source.comparator in (None, "=") and corrected >= source.lln:
+    exact = source.comparator in (None, "=") and (albumin is None or albumin.comparator in (None, "="))
+    if exact and corrected >= source.lln:
         return
-    reason = f"albumin-corrected calcium {plain(round(corrected, 2))} {source.unit}, below its LLN {plain(source.lln)}: {NOT_AUTOMATED}"
+    seen = f"albumin-corrected calcium {plain(round(corrected, 2))} {source.unit}"
+    reason = f"{seen}, below its LLN {plain(source.lln)}: {NOT_AUTOMATED}"
     yield case.finding("QT-05", Verdict.HOLD, reason, inputs=(source.shown(),), clears="calcium corrected")

@@ -5,7 +5,7 @@ No default in this package reads a clock or makes a random id: a replay would di
 
 import hashlib
 import json
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -13,6 +13,12 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Plain
 
 MAX_DECIMAL_EXPONENT = 18
 """No laboratory value or dose lies outside 1e-18 … 1e18; a larger exponent only makes a text of megabytes."""
+
+
+MAX_DIGITS = 40
+
+FIRST_YEAR, LAST_YEAR = 1900, 2199
+"""Nothing in a course lies outside these years; within them every window and monitoring day is a date too."""
 
 
 class Frozen(BaseModel):
@@ -27,12 +33,25 @@ class Written(Frozen):
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", hide_input_in_errors=True)
 
 
+def _in_sane_years(day: date) -> date:
+    if not FIRST_YEAR <= day.year <= LAST_YEAR:
+        raise ValueError("date out of range")
+    return day
+
+
 def _in_utc(instant: datetime) -> datetime:
-    return instant.astimezone(UTC)
+    _in_sane_years(instant.date())  # the first and last day of the calendar have no UTC in some zones
+    there = instant.astimezone(UTC)
+    _in_sane_years(there.date())
+    return there
 
 
 def _of_sane_size(number: Decimal) -> Decimal:
-    if not number.is_finite() or (number and abs(number.adjusted()) > MAX_DECIMAL_EXPONENT):
+    if (
+        not number.is_finite()
+        or abs(number.adjusted()) > MAX_DECIMAL_EXPONENT
+        or len(number.as_tuple().digits) > MAX_DIGITS
+    ):
         raise ValueError("number out of range")
     return number
 
@@ -44,6 +63,9 @@ def plain(number: Decimal) -> str:
 
 Instant = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 """An instant with its zone, kept in UTC. A time without a zone does not validate."""
+
+Day = Annotated[date, AfterValidator(_in_sane_years)]
+"""A calendar date of the years in which courses happen."""
 
 Number = Annotated[Decimal, AfterValidator(_of_sane_size), PlainSerializer(plain, when_used="json")]
 """A finite decimal of sane size; travels as text, so that no digit is lost."""

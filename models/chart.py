@@ -1,8 +1,6 @@
 """A chart: one patient's course as a list of facts. State is derived from it, never stored in it."""
 
-from datetime import date
-
-from models.base import Frozen, Instant, Name, Words
+from models.base import Day, Frozen, Instant, Name, Words
 from models.facts import Fact
 from models.people import By
 
@@ -33,7 +31,7 @@ class Course(Frozen):
     zone: Name
     subject_hash: Name
     birth_hash: str | None = None
-    birth_on: date
+    birth_on: Day
     child_bearing_potential: bool | None = None
     invented: bool = False
     protocol: ProtocolPin

@@ -4,14 +4,13 @@ The `...Details` classes hold fields that a command and its fact share, so that 
 Units and codes stay as the sender gave them; `clinical` understands them, so that a later rule set can re-read old facts.
 """
 
-from datetime import date
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
-from models.base import Frozen, Instant, Name, Number, Words
+from models.base import Day, Frozen, Instant, Name, Number, Words
 from models.people import By
 
 CYCLE_DAYS = (1, 8, 15)
@@ -89,7 +88,7 @@ def _move_unless(readable: Any, data: dict[str, Any], field: str, words: str) ->
 
 
 _NUMBER: TypeAdapter[Decimal] = TypeAdapter(Number)
-_TIME: TypeAdapter[Any] = TypeAdapter(AwareDatetime)
+_TIME: TypeAdapter[Any] = TypeAdapter(Instant)
 
 
 def _is_number(value: Any) -> bool:
@@ -348,7 +347,7 @@ class InfusionStarted(DoseSlot):
     mg: Number
     preparation_id: Name
     identifiers_checked: tuple[Name, ...] = ()
-    local_on: date | None = None
+    local_on: Day | None = None
     level: str = "L0"
 
 
@@ -378,7 +377,7 @@ class AdministrationReported(AdministrationDetails):
     """A dose that happened outside this service: charted, counted for spacing, never refused."""
 
     kind: Literal["administration"] = "administration"
-    local_on: date | None = None
+    local_on: Day | None = None
 
 
 class ReactionDetails(Frozen):
@@ -460,7 +459,7 @@ class NoTransplantDeclared(Frozen):
 class TransplantPlanDetails(Frozen):
     """A transplant plan: its day and the conditioning drugs."""
 
-    planned_on: date | None = None
+    planned_on: Day | None = None
     conditioning: tuple[Name, ...] = ()
 
 
@@ -474,7 +473,7 @@ class TransplantDetails(Frozen):
     """A stem-cell transplant: its time (`transplanted_at`), or its day only (12:00 local is taken, MON-03)."""
 
     transplanted_at: Instant | None = None
-    transplanted_on: date | None = None
+    transplanted_on: Day | None = None
 
     @model_validator(mode="after")
     def _has_a_day(self) -> "TransplantDetails":

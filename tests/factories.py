@@ -1,14 +1,19 @@
 """Invented patients for tests: builders that read aloud and show only the fact under test."""
 
 import json
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from clinical.assess import assess
+from clinical.judge import judge
+from models.assessment import Accepted, Assessment, Refused
 from models.chart import Acknowledgement, Chart, Course
-from models.facts import Fact, LabResult
+from models.facts import CYCLE_DAYS, Fact, LabResult
+from models.messages import MESSAGES
 from models.people import Actor, Role
-from plumbing.protocol_files import pin_of
+from plumbing.protocol_files import load_protocol, pin_of
 
 LABEL, ARTICLE = "us-label-2024.1", "article-2025.1"
 D1 = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
@@ -57,6 +62,7 @@ ULN = {"alt": "55", "ast": "45", "alp": "120", "bilirubin": "1.2", "creatinine":
 LLN = {"magnesium": "1.7", "calcium": "8.5"}
 LIVER = ("alt", "ast", "alp", "bilirubin")
 CBC = ("wbc", "anc", "platelets", "haemoglobin")
+PREMEDICATION = ("corticosteroid", "antipyretic", "antihistamine")
 PEOPLE = {role: Actor(role=role, id=f"{role}-1") for role in Role}
 
 
@@ -138,22 +144,30 @@ class ChartBuilder:
         )
         return self
 
-    def ready(self, at: datetime = D1) -> "ChartBuilder":
-        """Everything that C1D1 at this instant requires."""
+    def result(self, analyte: str, value: str | None, at: datetime, **changes: Any) -> str:
+        """One result as the laboratory sent it, with whatever is unusual about it; returns its fact id."""
+        recorded_at = changes.pop("recorded_at", at)
+        lab = a_lab(analyte, value, **{"at": at, **changes})
+        return self.add(lab, at, Role.LABORATORY, recorded_at=recorded_at)
+
+    def ready(self, at: datetime = D1, **values: str) -> "ChartBuilder":
+        """Everything that C1D1 at this instant requires, with some laboratory values given."""
         self.screened(at - timedelta(hours=20))
-        self.labs(at - timedelta(hours=2))
+        self.labs(at - timedelta(hours=2), *NORMAL, **values)
         return self.examined(at - timedelta(hours=1))
 
-    def ready_again(self, at: datetime) -> "ChartBuilder":
-        """Everything that a later day 8 or 15 at this instant requires."""
-        self.labs(at - timedelta(hours=3), *CBC, *LIVER)
-        self.add({"kind": "weight", "kg": "70"}, at - timedelta(hours=3))
+    def ready_again(self, at: datetime, *, kg: str = "70", **values: str) -> "ChartBuilder":
+        """Everything that a later day 8 or 15 at this instant requires, with some laboratory values given."""
+        self.labs(at - timedelta(hours=3), *CBC, *LIVER, **values)
+        self.add({"kind": "weight", "kg": kg}, at - timedelta(hours=3))
         return self.examined(at - timedelta(hours=1))
 
-    def ready_for_cycle(self, at: datetime, response: str = "CR", of_cycle: int = 1) -> "ChartBuilder":
-        """Everything that day 1 of a later cycle at this instant requires."""
-        self.labs(at - timedelta(hours=3))
-        self.add({"kind": "weight", "kg": "70"}, at - timedelta(hours=3))
+    def ready_for_cycle(
+        self, at: datetime, response: str = "CR", of_cycle: int = 1, *, kg: str = "70", **values: str
+    ) -> "ChartBuilder":
+        """Everything that day 1 of a later cycle at this instant requires, with some laboratory values given."""
+        self.labs(at - timedelta(hours=3), *NORMAL, **values)
+        self.add({"kind": "weight", "kg": kg}, at - timedelta(hours=3))
         self.add({"kind": "ecg", "qtcf_ms": "425"}, at - timedelta(hours=3))
         self.add({"kind": "response", "cycle": of_cycle, "response": response}, at - timedelta(hours=4), Role.PHYSICIAN)
         return self.examined(at - timedelta(hours=1))
@@ -173,6 +187,104 @@ class ChartBuilder:
             self.add({"kind": "observation_ended", "minutes": 60, "complete": True}, at + timedelta(hours=2))
         return self
 
+    def cycle(self, number: int, at: datetime, *, response: str | None = None, **details: Any) -> "ChartBuilder":
+        """A whole cycle from its day 1: three doses, and (if one is given) the response at its end."""
+        if number > 1:
+            self.add({"kind": "cycle_started", "cycle": number}, at - timedelta(hours=1), Role.PRESCRIBER)
+        for day in CYCLE_DAYS:
+            self.dose(number, day, at + timedelta(days=day - 1))
+        if response is not None:
+            assessed = {"kind": "response", "cycle": number, "response": response, **details}
+            self.add(assessed, at + timedelta(days=20), Role.PHYSICIAN)
+        return self
+
     def chart(self) -> Chart:
         """The chart so far, in the order of recording."""
         return Chart(course=self.course, facts=tuple(sorted(self.facts, key=lambda f: f.recorded_at)))
+
+
+class PaperCourse:
+    """A course conducted by the rules alone, without a server: commands judged one by one at `now`."""
+
+    def __init__(self, builder: ChartBuilder, now: datetime) -> None:
+        self.chart = builder.chart()
+        self.protocol = load_protocol(builder.course.protocol.name)
+        self.now = now
+        self._count = 0
+
+    @property
+    def card(self) -> Assessment:
+        """What the people at the bedside see now."""
+        return assess(self.chart, self.protocol, self.now)
+
+    def judged(self, name: str, by: Role | Actor, **fields: Any) -> Accepted | Refused:
+        """The ruling on one command; nothing is charted."""
+        self._count += 1
+        actor = PEOPLE[by] if isinstance(by, Role) else by
+        content = {"id": f"m{self._count}-{name}", "by": str(actor), **fields}
+        text = json.dumps(content, default=lambda v: v.isoformat() if isinstance(v, datetime | date) else str(v))
+        return judge(self.chart, MESSAGES[name].model_validate_json(text), self.protocol, self.now)
+
+    def does(self, name: str, by: Role | Actor, **fields: Any) -> Fact:
+        """A command that is accepted; its first fact."""
+        ruling = self.judged(name, by, **fields)
+        assert isinstance(ruling, Accepted), ruling
+        self.chart = self.chart.with_facts(*ruling.facts)
+        return ruling.facts[0]
+
+    def refused(self, name: str, by: Role | Actor, **fields: Any) -> Refused:
+        """A command that is refused."""
+        ruling = self.judged(name, by, **fields)
+        assert isinstance(ruling, Refused), ruling
+        return ruling
+
+    def later(self, **span: float) -> "PaperCourse":
+        """Time goes by."""
+        self.now += timedelta(**span)
+        return self
+
+    def authorised(self, cycle: int = 1, day: int = 1, **fields: Any) -> "PaperCourse":
+        """Signed by the prescriber and checked by the pharmacist."""
+        signed = self.does("authorise_dose", Role.PRESCRIBER, cycle=cycle, day=day, **fields)
+        self.does("verify_dose", Role.PHARMACIST, cycle=cycle, day=day, mg=str(signed.what.mg))
+        return self
+
+    def premedicated(self, *classes: str) -> "PaperCourse":
+        """All three classes (or those named) given now."""
+        for drug_class in classes or PREMEDICATION:
+            self.does("record_premedication", Role.NURSE, drug_class=drug_class)
+        return self
+
+    def prepared(self, preparation_id: str = "bag-1", **fields: Any) -> "PaperCourse":
+        """One bag of the dose on the card, reconstituted and diluted now."""
+        plan = self.card.dose
+        assert plan is not None
+        made = {"reconstituted_at": self.now, "dilution_started_at": self.now, "mg": str(plan.mg), "vials": plan.vials}
+        self.does("record_preparation", Role.PHARMACIST, preparation_id=preparation_id, **{**made, **fields})
+        return self
+
+    def ready_to_start(self, cycle: int = 1, day: int = 1) -> "PaperCourse":
+        """Signed, checked, premedicated, prepared; an hour later, so that the premedication is in its window."""
+        self.authorised(cycle, day).premedicated()
+        return self.later(hours=1).prepared()
+
+    def started(self, cycle: int = 1, day: int = 1, preparation_id: str = "bag-1") -> Fact:
+        """The infusion runs."""
+        return self.does(
+            "start_infusion",
+            Role.NURSE,
+            cycle=cycle,
+            day=day,
+            preparation_id=preparation_id,
+            identifiers_checked=["name", "birth date"],
+        )
+
+
+def standing_rules(card: Assessment) -> list[str]:
+    """The rules that ask for something, gravest first, each once."""
+    return list(dict.fromkeys(f.rule for f in card.standing))
+
+
+def notes(card: Assessment) -> Iterator[str]:
+    """The rules that only say something."""
+    return (f.rule for f in card.findings if f.verdict is None)

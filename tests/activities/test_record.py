@@ -486,7 +486,7 @@ async def test_a_refused_message_waits_for_the_coordinator(record: Record, recor
 # ── the auditor ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 TAMPERING = {
-    "content": "UPDATE decision SET content = replace(content, '0.1.0', '0.1.1') WHERE number = 2",
+    "content": "UPDATE decision SET content = replace(content, 'as_of', 'as_if') WHERE number = 2",
     "verdict": "UPDATE decision SET verdict = 'MAY_START' WHERE number = 2",
     "dose": "UPDATE decision SET dose_mg = '13.0' WHERE number = 2",
     "fact": "UPDATE fact SET body_json = replace(body_json, '76.0', '67.0') WHERE decision = 2",

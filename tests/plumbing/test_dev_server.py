@@ -341,14 +341,6 @@ def is_running(pid: int) -> bool:
 # --- The real server
 
 
-@pytest.fixture(scope="session")
-def binary(pytestconfig: pytest.Config) -> Path:
-    """The dev server of this machine. The first run on a bare machine builds it, and shows on screen that it does."""
-    capture = pytestconfig.pluginmanager.getplugin("capturemanager")
-    with capture.global_and_fixture_disabled() if capture else nullcontext():
-        return find_binary(REPOSITORY, print, os.environ)
-
-
 async def search_attributes(server: DevServer) -> Mapping[str, int]:
     client = await Client.connect(server.address)
     listing = ListSearchAttributesRequest(namespace="default")

@@ -1,0 +1,54 @@
+"""Moves the clock of one invented course where the server can skip time. One driver a course, one bounded step at a time."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from temporalio.client import Client, WorkflowHandle
+from temporalio.testing import TimeSkipper, TimeSkippingConfig
+
+PAST = timedelta(seconds=1)
+"""Going exactly to a due time returns before its timer has fired."""
+PATIENCE_S = 60
+LONGEST_STEP = timedelta(days=400)
+
+
+class CannotSkipTime(Exception):
+    """The server does not skip time: an older one, or a ward's."""
+
+
+class Clock:
+    """The virtual clock of one course. Two clocks on one course disturb each other."""
+
+    def __init__(self, client: Client, course_id: str) -> None:
+        self._skipper = skipper(client)
+        self._handle: WorkflowHandle[Any, Any] = client.get_workflow_handle(course_id)
+
+    async def now(self) -> datetime:
+        """The course's own time."""
+        return (await self._skipper.get_current_time(self._handle)).astimezone(UTC)
+
+    async def advance(self, span: timedelta) -> datetime:
+        """Skip this far ahead, or to the course's end if that comes first; returns its time then.
+
+        Raises `CannotSkipTime`.
+        """
+        before = await self.now()
+        if not timedelta() < span <= LONGEST_STEP:
+            raise ValueError("a step is longer than nothing and not longer than 400 days")
+        arrived = await asyncio.wait_for(self._skipper.fast_forward(self._handle, span), PATIENCE_S)
+        now = await self.now()
+        if arrived and now < before + span - PAST:
+            raise CannotSkipTime("this server does not skip time; the course's clock did not move")
+        return now
+
+    async def advance_to(self, instant: datetime) -> datetime:
+        """Skip to one second past an instant; nothing happens when it has passed already."""
+        now = await self.now()
+        return now if now > instant else await self.advance(instant - now + PAST)
+
+
+def skipper(client: Client) -> TimeSkipper:
+    """A client wrapper whose courses stand still until they are moved: waiting for a person is not work to skip."""
+    config = TimeSkippingConfig(enabled=False, disable_propagation=True, max_session_skip_count=1000)
+    return TimeSkipper(client, config=config)

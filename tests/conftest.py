@@ -1,0 +1,90 @@
+"""What all tests share: the dev server of this machine, and a ward on it with time to skip."""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import nullcontext
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio.client import Client, WorkflowHandle
+
+from activities.record_reader import read_entries
+from demo.bedside import Bedside
+from demo.driver import Clock, skipper
+from demo.patients import ANNA, Patient
+from models.attributes import SEARCH_ATTRIBUTES
+from models.record import RecordEntry
+from plumbing.converter import data_converter
+from plumbing.database import make_engine, migrate
+from plumbing.dev_server import DevServer, find_binary, free_port
+from plumbing.keys import TEST_KEY_RING, TEST_SUBJECT_KEY
+from plumbing.settings import ROOT, Settings
+from worker import make_worker
+from workflows.client import CourseClient
+
+TASK_QUEUE = "inocycle-tests"
+MANY_LOOKS = 500
+
+
+@pytest.fixture(scope="session")
+def binary(pytestconfig: pytest.Config) -> Path:
+    """The dev server of this machine. The first run on a bare machine builds it, and shows on screen that it does."""
+    capture = pytestconfig.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled() if capture else nullcontext():
+        return find_binary(ROOT, print, os.environ)
+
+
+@pytest.fixture(scope="session")
+async def dev_server(binary: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[DevServer]:
+    """One dev server that skips time, in memory, with the Web UI, for the whole session."""
+    log_file = tmp_path_factory.mktemp("dev-server") / "log"
+    ports = {"port": free_port(), "ui_port": free_port()}
+    server = DevServer(binary, log_file=log_file, skip_time=True, search_attributes=SEARCH_ATTRIBUTES, **ports)
+    async with server:
+        yield server
+
+
+class Ward:
+    """A server, a worker, a record, and courses of invented patients, each on its own clock."""
+
+    def __init__(self, client: Client, engine: AsyncEngine) -> None:
+        self.client = client
+        self.engine = engine
+        self.courses = CourseClient(skipper(client).client, TASK_QUEUE)
+        self._ids = count(1)
+
+    async def course(self, protocol: str, patient: Patient = ANNA) -> Bedside:
+        """A course just started, nothing charted yet."""
+        course_id = f"course-story-{os.getpid()}-{next(self._ids)}"
+        clock = Clock(self.client, course_id)
+        bedside = Bedside(self.courses, clock, course_id, patient, TEST_SUBJECT_KEY)
+        started_at = datetime.now(UTC)
+        await self.courses.start(patient.course(course_id, protocol, TEST_SUBJECT_KEY, started_at))
+        await bedside.status()
+        return bedside
+
+    def handle(self, bedside: Bedside, run_id: str | None = None) -> WorkflowHandle[object, object]:
+        """The execution of a course, or one of its runs."""
+        return self.client.get_workflow_handle(bedside.course_id, run_id=run_id)
+
+    async def record_of(self, bedside: Bedside) -> list[RecordEntry]:
+        """What the record holds of a course, once it has caught up; each look is a round trip to the course."""
+        for _ in range(MANY_LOOKS):
+            if not (await bedside.status()).unwritten:
+                break
+        return await read_entries(self.engine, bedside.course_id)
+
+
+@pytest.fixture(scope="session")
+async def ward(dev_server: DevServer, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ward]:
+    """The ward of the stories: everything encrypted with the published test key, the record in SQLite."""
+    engine = make_engine(f"sqlite:///{tmp_path_factory.mktemp('record') / 'record.db'}")
+    await migrate(engine)
+    client = await Client.connect(dev_server.address, data_converter=data_converter(TEST_KEY_RING))
+    settings = Settings(var_dir=tmp_path_factory.mktemp("var"))
+    async with make_worker(client, engine, settings, task_queue=TASK_QUEUE):
+        yield Ward(client, engine)
+    await engine.dispose()

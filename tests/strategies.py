@@ -1,0 +1,283 @@
+"""Charts as hypothesis makes them: a plausible start, and facts from small pools thrown in, so that they meet."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from hypothesis import settings
+from hypothesis import strategies as st
+
+from models.chart import Chart
+from models.facts import Fact
+from models.people import Role
+from tests.factories import ARTICLE, D1, LABEL, PEOPLE, PREMEDICATION, ChartBuilder, PaperCourse, a_lab
+
+modest = settings(deadline=None, max_examples=60)
+"""A few examples of a costly property; with the environment variable CI set hypothesis draws the same ones each time."""
+
+many = settings(deadline=None, max_examples=200)
+"""More examples of a cheap one."""
+
+ZONES = ("Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu", "UTC")
+LAST_MOMENT = datetime(2199, 12, 31, 23, 59, 59, tzinfo=UTC)
+
+protocols = st.sampled_from([LABEL, ARTICLE])
+zones = st.sampled_from(ZONES)
+
+_days = st.sampled_from([-30, -8, -3, -1, 0, 1, 3, 6, 7, 8, 9, 14, 16, 20, 21, 22, 27, 28, 35, 42, 56, 100, 101, 160])
+_seconds = st.sampled_from([0, 1, 59, 600, 3599, 3600, 7200, 30 * 60, 61 * 60, 12 * 3600, 23 * 3600, 86399])
+moments = st.builds(lambda days, seconds: D1 + timedelta(days=days, seconds=seconds), _days, _seconds)
+"""Instants at whole seconds around a course that starts at `D1`; few enough to fall on each other."""
+
+_maybe = st.sampled_from([None, True, False])
+_number = st.sampled_from(["0", "0.4", "1", "1.2", "1.8", "1.81", "5", "10", "49", "55", "70", "138", "170", "500"])
+_number_of_any_size = _number | st.decimals(allow_nan=False, allow_infinity=False, min_value=0, max_value=10**12).map(
+    lambda d: format(round(d, 6), "f")
+)
+_cycles = st.sampled_from([1, 1, 1, 2, 2, 3, 4, 7])
+_slots = st.fixed_dictionaries({"cycle": _cycles, "day": st.sampled_from([1, 8, 15])})
+_days_of_year = moments.map(lambda at: at.date().isoformat())
+_reasons = st.just("as charted")
+
+
+def _body(kind: str, **fields: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
+    return st.fixed_dictionaries({"kind": st.just(kind), **fields})
+
+
+def _with_slot(kind: str, **fields: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
+    return st.builds(lambda body, slot: {**body, **slot}, _body(kind, **fields), _slots)
+
+
+lab_results = st.builds(
+    lambda analyte, value, at, changes: a_lab(analyte, value, at=at, **changes).model_dump(mode="json"),
+    st.sampled_from(["alt", "ast", "alp", "bilirubin", "anc", "platelets", "wbc", "blasts_percent", "potassium"])
+    | st.sampled_from(["calcium", "albumin", "magnesium", "creatinine", "blasts", "weight", "qtcf"]),
+    _number_of_any_size,
+    moments,
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "status": st.sampled_from(["final", "corrected", "preliminary", "cancelled", "entered-in-error", "odd"]),
+            "comparator": st.sampled_from(["<", "<=", ">", ">=", "~"]),
+            "unit": st.sampled_from(["U/L", "ukat/L", "mg/dL", "umol/L", "10*9/L", "/uL", "s", "kg", "", "cups"]),
+            "uln": st.sampled_from([None, "0", "1.2", "55"]),
+            "lln": st.sampled_from([None, "0", "1.7", "8.5"]),
+            "collected_at": st.sampled_from([None, "yesterday", "2026-03-02T07:00:00", "0001-01-01T00:00:00Z"]),
+            "value": st.sampled_from([None, "haemolysed", "1E+400", "NaN"]),
+            "accession": st.sampled_from(["a-1", "a-2"]),
+            "issued_at": moments.map(datetime.isoformat),
+        },
+    ),
+)
+
+FINDINGS = {
+    "consent": _body("consent", given=st.booleans()),
+    "eligibility": _body(
+        "eligibility",
+        cd22_positive=_maybe,
+        b_cell_precursor_all=_maybe,
+        relapsed_or_refractory=_maybe,
+        method=st.sampled_from([None, "flow cytometry"]),
+    ),
+    "pregnancy_test": _body("pregnancy_test", result=st.sampled_from(["negative", "positive", "unclear"])),
+    "height": _body("height", cm=_number_of_any_size),
+    "weight": _body("weight", kg=_number_of_any_size),
+    "ecg": _body("ecg", qtcf_ms=st.sampled_from([None, "0", "420", "480", "481", "485", "801", "1000000"])),
+    "vod_examination": _body(
+        "vod_examination",
+        ruq_pain=_maybe,
+        hepatomegaly=_maybe,
+        painful_hepatomegaly=_maybe,
+        ascites=_maybe,
+        oedema=_maybe,
+    ),
+    "infection_bleeding": _body(
+        "infection_bleeding",
+        temperature_c=st.sampled_from([None, "36.8", "38.0"]),
+        infection=_maybe,
+        active_bleeding=_maybe,
+    ),
+    "toxicity": _body(
+        "toxicity", term=st.sampled_from(["rash", "Rash", "nausea"]), grade=st.integers(0, 5), attributed_to_ino=_maybe
+    ),
+    "transfusion": _body("transfusion", product=st.sampled_from(["platelets", "red_cells"])),
+    "g_csf": _body("g_csf", drug=st.sampled_from(["filgrastim", "pegfilgrastim"])),
+}
+REPORTS = {
+    "lab_result": lab_results,
+    **FINDINGS,
+    "response": _body(
+        "response",
+        cycle=_cycles,
+        response=st.sampled_from(["CR", "CRi", "none", "not_assessable"]),
+        mrd_negative=_maybe,
+    ),
+    "cytoreduction": _body(
+        "cytoreduction", agent=st.just("hydroxyurea"), action=st.sampled_from(["started", "stopped"])
+    ),
+    "premedication": _body("premedication", drug_class=st.sampled_from(PREMEDICATION)),
+    "preparation": _body(
+        "preparation",
+        preparation_id=st.sampled_from(["bag-1", "bag-2"]),
+        reconstituted_at=moments.map(datetime.isoformat),
+        dilution_started_at=st.none() | moments.map(datetime.isoformat),
+        mg=st.sampled_from(["1.45", "0.91"]),
+        vials=st.just(2),
+        authorisation=st.none() | st.sampled_from([f"f{i}" for i in range(1, 40)]),
+    ),
+    "infusion_completed": _body("infusion_completed", stopped_early=st.booleans()),
+    "administration": _with_slot(
+        "administration", mg=st.just("0.91"), ended_at=st.none() | moments.map(datetime.isoformat)
+    ),
+    "reaction": _body(
+        "reaction",
+        reaction_id=st.sampled_from(["r-1", "r-2"]),
+        grade=st.sampled_from([None, 1, 1, 2, 2, 3, 4]),
+        resolved_at=st.none() | moments.map(datetime.isoformat),
+    ),
+    "transplant": _body("transplant", transplanted_at=moments.map(datetime.isoformat))
+    | _body("transplant", transplanted_on=_days_of_year),
+}
+_targets = st.sampled_from([f"f{i}" for i in range(1, 60)])
+OTHERS = {
+    "unreadable_message": _body(
+        "unreadable_message",
+        signal=st.just("lab_results"),
+        sha256=st.sampled_from(["aa" * 32, "bb" * 32]),
+        size=st.just(3),
+        reason=st.just("not JSON"),
+        head_base64=st.just("e30="),
+    ),
+    "response_proposed": _body("response_proposed", cycle=_cycles, response=st.sampled_from(["CR", "none"])),
+    "dose_authorised": _with_slot(
+        "dose_authorised", mg=st.just("0.91"), level=st.just("L0"), weight_kg=_number, binding=st.just("b" * 64)
+    ),
+    "dose_verified": _with_slot("dose_verified", authorisation=_targets, mg=st.just("0.91")),
+    "infusion_started": _with_slot("infusion_started", mg=st.just("0.91"), preparation_id=st.just("bag-1")),
+    "observation_ended": _body("observation_ended", minutes=st.just(60), complete=st.booleans()),
+    "hold": _body("hold", reason=_reasons),
+    "hold_released": _body("hold_released", hold=_targets, reason=_reasons),
+    "cycle_started": _body("cycle_started", cycle=_cycles),
+    "dosing_finished": _body("dosing_finished", reason=_reasons),
+    "discontinued": _body("discontinued", reason=_reasons),
+    "monitoring_started": _body("monitoring_started"),
+    "no_transplant": _body("no_transplant"),
+    "transplant_planned": _body("transplant_planned"),
+    "unreadable_resolved": _body(
+        "unreadable_resolved",
+        target=_targets | st.sampled_from(["aa" * 32]),
+        outcome=st.just("dismissed"),
+        reason=_reasons,
+    ),
+    "rung_fired": _body(
+        "rung_fired",
+        obligation=st.sampled_from(["liver-test-after-C1D1", "dose-C1D8"]),
+        rung=st.sampled_from(["due", "overdue"]),
+        due_at=moments.map(datetime.isoformat),
+    ),
+    "obligation_met": _body(
+        "obligation_met",
+        obligation=st.just("dose-C1D8"),
+        due_at=moments.map(datetime.isoformat),
+        how=st.sampled_from(["met", "withdrawn"]),
+    ),
+    "correction": _body(
+        "correction", target=_targets, replacement=st.none() | st.one_of(*REPORTS.values()), reason=_reasons
+    ),
+}
+BODIES = {**REPORTS, **OTHERS}
+"""One strategy for every kind of fact; a test holds that none is missing."""
+
+
+@st.composite
+def facts(draw: st.DrawFn, number: int) -> Fact:
+    """One fact of any kind, true at one moment and recorded at that or a later one."""
+    what = draw(st.one_of(*BODIES.values()))
+    at, recorded_at = sorted([draw(moments), draw(moments)])
+    by = PEOPLE[draw(st.sampled_from([Role.PRESCRIBER, Role.NURSE, Role.LABORATORY]))]
+    fields = {"id": f"x{number}", "by": str(by), "at": at, "recorded_at": draw(st.sampled_from([at, recorded_at]))}
+    return Fact.model_validate_json(json.dumps({**fields, "what": what}, default=datetime.isoformat))
+
+
+def _screening(b: ChartBuilder) -> PaperCourse:
+    return PaperCourse(b.screened(), D1)
+
+
+def _first_dose_ready(b: ChartBuilder) -> PaperCourse:
+    return PaperCourse(b.ready(), D1 - timedelta(minutes=70))
+
+
+def _first_dose_may_start(b: ChartBuilder) -> PaperCourse:
+    return PaperCourse(b.ready(D1), D1).ready_to_start()
+
+
+def _first_infusion_runs(b: ChartBuilder) -> PaperCourse:
+    course = _first_dose_may_start(b)
+    course.started()
+    return course
+
+
+def _observed(b: ChartBuilder) -> PaperCourse:
+    return PaperCourse(b.ready().dose(1, 1, D1, observed=False), D1 + timedelta(minutes=70))
+
+
+def _second_dose_ready(b: ChartBuilder) -> PaperCourse:
+    at = D1 + timedelta(days=7)
+    return PaperCourse(b.ready().dose(1, 1, D1).ready_again(at), at)
+
+
+def _second_dose_held(b: ChartBuilder) -> PaperCourse:
+    at = D1 + timedelta(days=7)
+    return PaperCourse(b.ready().dose(1, 1, D1).ready_again(at, bilirubin="2.2", alt="160"), at)
+
+
+def _second_cycle_ready(b: ChartBuilder) -> PaperCourse:
+    at = D1 + timedelta(days=28)
+    return PaperCourse(b.ready().cycle(1, D1).ready_for_cycle(at), at)
+
+
+def _dosing_finished(b: ChartBuilder) -> PaperCourse:
+    b.ready().cycle(1, D1, response="CR").add({"kind": "dosing_finished", "reason": "enough"}, D1 + timedelta(days=21))
+    return PaperCourse(b, D1 + timedelta(days=21))
+
+
+def _no_transplant(b: ChartBuilder) -> PaperCourse:
+    course = _dosing_finished(b)
+    course.does("declare_no_transplant", Role.PRESCRIBER)
+    return course
+
+
+def _transplanted(b: ChartBuilder) -> PaperCourse:
+    course = _dosing_finished(b).later(days=14)
+    course.does("record_transplant", Role.PRESCRIBER, transplanted_on=course.now.date())
+    return course
+
+
+STAGES = (
+    _screening,
+    _first_dose_ready,
+    _first_dose_may_start,
+    _first_infusion_runs,
+    _observed,
+    _second_dose_ready,
+    _second_dose_held,
+    _second_cycle_ready,
+    _dosing_finished,
+    _no_transplant,
+    _transplanted,
+)
+
+
+@st.composite
+def charts(draw: st.DrawFn, most: int = 6) -> tuple[Chart, str, datetime]:
+    """A chart that reached some stage, facts left out and thrown in, its protocol, and a moment near that stage."""
+    protocol, zone = draw(protocols), draw(zones)
+    builder = ChartBuilder(protocol, zone=zone, child_bearing_potential=draw(_maybe))
+    course = draw(st.sampled_from(STAGES))(builder) if builder.course.child_bearing_potential is False else None
+    staged = course or draw(st.sampled_from(STAGES))(ChartBuilder(protocol, zone=zone))
+    left_out = draw(st.sets(st.sampled_from(range(len(staged.chart.facts))), max_size=2))
+    kept = [f for i, f in enumerate(staged.chart.facts) if i not in left_out]
+    thrown_in = [draw(facts(i)) for i in range(draw(st.integers(0, most)))]
+    whole = Chart(course=builder.course, facts=tuple(sorted([*kept, *thrown_in], key=lambda f: f.recorded_at)))
+    near = st.sampled_from([-86400, -3600, -1, 0, 1, 1800, 3600, 7200, 86400, 3 * 86400, 60 * 86400])
+    return whole, protocol, draw(moments | near.map(lambda seconds: staged.now + timedelta(seconds=seconds)))
