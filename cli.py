@@ -1,3 +1,475 @@
-"""x"""
+"""The command line `inocycle`: parses, speaks to a course through `CourseClient`, or asks the pure core about a file.
 
-def main() -> None: ...
+No rule lives here. Other doors are started as processes. What only some commands need is imported where it is needed,
+so that `inocycle assess` does not wait for Temporal or a database.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
+
+import typer
+
+import cli_render
+from cli_answers import EXITS, Exit, Failed, answer, failure_of, not_confirmed, refused, start_refused, tell
+from intake.typed import read_acknowledgement, read_actor, read_course_id, read_instant, read_state
+from intake.written import NotReadable
+from models.chart import Chart, Course
+from models.protocol import Protocol
+
+if TYPE_CHECKING:
+    from intake.outcome import Intake
+    from workflows.client import CourseClient
+
+Result = TypeVar("Result")
+
+_EXIT_LINES = "\n".join(f"  {code.value}  {words}" for code, words in EXITS.items())
+HELP = f"""Conducts courses of inotuzumab ozogamicin. It advises and blocks; it never orders a drug.
+
+\b
+Exit codes
+{_EXIT_LINES}
+
+Every command that answers takes --json: one JSON document on stdout, decimals as text, times in UTC.
+"""
+
+
+def _commands(words: str) -> typer.Typer:
+    return typer.Typer(
+        help=words, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
+    )
+
+
+app = _commands(HELP)
+course_app = _commands("Start a course, look at one, list them.")
+labs_app = _commands("Send laboratory results.")
+protocol_app = _commands("Look at the released protocols.")
+app.add_typer(course_app, name="course")
+app.add_typer(labs_app, name="labs")
+app.add_typer(protocol_app, name="protocol")
+
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout instead of tables.")]
+CourseId = Annotated[str, typer.Argument(metavar="ID", help="The course, such as course-1a2b3c4d5e6f.")]
+ByWhom = Annotated[str, typer.Option("--by", metavar="ROLE:ID", help="Who says so, such as prescriber:p-3. No names.")]
+ProtocolName = Annotated[str, typer.Option("--protocol", metavar="P", help="A released protocol; there is no default.")]
+Wait = Annotated[
+    float, typer.Option("--wait", metavar="SECONDS", min=0.1, max=600, help="How long to wait for an answer.")
+]
+PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+LOOK_EVERY = timedelta(seconds=1)
+
+
+def main() -> None:
+    """The program `inocycle`."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """One command; returns its exit code. What is known to go wrong is said in words, without a traceback."""
+    try:
+        app(list(arguments), prog_name="inocycle")
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else Exit.OK if ended.code is None else Exit.USAGE
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:
+        failure = failure_of(error)
+        if failure is None:
+            raise
+        tell(failure, as_json="--json" in arguments)
+        return int(failure.code)
+    return int(Exit.OK)
+
+
+# ── the pure core, without a server ────────────────────────────────────────────────────────────────────────────────
+
+
+@app.command()
+def assess(
+    chart: Annotated[Path, typer.Argument(metavar="CHART.json", help="The chart; its form is in docs/chart.md.")],
+    at: Annotated[
+        str, typer.Option("--at", metavar="TIME", help="As of when, with a zone: 2026-03-02T09:00:00+01:00.")
+    ],
+    protocol: Annotated[
+        str, typer.Option("--protocol", metavar="P", help="A released protocol; there is no default.")
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Where the course of a chart file stands as of a time: the pure core, no server."""
+    from clinical.assess import assess as core
+    from intake.chart_file import read_chart
+    from plumbing.protocol_files import pin_of
+
+    now, rules = read_instant("--at", at), _protocol(protocol)
+    with _reading(chart) as raw:
+        read = read_chart(raw, pin_of(rules.name), now)
+    if read.written_for not in (None, rules.name):
+        typer.echo(f"The chart was written for {read.written_for}; it is assessed under {rules.name}.", err=True)
+    found = core(read.chart, rules, now)
+    answer(as_json, found, cli_render.card(found, cli_render.zone_of(read.chart.course.zone)))
+
+
+@protocol_app.command("list")
+def protocol_list(as_json: AsJson = False) -> None:
+    """The released protocols."""
+    from plumbing.protocol_files import load_protocol, pin_of, released_names
+
+    rows = [_about(load_protocol(name), pin_of(name).sha256) for name in released_names()]
+    answer(as_json, rows, cli_render.protocols_table(rows))
+
+
+@protocol_app.command("show")
+def protocol_show(name: Annotated[str, typer.Argument(metavar="NAME")], as_json: AsJson = False) -> None:
+    """Every number of a protocol with clause, source and confidence, and every rule."""
+    protocol = _protocol(name)
+    answer(as_json, protocol, cli_render.protocol_tables(protocol))
+
+
+@protocol_app.command("diff")
+def protocol_diff(
+    a: Annotated[str, typer.Argument(metavar="A")],
+    b: Annotated[str, typer.Argument(metavar="B")],
+    as_json: AsJson = False,
+) -> None:
+    """Where protocol A differs from protocol B: the overriding entries, with clauses and divergences."""
+    rows = cli_render.differences(_protocol(a), _protocol(b))
+    answer(as_json, {"a": a, "b": b, "differences": rows}, cli_render.differences_table(rows, a, b))
+
+
+# ── courses ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@course_app.command("start")
+def course_start(
+    by: ByWhom,
+    patient: Annotated[Path, typer.Option("--patient", metavar="FILE", help="JSON, as in docs/examples/patient.json.")],
+    protocol: Annotated[
+        str, typer.Option("--protocol", metavar="P", help="A released protocol; there is no default.")
+    ] = "",
+    acknowledge: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--acknowledge", metavar='DIV-01="reason"', help="A divergence from the label, with a reason. Repeat."
+        ),
+    ] = None,
+    course_id: Annotated[str, typer.Option("--id", metavar="ID", help="Pseudonymous; made up when left out.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Start a course for one patient. Only keyed hashes of the identity go into it."""
+    from cli_courses import settings_for_commands, with_courses
+    from clinical.start import judge_start
+    from intake.patient_file import read_patient
+    from plumbing.keys import birth_hash, subject_hash
+    from plumbing.protocol_files import pin_of
+
+    actor, rules = read_actor("--by", by), _protocol(protocol)
+    acknowledged = tuple(read_acknowledgement("--acknowledge", text) for text in acknowledge or ())
+    course_id = read_course_id("--id", course_id) if course_id else f"course-{os.urandom(6).hex()}"
+    with _reading(patient) as raw:
+        person = read_patient(raw)
+    settings = settings_for_commands("course start")
+    key = settings.subject_key
+    assert key is not None, "settings of a command have keys"
+    course = Course(
+        course_id=course_id,
+        zone=person.zone,
+        subject_hash=subject_hash(key, person.identifier.system, person.identifier.value),
+        birth_hash=birth_hash(key, person.birth_on),
+        birth_on=person.birth_on,
+        child_bearing_potential=person.child_bearing_potential,
+        invented=person.invented,
+        protocol=pin_of(rules.name),
+        acknowledged=acknowledged,
+        started_at=datetime.now(UTC),
+        started_by=actor,
+    )
+    if refusal := judge_start(course, rules):
+        raise start_refused(refusal, rules, _protocol(rules.extends) if rules.extends else None)
+    with_courses(settings, lambda courses: courses.start(course))
+    started = {"course_id": course.course_id, "protocol": course.protocol, "started_at": course.started_at}
+    words = f"{course.course_id} is started on {rules.name}. Next: inocycle course show {course.course_id}"
+    answer(as_json, started, words)
+
+
+@course_app.command("show")
+def course_show(
+    course_id: CourseId,
+    with_chart: Annotated[bool, typer.Option("--chart", help="The facts as well.")] = False,
+    wait: Wait = 20,
+    as_json: AsJson = False,
+) -> None:
+    """Where a course stands: verdict with its time, why, the dose, what is due, which commands may be given."""
+    from cli_courses import with_courses
+    from plumbing.settings import load_settings
+
+    settings = load_settings()
+
+    async def look(courses: "CourseClient") -> tuple[Any, Any, Chart]:
+        chart = await courses.chart(course_id)
+        return await courses.status(course_id), await courses.assessment(course_id), chart
+
+    status, found, chart = with_courses(settings, look, within=wait)
+    document = {"status": status, "assessment": found, **({"chart": chart} if with_chart else {})}
+
+    zone = cli_render.zone_of(chart.course.zone)
+    facts = ("", "Facts", cli_render.facts_table(chart, zone)) if with_chart else ()
+    answer(as_json, document, cli_render.status_lines(status), cli_render.card(found, zone), *facts)
+
+
+@course_app.command("list")
+def course_list(
+    state: Annotated[
+        str, typer.Option("--state", metavar="STATE", help="Only courses in this state, such as held.")
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """All courses that Temporal knows, with where they stand."""
+    from cli_courses import listed, with_courses
+    from plumbing.settings import load_settings
+
+    query = "ExecutionStatus != 'ContinuedAsNew'"
+    if state:
+        query += f" AND CourseState = '{read_state('--state', state)}'"
+
+    async def look(courses: "CourseClient") -> list[dict[str, Any]]:
+        return [listed(execution) async for execution in courses.listed(query)]
+
+    rows = sorted(with_courses(load_settings(), look), key=lambda row: row["course_id"])
+    answer(as_json, rows, cli_render.courses_table(rows) if rows else "no course")
+
+
+@labs_app.command("send")
+def labs_send(
+    course_id: CourseId,
+    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="FHIR R4 JSON: an Observation or a Bundle.")],
+    by: ByWhom = "laboratory:cli",
+    wait: Wait = 20,
+    as_json: AsJson = False,
+) -> None:
+    """Read FHIR files and send their results to a course. Every entry that became no result is named.
+
+    Exits with 3 when a file is not certainly about the patient of the course (nothing of it is sent), and with 2 when
+    another entry could not be read; what could be read is sent.
+    """
+    from cli_courses import exit_of, read_labs, settings_for_commands, with_courses
+
+    actor = read_actor("--by", by)
+    documents: dict[str, bytes] = {}
+    for path in files:
+        with _reading(path) as raw:
+            documents[str(path)] = raw
+    settings = settings_for_commands("labs send")
+
+    async def send(courses: "CourseClient") -> tuple[dict[str, "Intake"], str | None]:
+        course = (await courses.chart(course_id)).course
+        read = {name: read_labs(raw, course, settings, actor) for name, raw in documents.items()}
+        for message in (m for intake in read.values() for m in intake.messages):
+            await courses.send(course_id, message)
+        return read, (await courses.status(course_id)).sentence if any(i.messages for i in read.values()) else None
+
+    read, sentence = with_courses(settings, send, within=wait)
+    document = {"course_id": course_id, "files": read, "sentence": sentence}
+    answer(as_json, document, cli_render.intake_table(read), *([f"now: {sentence}"] if sentence else []))
+    raise typer.Exit(int(exit_of(read.values())))
+
+
+@app.command("do")
+def do(
+    course_id: Annotated[str, typer.Argument(metavar="ID", help="The course.")] = "",
+    command: Annotated[str, typer.Argument(metavar="COMMAND", help="As `inocycle do --list` names them.")] = "",
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="key=value…",
+            help="Fields. A point leads into an object (finding.kg=70), a repeated key makes a list, "
+            'a value that begins with {, [ or " is JSON.',
+        ),
+    ] = None,
+    by: Annotated[str, typer.Option("--by", metavar="ROLE:ID", help="Who says so, such as nurse:n-17. No names.")] = "",
+    message_id: Annotated[
+        str, typer.Option("--message-id", metavar="M", help="Repeat one to learn its first answer.")
+    ] = "",
+    at: Annotated[str, typer.Option("--at", metavar="TIME", help="When it was true, with a zone; else now.")] = "",
+    wait: Wait = 20,
+    listing: Annotated[bool, typer.Option("--list", help="The commands, who may give them, and their fields.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Give a command to a course and show its receipt, or why it is refused."""
+    if listing:
+        _list_commands(as_json)
+        return
+    missing = [n for n, given in (("ID", course_id), ("COMMAND", command), ("--by", by)) if not given]
+    if missing:
+        raise Failed(Exit.USAGE, "Usage", f"missing: {', '.join(missing)}; `inocycle do --list` shows the commands")
+    _give(course_id, command, words or [], _header(course_id, by, message_id, at), timedelta(seconds=wait), as_json)
+
+
+def _header(course_id: str, by: str, message_id: str, at: str) -> dict[str, str]:
+    chosen = message_id or f"cli-{os.urandom(6).hex()}"
+    header = {"id": chosen, "by": str(read_actor("--by", by)), "course_id": course_id}
+    return {**header, "at": read_instant("--at", at).isoformat()} if at else header
+
+
+def _give(
+    course_id: str, name: str, words: Sequence[str], header: Mapping[str, str], within: timedelta, as_json: bool
+) -> None:
+    from cli_courses import settings_for_commands, with_courses, zone_of_course
+    from intake.command_words import read_command
+
+    command = read_command(name, words, header)
+    settings = settings_for_commands(f"do {name}")
+
+    async def give(courses: "CourseClient") -> Any:
+        from workflows.client import CommandRefused, NotConfirmed
+
+        try:
+            return await courses.command(course_id, command, within)
+        except CommandRefused as error:
+            raise refused(error.refusal, await zone_of_course(courses, course_id)) from None
+        except NotConfirmed:
+            raise not_confirmed(command.id) from None
+
+    receipt = with_courses(settings, give)
+    answer(as_json, receipt, cli_render.receipt_lines(receipt))
+
+
+def _list_commands(as_json: bool) -> None:
+    from clinical.judge import ROLES
+    from models.messages import COMMANDS
+
+    roles = {name: sorted(str(role) for role in ROLES[name]) for name in COMMANDS}
+    document = [
+        {"command": name, "roles": roles[name], "fields": [f._asdict() for f in cli_render.command_fields(kind)]}
+        for name, kind in COMMANDS.items()
+    ]
+    answer(as_json, document, cli_render.commands_list(roles))
+
+
+# ── processes ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@app.command()
+def worker() -> None:
+    """Run a worker until Ctrl-C or SIGTERM."""
+    from plumbing.settings import Mode, load_settings
+
+    settings = load_settings()
+    if settings.mode is Mode.DEMO:
+        from cli_courses import with_kept_keys
+
+        with_kept_keys(settings)
+    _become("worker")
+
+
+@app.command(context_settings=PASSED_ON)
+def up(context: typer.Context) -> None:
+    """Start everything and lay out invented patients; on the first start conduct one course on screen."""
+    _become("demo", "up", *context.args)
+
+
+@app.command(context_settings=PASSED_ON)
+def demo(context: typer.Context) -> None:
+    """The invented ward: `inocycle demo --help`."""
+    _become("demo", *context.args)
+
+
+@app.command("dev-server")
+def dev_server(
+    port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Of the frontend.")] = 7233,
+    ui_port: Annotated[int, typer.Option("--ui-port", min=0, max=65535, help="Of the Web UI; 0 for none.")] = 8233,
+    database: Annotated[
+        Path | None, typer.Option("--database", metavar="FILE", help="Else the state ends with it.")
+    ] = None,
+    no_skip_time: Annotated[bool, typer.Option("--no-skip-time", help="Let no course skip time.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Find or build Temporal's dev server and run it until Ctrl-C or SIGTERM. For trying out, never for a ward."""
+    from models.attributes import SEARCH_ATTRIBUTES
+    from plumbing.dev_server import DevServer, find_binary
+    from plumbing.settings import ROOT, Mode, load_settings
+
+    settings = load_settings()
+    if settings.mode is Mode.WARD:
+        raise Failed(
+            Exit.REFUSED, "ModeWard", "a ward has a Temporal cluster of its own; the dev server is for trying out"
+        )
+    binary = find_binary(ROOT, partial(typer.echo, err=True), os.environ)
+    server = DevServer(
+        binary,
+        port=port,
+        log_file=settings.var_dir / "dev-server.log",
+        ui_port=ui_port or None,
+        database=database.resolve() if database else None,
+        skip_time=not no_skip_time,
+        search_attributes=SEARCH_ATTRIBUTES,
+    )
+    web_ui = f"http://127.0.0.1:{ui_port}" if ui_port else None
+    about = {"address": server.address, "web_ui": web_ui, "skips_time": not no_skip_time}
+    words = f"Temporal {server.address}\nWeb UI   {web_ui or 'none'}\nCtrl-C ends it."
+    asyncio.run(_serve(server, lambda: answer(as_json, about, words)))
+
+
+async def _serve(server: Any, ready: Callable[[], None]) -> None:
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopping.set)
+    async with server:
+        ready()
+        while not stopping.is_set():
+            server.must_run()
+            try:
+                await asyncio.wait_for(stopping.wait(), LOOK_EVERY.total_seconds())
+            except TimeoutError:
+                continue
+
+
+def _become(module: str, *arguments: str) -> NoReturn:
+    """Go on as another door: the same process, so that signals and Ctrl-C reach it."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # -P: a worker.py in the folder where we stand is another one
+    os.execv(sys.executable, [sys.executable, "-P", "-m", module, *arguments])
+
+
+# ── reading files and protocols ────────────────────────────────────────────────────────────────────────────────────
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[bytes]:
+    """The bytes of a file; whatever is found wrong with them is said with its name."""
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise Failed(Exit.USAGE, "NotReadable", f"{path} cannot be read: {error.strerror}") from None
+    try:
+        yield raw
+    except NotReadable as error:
+        faults = "".join(f"\n  {fault}" for fault in error.faults)
+        raise Failed(Exit.USAGE, "NotReadable", f"{path} cannot be read:{faults}", faults=list(error.faults)) from None
+
+
+def _protocol(name: str) -> Protocol:
+    from plumbing.protocol_files import load_protocol, released_names
+
+    if not name:
+        words = f"--protocol: name one, there is no default; released are: {', '.join(released_names())}"
+        raise Failed(Exit.USAGE, "NoProtocol", words)
+    return load_protocol(name)
+
+
+def _about(protocol: Protocol, sha256: str) -> dict[str, Any]:
+    divergences = list(protocol.divergences())
+    about = {"name": protocol.name, "title": protocol.title, "extends": protocol.extends}
+    return {**about, "divergences": divergences, "sha256": sha256}
+
+
+if __name__ == "__main__":
+    main()

@@ -77,7 +77,7 @@ def _filled_fact(fact: dict[str, Any], number: int, recorded_before: object) -> 
     what = fact.get("what")
     if "at" not in filled and isinstance(what, Mapping) and what.get("kind") == "lab_result":
         times = (what.get("collected_at"), filled.get("recorded_at"), recorded_before)
-        filled |= {"at": at for at in times[::-1] if _is_time(at)}
+        filled["at"] = next((at for at in times if _is_time(at)), None)
     # Where `at` is at fault, that is said once: the other time need only be one.
     filled.setdefault("recorded_at", filled["at"] if _is_time(filled.get("at")) else ANY_TIME)
     return filled

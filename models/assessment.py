@@ -155,10 +155,19 @@ class Assessment(Frozen):
         return min(self.obligations, key=lambda o: (o.due_at, o.key), default=None)
 
     def sentence(self) -> str:
-        """One sentence for a receipt and the Web UI: the verdict and its first reason with its rule."""
+        """One sentence for a receipt and the Web UI: the verdict, its first reason with its rule, what is overdue."""
         first = next((f for f in self.findings if f.verdict is self.verdict), None)
         about = f" for {self.next_dose}" if self.next_dose else ""
-        return f"{self.verdict}{about}" + (f" – {first.rule}: {first.reason}" if first else "")
+        because = f" – {first.rule}: {first.reason}" if first else ""
+        return f"{self.verdict}{about}{because}{self._what_is_due()}"
+
+    def _what_is_due(self) -> str:
+        """What is overdue; where no dose is next also what is due first, for then this is what the course is about."""
+        overdue = [o for o in self.obligations if o.standing == "overdue"]
+        if overdue:
+            return f"; overdue: {', '.join(o.title for o in overdue)}"
+        due = self.next_due
+        return f"; next: {due.title}" if due is not None and self.next_dose is None else ""
 
 
 class Receipt(Frozen):

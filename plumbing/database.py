@@ -77,7 +77,10 @@ def reading(engine: AsyncEngine) -> AsyncEngine:
 
 
 async def migrate(engine: AsyncEngine) -> None:
-    """Bring the schema to the newest version, in one transaction; several processes may do so at once."""
+    """Bring the schema to the newest version, in one transaction; several processes may do so at once.
+
+    One process migrates one database at a time: alembic keeps its state in a global.
+    """
     async with writing(engine).begin() as connection:
         await connection.run_sync(_upgrade)
 

@@ -217,6 +217,12 @@ class DevServer:
         except RPCError as error:
             raise DevServerFailed(self._with_log(f"The dev server could not be set up: {error}.")) from error
 
+    def must_run(self) -> None:
+        """Return while the server runs. Raises DevServerFailed once it has ended by itself."""
+        if self._process is None or (code := self._process.poll()) is None:
+            return
+        raise DevServerFailed(self._with_log(f"The dev server ended with code {code}."))
+
     async def stop(self) -> None:
         """End the server and wait until it is gone. Stopping twice does nothing."""
         if self._process is None:

@@ -1,11 +1,14 @@
 """Encryption of everything a course sends to Temporal: AES-256-GCM, one fresh nonce for each payload.
 
+Larger payloads are compressed first: cards and charts repeat themselves, and ciphertext does not compress any more.
+
 What belongs here: bytes in, bytes out. Keys are in `keys.py`; what becomes of a payload that could not be read is the
 workflow's business. In clear stay the key id, ids and names, search attributes, failure types and times.
 """
 
 import os
-from collections.abc import Sequence
+import zlib
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Final
 
@@ -24,7 +27,12 @@ PLAINTEXT_REFUSED: Final = "binary/plaintext-refused"
 
 KEY_ID: Final = "encryption-key-id"
 REASON: Final = "unreadable-reason"
+COMPRESSION: Final = "compression"
+_ZLIB: Final = b"zlib"
 _NONCE_BYTES: Final = 12
+_COMPRESS_FROM_BYTES: Final = 512
+_LARGEST_BYTES: Final = 64 * 1024 * 1024
+"""No payload unpacks to more; the server itself takes 2 MiB at most."""
 
 
 class Unreadable(StrEnum):
@@ -59,8 +67,11 @@ class EncryptionCodec(PayloadCodec):
         cipher = self._key_ring.cipher(key_id)
         assert cipher is not None  # the newest key is in its ring
         nonce = os.urandom(_NONCE_BYTES)
-        sealed = cipher.encrypt(nonce, payload.SerializeToString(), key_id.encode())
-        return Payload(metadata={"encoding": ENCRYPTED.encode(), KEY_ID: key_id.encode()}, data=nonce + sealed)
+        metadata = {"encoding": ENCRYPTED.encode(), KEY_ID: key_id.encode()}
+        plain = payload.SerializeToString()
+        if len(plain) >= _COMPRESS_FROM_BYTES:
+            metadata[COMPRESSION], plain = _ZLIB, zlib.compress(plain)
+        return Payload(metadata=metadata, data=nonce + cipher.encrypt(nonce, plain, _bound(metadata)))
 
     def _decrypted(self, payload: Payload) -> Payload:
         if payload.metadata.get("encoding") != ENCRYPTED.encode():
@@ -70,17 +81,31 @@ class EncryptionCodec(PayloadCodec):
         if cipher is None:
             return _marked(payload, UNDECRYPTABLE, Unreadable.UNKNOWN_KEY)
         try:
-            plain = cipher.decrypt(payload.data[:_NONCE_BYTES], payload.data[_NONCE_BYTES:], key_id)
-            return Payload.FromString(plain)
+            plain = cipher.decrypt(payload.data[:_NONCE_BYTES], payload.data[_NONCE_BYTES:], _bound(payload.metadata))
+            return Payload.FromString(_unpacked(plain) if COMPRESSION in payload.metadata else plain)
         except (InvalidTag, ValueError, OverflowError):  # ValueError: too short to hold a nonce
             return _marked(payload, UNDECRYPTABLE, Unreadable.ALTERED)
-        except DecodeError:  # whoever encrypted this has the key and is not this program
+        except (DecodeError, zlib.error):  # whoever encrypted this has the key and is not this program
             return _marked(payload, UNDECRYPTABLE, Unreadable.NOT_A_PAYLOAD)
+
+
+def _bound(metadata: Mapping[str, bytes]) -> bytes:
+    """What the cipher binds beside the bytes: the key id, and whether they are compressed."""
+    return metadata.get(KEY_ID, b"") + metadata.get(COMPRESSION, b"")
+
+
+def _unpacked(packed: bytes) -> bytes:
+    unpacker = zlib.decompressobj()
+    plain = unpacker.decompress(packed, _LARGEST_BYTES)
+    if not unpacker.eof:
+        raise zlib.error("larger than any payload")
+    return plain
 
 
 def _marked(payload: Payload, encoding: str, reason: Unreadable) -> Payload:
     """The same bytes under an encoding that no converter reads, with the reason beside them."""
     metadata = {"encoding": encoding.encode(), REASON: reason.encode()}
-    if KEY_ID in payload.metadata:  # with the key at hand again, the bytes can still be opened
-        metadata[KEY_ID] = payload.metadata[KEY_ID]
+    for known in (KEY_ID, COMPRESSION):  # with the key at hand again, the bytes can still be opened
+        if known in payload.metadata:
+            metadata[known] = payload.metadata[known]
     return Payload(metadata=metadata, data=payload.data)

@@ -1,6 +1,8 @@
 """What all tests share: the dev server of this machine, and a ward on it with time to skip."""
 
+import gzip
 import os
+import re
 from collections.abc import AsyncIterator
 from contextlib import nullcontext
 from datetime import UTC, datetime
@@ -27,6 +29,12 @@ from workflows.client import CourseClient
 
 TASK_QUEUE = "inocycle-tests"
 MANY_LOOKS = 500
+HISTORIES = Path(__file__).parent / "replay" / "histories"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--keep-histories` writes the histories of the stories anew, after a change of the order of commands."""
+    parser.addoption("--keep-histories", action="store_true", help="keep the histories of the stories for the replay")
 
 
 @pytest.fixture(scope="session")
@@ -54,11 +62,14 @@ class Ward:
         self.client = client
         self.engine = engine
         self.courses = CourseClient(skipper(client).client, TASK_QUEUE)
+        self.story = ""
         self._ids = count(1)
+        self._stories: dict[str, str] = {}
 
     async def course(self, protocol: str, patient: Patient = ANNA) -> Bedside:
         """A course just started, nothing charted yet."""
         course_id = f"course-story-{os.getpid()}-{next(self._ids)}"
+        self._stories[course_id] = self.story
         clock = Clock(self.client, course_id)
         bedside = Bedside(self.courses, clock, course_id, patient, TEST_SUBJECT_KEY)
         started_at = datetime.now(UTC)
@@ -77,14 +88,41 @@ class Ward:
                 break
         return await read_entries(self.engine, bedside.course_id)
 
+    async def keep_histories(self, folder: Path) -> None:
+        """Write the history of every run of every story, to be replayed by later releases (encrypted, test key)."""
+        folder.mkdir(exist_ok=True)
+        for old in folder.glob("*.json.gz"):
+            old.unlink()
+        for course_id, story in self._stories.items():
+            runs = [run async for run in self.client.list_workflows(f"WorkflowId = '{course_id}'")]
+            runs.sort(key=lambda run: run.history_length)
+            for run in runs:
+                history = await self.client.get_workflow_handle(course_id, run_id=run.run_id).fetch_history()
+                name = (
+                    f"{re.sub('[^a-z0-9]+', '-', story.lower()).strip('-')}--{run.workflow_type}--{len(history.events)}"
+                )
+                (folder / f"{name}.json.gz").write_bytes(gzip.compress(history.to_json().encode(), mtime=0))
+
 
 @pytest.fixture(scope="session")
-async def ward(dev_server: DevServer, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ward]:
+async def open_ward(
+    pytestconfig: pytest.Config, dev_server: DevServer, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Ward]:
     """The ward of the stories: everything encrypted with the published test key, the record in SQLite."""
     engine = make_engine(f"sqlite:///{tmp_path_factory.mktemp('record') / 'record.db'}")
     await migrate(engine)
     client = await Client.connect(dev_server.address, data_converter=data_converter(TEST_KEY_RING))
     settings = Settings(var_dir=tmp_path_factory.mktemp("var"))
     async with make_worker(client, engine, settings, task_queue=TASK_QUEUE):
-        yield Ward(client, engine)
+        ward = Ward(client, engine)
+        yield ward
+        if pytestconfig.getoption("--keep-histories"):
+            await ward.keep_histories(HISTORIES)
     await engine.dispose()
+
+
+@pytest.fixture
+def ward(open_ward: Ward, request: pytest.FixtureRequest) -> Ward:
+    """The ward, telling its courses which story they belong to."""
+    open_ward.story = request.node.name
+    return open_ward

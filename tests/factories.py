@@ -38,6 +38,13 @@ CODES = {
     "urate": ("3084-1", "mg/dL"),
     "phosphate": ("2777-1", "mg/dL"),
     "ldh": ("2532-0", "U/L"),
+    "ggt": ("2324-2", "U/L"),
+    "lipase": ("3040-3", "U/L"),
+    "amylase": ("1798-8", "U/L"),
+    "calcium_corrected": ("29265-6", "mmol/L"),
+    "qtcf": ("76634-5", "ms"),
+    "weight": ("29463-7", "kg"),
+    "height": ("8302-2", "cm"),
 }
 NORMAL = {
     "wbc": "4.2",
@@ -185,6 +192,13 @@ class ChartBuilder:
         self.add({"kind": "infusion_completed"}, at + timedelta(hours=1))
         if observed:
             self.add({"kind": "observation_ended", "minutes": 60, "complete": True}, at + timedelta(hours=2))
+        return self
+
+    def without(self, *kinds: str) -> "ChartBuilder":
+        """All facts of these kinds, and all results of these analytes, taken out again."""
+        codes = {CODES[kind][0] for kind in kinds if kind in CODES}
+        gone = [f for f in self.facts if f.what.kind in kinds or getattr(f.what, "loinc", None) in codes]
+        self.facts = [f for f in self.facts if f not in gone]
         return self
 
     def cycle(self, number: int, at: datetime, *, response: str | None = None, **details: Any) -> "ChartBuilder":

@@ -1,7 +1,9 @@
 """Charts as hypothesis makes them: a plausible start, and facts from small pools thrown in, so that they meet."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from hypothesis import settings
@@ -19,7 +21,6 @@ many = settings(deadline=None, max_examples=200)
 """More examples of a cheap one."""
 
 ZONES = ("Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu", "UTC")
-LAST_MOMENT = datetime(2199, 12, 31, 23, 59, 59, tzinfo=UTC)
 
 protocols = st.sampled_from([LABEL, ARTICLE])
 zones = st.sampled_from(ZONES)
@@ -48,10 +49,14 @@ def _with_slot(kind: str, **fields: st.SearchStrategy[Any]) -> st.SearchStrategy
     return st.builds(lambda body, slot: {**body, **slot}, _body(kind, **fields), _slots)
 
 
+def _lab(analyte: str, value: str, at: datetime, changes: dict[str, Any]) -> dict[str, Any]:
+    return {**a_lab(analyte, value, at=at).model_dump(mode="json"), **changes}
+
+
 lab_results = st.builds(
-    lambda analyte, value, at, changes: a_lab(analyte, value, at=at, **changes).model_dump(mode="json"),
+    _lab,
     st.sampled_from(["alt", "ast", "alp", "bilirubin", "anc", "platelets", "wbc", "blasts_percent", "potassium"])
-    | st.sampled_from(["calcium", "albumin", "magnesium", "creatinine", "blasts", "weight", "qtcf"]),
+    | st.sampled_from(["calcium", "albumin", "magnesium", "creatinine", "ggt", "blasts", "weight", "height", "qtcf"]),
     _number_of_any_size,
     moments,
     st.fixed_dictionaries(
@@ -268,16 +273,24 @@ STAGES = (
 )
 
 
+@lru_cache
+def staged(stage: Callable[[ChartBuilder], PaperCourse], protocol: str, zone: str) -> PaperCourse:
+    """A course at this stage; made once, for its chart never changes."""
+    return stage(ChartBuilder(protocol, zone=zone))
+
+
+_near = st.sampled_from([-86400, -3600, -1, 0, 1, 1800, 3600, 7200, 86400, 3 * 86400, 60 * 86400])
+
+
 @st.composite
 def charts(draw: st.DrawFn, most: int = 6) -> tuple[Chart, str, datetime]:
     """A chart that reached some stage, facts left out and thrown in, its protocol, and a moment near that stage."""
-    protocol, zone = draw(protocols), draw(zones)
-    builder = ChartBuilder(protocol, zone=zone, child_bearing_potential=draw(_maybe))
-    course = draw(st.sampled_from(STAGES))(builder) if builder.course.child_bearing_potential is False else None
-    staged = course or draw(st.sampled_from(STAGES))(ChartBuilder(protocol, zone=zone))
-    left_out = draw(st.sets(st.sampled_from(range(len(staged.chart.facts))), max_size=2))
-    kept = [f for i, f in enumerate(staged.chart.facts) if i not in left_out]
+    protocol = draw(protocols)
+    course = staged(draw(st.sampled_from(STAGES)), protocol, draw(zones))
+    left_out = draw(st.sets(st.sampled_from(range(len(course.chart.facts))), max_size=2))
+    kept = [f for i, f in enumerate(course.chart.facts) if i not in left_out]
     thrown_in = [draw(facts(i)) for i in range(draw(st.integers(0, most)))]
-    whole = Chart(course=builder.course, facts=tuple(sorted([*kept, *thrown_in], key=lambda f: f.recorded_at)))
-    near = st.sampled_from([-86400, -3600, -1, 0, 1, 1800, 3600, 7200, 86400, 3 * 86400, 60 * 86400])
-    return whole, protocol, draw(moments | near.map(lambda seconds: staged.now + timedelta(seconds=seconds)))
+    patient = course.chart.course.model_copy(update={"child_bearing_potential": draw(_maybe)})
+    whole = Chart(course=patient, facts=tuple(sorted([*kept, *thrown_in], key=lambda f: f.recorded_at)))
+    now = draw(moments | _near.map(lambda seconds: course.now + timedelta(seconds=seconds)))
+    return whole, protocol, now

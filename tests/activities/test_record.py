@@ -14,7 +14,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
@@ -30,14 +30,15 @@ from activities.record_reader import (
     verify_chain,
     worklist,
 )
+from activities.record_rows import decision_row
 from models.assessment import CourseState, Verdict
-from models.base import canonical_json
+from models.base import canonical_json, content_hash
 from models.facts import Ecg, LabResult, LabStatus, Weight
 from models.people import Role
 from models.record import RecordBatch, RecordEntry
 from models.tables import InstantText, Row
 from plumbing.converter import TEST_KEY_RING, data_converter
-from plumbing.database import DatabaseRefused, ModeMismatch, make_engine, migrate, settle_mode
+from plumbing.database import DatabaseRefused, ModeMismatch, make_engine, migrate, reading, settle_mode
 from plumbing.settings import ROOT, Mode
 from tests.activities.factories import (
     COURSE_ID,
@@ -185,17 +186,13 @@ async def test_an_entry_sealed_by_a_release_without_a_field_is_still_written(
 ) -> None:
     older = json.loads(an_entry(1, a_fact(Ecg(qtcf_ms=Decimal("430")))).model_dump_json(exclude={"sha256"}))
     del older["refused_message"], older["facts"][0]["what"]["qrs_ms"], older["assessment"]["divergences"]
-    sealed = RecordEntry.model_validate_json(json.dumps(older)).model_copy(update={"sha256": _sha256(older)})
+    sealed = RecordEntry.model_validate_json(json.dumps(older)).model_copy(update={"sha256": content_hash(older)})
     following = an_entry(2, after=sealed)
     await record.write_record(a_batch(sealed, following))
     assert await verify_chain(record_engine, COURSE_ID) is None
     assert await read_entries(record_engine, COURSE_ID) == [sealed, following]
-
-
-def _sha256(data: Any) -> str:
-    import hashlib
-
-    return hashlib.sha256(canonical_json(data).encode()).hexdigest()
+    (fact,) = await rows_of(record_engine, "fact")
+    assert "qrs_ms" not in fact["body_json"]  # or a release with one more field would call the row changed
 
 
 # ── two attempts at once ───────────────────────────────────────────────────────────────────────────────────────────
@@ -424,6 +421,20 @@ async def test_the_same_obligation_at_another_time_is_another_item(record: Recor
     assert [item.due_at for item in await worklist(record_engine)] == [next_week]
 
 
+async def test_what_is_resolved_stays_resolved_as_it_was(record: Record, record_engine: AsyncEngine) -> None:
+    met, read = [an_obligation_met()], [a_resolution("u" * 64)]
+    withdrawn = [an_obligation_met("withdrawn")]
+    await record.write_record(a_batch(*a_chain((a_rung("due"), an_unreadable()), met, read, withdrawn, read)))
+    items = await rows_of(record_engine, "worklist_item")
+    assert [(item["resolved_by"], item["resolved_how"]) for item in items] == [(2, "met"), (3, "dismissed")]
+
+
+async def test_the_overdue_time_is_that_of_the_rung_that_fired(record: Record, record_engine: AsyncEngine) -> None:
+    moved = an_assessment(obligations=(an_obligation(due_at=MONDAY + timedelta(days=7)),))
+    await record.write_record(a_batch(*a_chain({"facts": (a_rung("due"),), "assessment": moved})))
+    assert [(item.title, item.overdue_at) for item in await worklist(record_engine)] == [("weekly liver test", None)]
+
+
 async def test_an_obligation_closed_as_overdue_stays_with_its_owner(record: Record, record_engine: AsyncEngine) -> None:
     await record.write_record(a_batch(*a_chain([a_rung("overdue")], [an_obligation_met("closed_as_overdue")])))
     assert await shown(record_engine) == [("liver-1", "closed_as_overdue", 1)]
@@ -486,7 +497,7 @@ async def test_a_refused_message_waits_for_the_coordinator(record: Record, recor
 # ── the auditor ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 TAMPERING = {
-    "content": "UPDATE decision SET content = replace(content, 'as_of', 'as_if') WHERE number = 2",
+    "content": "UPDATE decision SET content = replace(content, 'C1D1', 'C1D8') WHERE number = 2",
     "verdict": "UPDATE decision SET verdict = 'MAY_START' WHERE number = 2",
     "dose": "UPDATE decision SET dose_mg = '13.0' WHERE number = 2",
     "fact": "UPDATE fact SET body_json = replace(body_json, '76.0', '67.0') WHERE decision = 2",
@@ -499,7 +510,7 @@ TAMPERING = {
 
 @pytest.mark.parametrize("what", TAMPERING)
 async def test_a_changed_row_is_found(record: Record, record_engine: AsyncEngine, what: str) -> None:
-    with_dose = {"facts": (a_fact(id="f-2"),), "assessment": an_assessment(dose=a_dose("1.30"))}
+    with_dose = {"facts": (a_fact(id="f-2"),), "assessment": an_assessment(dose=a_dose("1.30"), next_dose="C1D1")}
     await record.write_record(a_batch(*a_chain([a_fact()], with_dose, [])))
     assert await verify_chain(record_engine, COURSE_ID) is None
     await change(record_engine, TAMPERING[what])
@@ -519,6 +530,16 @@ async def test_a_row_rewritten_with_a_hash_that_fits_breaks_the_chain(
     async with record_engine.begin() as connection:
         statement = text("UPDATE decision SET content = :c, sha256 = :h, code_version = '9.9.9' WHERE number = 1")
         await connection.execute(statement, {"c": content, "h": forged.sha256})
+    assert await verify_chain(record_engine, COURSE_ID) == 2
+
+
+async def test_a_number_that_is_left_out_is_missed(record: Record, record_engine: AsyncEngine) -> None:
+    first = an_entry(1)
+    await record.write_record(a_batch(first))
+    forged = an_entry(3, after=first)
+    async with AsyncSession(record_engine) as session, session.begin():
+        session.add(decision_row(forged, canonical_json(forged.model_dump(mode="json", exclude={"sha256"}))))
+    await change(record_engine, "UPDATE course SET last_decision = 2")
     assert await verify_chain(record_engine, COURSE_ID) == 2
 
 
@@ -556,7 +577,8 @@ async def test_migrations_make_exactly_the_tables(record_engine: AsyncEngine) ->
 
 
 async def test_migrating_again_or_twice_at_once_changes_nothing(empty_engine: AsyncEngine) -> None:
-    await asyncio.gather(*(migrate(empty_engine) for _ in range(4)))
+    async with asyncio.timeout(20):  # without their lock they wait for each other for ever
+        await asyncio.gather(*(migrate(empty_engine) for _ in range(4)))
     await migrate(empty_engine)
     assert await list_courses(empty_engine) == []
 
@@ -595,13 +617,15 @@ def test_another_database_is_refused_without_repeating_its_address(url: str) -> 
     assert error.value.__context__ is None
 
 
-async def test_readers_do_not_wait_for_a_writer(record_engine: AsyncEngine) -> None:
-    await Record(record_engine).write_record(a_batch(an_entry(1)))
-    async with record_engine.connect() as connection:
-        async with asyncio.timeout(5):
-            await connection.execute(text("UPDATE course SET cycle = 2"))
-            assert [course.cycle for course in await list_courses(record_engine)] == [1]
-        await connection.rollback()
+async def test_readers_and_a_writer_do_not_wait_for_each_other(record: Record, record_engine: AsyncEngine) -> None:
+    first, second = a_chain([], {"run_cycle": 2})
+    await record.write_record(a_batch(first))
+    seen = text("SELECT last_decision FROM course")
+    async with asyncio.timeout(5), reading(record_engine).connect() as reader:
+        assert (await reader.execute(seen)).scalar() == 1
+        await record.write_record(a_batch(second))
+        assert (await reader.execute(seen)).scalar() == 1  # as of the instant at which it began
+    assert [course.last_decision for course in await list_courses(record_engine)] == [2]
 
 
 @pytest.mark.parametrize("module", ["activities.record", "plumbing.database"])

@@ -1,0 +1,97 @@
+"""How the command line reaches courses: settings and keys, one connection for one command, laboratory files, listings."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
+from typing import Any, TypeVar
+
+from temporalio.client import WorkflowExecution
+from temporalio.service import RPCError
+
+from cli_answers import Exit, Failed
+from intake.fhir import read_fhir
+from intake.outcome import ExpectedSubject, Intake, Refusal
+from models.chart import Course
+from models.people import Actor
+from plumbing.connection import connect
+from plumbing.keys import birth_hash, subject_hash
+from plumbing.settings import Mode, Settings, load_settings, with_demo_keys
+from workflows.client import CourseClient
+
+Result = TypeVar("Result")
+
+
+def settings_for_commands(doing: str) -> Settings:
+    """The settings with keys, where `--by` may be believed: only a demo believes it until people can sign in."""
+    settings = load_settings()
+    if settings.mode is Mode.WARD:
+        words = f"{doing} is refused in mode ward: nobody can sign in yet, and --by alone is not believed there"
+        raise Failed(Exit.REFUSED, "ModeWard", words)
+    return with_kept_keys(settings)
+
+
+def with_kept_keys(settings: Settings) -> Settings:
+    """A demo's keys, made at the first use and kept under var/."""
+    try:
+        return with_demo_keys(settings)
+    except FileExistsError:  # another process has just made them
+        return load_settings()
+
+
+def with_courses(
+    settings: Settings, act: Callable[[CourseClient], Awaitable[Result]], within: float | None = None
+) -> Result:
+    """Connect and act; where nobody answers within so many seconds, that is said."""
+
+    async def connected() -> Result:
+        courses = CourseClient(await connect(settings), settings.task_queue)
+        return await asyncio.wait_for(act(courses), within)
+
+    return asyncio.run(connected())
+
+
+async def zone_of_course(courses: CourseClient, course_id: str) -> str | None:
+    """The zone of a course from its memo, for which no worker is needed."""
+    try:
+        description = await courses.handle(course_id).describe()
+        return str(await description.memo_value("zone", default="UTC"))
+    except RPCError:
+        return None
+
+
+def read_labs(raw: bytes, course: Course, settings: Settings, by: Actor) -> Intake:
+    """A FHIR document read for the patient of this course."""
+    key = settings.subject_key
+    assert key is not None, "settings of a command have keys"
+    if course.subject_hash.partition(":")[0] != key.key_id:
+        words = "the course was started under another subject key; set INOCYCLE_SUBJECT_KEY_FILE to that one"
+        raise Failed(Exit.USAGE, "OtherSubjectKey", words)
+    expected = ExpectedSubject(partial(subject_hash, key), partial(birth_hash, key), course.subject_hash)
+    return read_fhir(raw, expected=expected, by=by)
+
+
+def exit_of(read: Iterable[Intake]) -> Exit:
+    """3 where a file is not certainly about the patient, 2 where another entry lost a result."""
+    refused = {entry.type for intake in read for entry in intake.refused}
+    if refused & {Refusal.SUBJECT_MISMATCH, Refusal.SUBJECT_MISSING}:
+        return Exit.REFUSED
+    return Exit.USAGE if refused - {Refusal.NOT_AN_OBSERVATION} else Exit.OK
+
+
+def listed(execution: WorkflowExecution) -> dict[str, Any]:
+    """One course as Temporal's search attributes know it."""
+    found = {pair.key.name: pair.value for pair in execution.typed_search_attributes}
+    return {
+        "course_id": execution.id,
+        "status": execution.status.name.lower() if execution.status else None,
+        "workflow_type": execution.workflow_type,
+        "state": found.get("CourseState"),
+        "verdict": found.get("GateVerdict"),
+        "protocol": found.get("ProtocolVersion"),
+        "cycle": found.get("CycleNumber"),
+        "cycle_started_at": found.get("CycleStartedAt"),
+        "hold_reason": list(found.get("HoldReason") or ()),
+        "next_due_at": found.get("NextDueAt"),
+        "overdue": bool(found.get("Overdue", False)),
+        "started_at": execution.start_time,
+    }

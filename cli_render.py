@@ -1,0 +1,326 @@
+"""What the command line shows a person: cards, tables and times. No rule, no parsing, nothing is fetched here."""
+
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from intake.forms import Field, fields_of, kinds_of
+from intake.outcome import Intake
+from models.assessment import Assessment, DosePlan, Finding, Receipt, Refused
+from models.base import plain
+from models.chart import Chart
+from models.facts import FindingBody
+from models.messages import COMMANDS, Command, Request
+from models.protocol import Entry, Protocol, RuleInfo
+from models.status import Status
+
+WIDTH_OF_A_PIPE = 140
+"""Where no terminal says how wide it is: a sentence stays on few lines, and a search finds it."""
+
+_OVERRIDES = {
+    "never": "cannot be overridden",
+    "prescriber_and_second_person": "override: prescriber and a second person",
+    "prescriber_with_reason": "override: prescriber, with a reason",
+    "none": "no override",
+}
+_GRAVE = frozenset({"DISCONTINUED", "HOLD_URGENT", "PROPOSE_DISCONTINUE", "HOLD", "BLOCK_CYCLE"})
+_OPEN = frozenset({"MAY_AUTHORISE", "MAY_START", "NO_DOSE_DUE"})
+
+
+def show(*what: RenderableType, to_stderr: bool = False) -> None:
+    """Print for a person; plain text where nobody looks at a terminal."""
+    stream = sys.stderr if to_stderr else sys.stdout
+    width = None if stream.isatty() else WIDTH_OF_A_PIPE
+    console = Console(file=stream, width=width, highlight=False, markup=False, emoji=False)
+    for item in what:
+        console.print(item)
+
+
+def zone_of(name: str | None) -> ZoneInfo:
+    """The zone of a course; UTC where its name is not known here."""
+    try:
+        return ZoneInfo(name or "UTC")
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return ZoneInfo("UTC")
+
+
+def when(instant: datetime | None, zone: ZoneInfo) -> str:
+    """An instant at the site and in UTC: `2026-03-02 09:00 CET (08:00 UTC)`."""
+    if instant is None:
+        return "–"
+    there, utc = instant.astimezone(zone), instant.astimezone(UTC)
+    seconds = ":%S" if there.second else ""
+    if there.utcoffset() == utc.utcoffset():
+        return f"{utc:%Y-%m-%d %H:%M{seconds}} UTC"
+    day = "" if there.date() == utc.date() else "%Y-%m-%d "
+    return f"{there:%Y-%m-%d %H:%M{seconds}} {there.tzname()} ({utc:{day}%H:%M{seconds}} UTC)"
+
+
+# ── a course ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def card(assessment: Assessment, zone: ZoneInfo) -> RenderableType:
+    """The whole card: verdict with its time, why, the dose, what is due, what may be done."""
+    until = when(assessment.valid_until, zone) if assessment.valid_until else "something is reported"
+    about = f" for {assessment.next_dose}" if assessment.next_dose else ""
+    head = [
+        _line(Text(f"{assessment.verdict}{about}", style=_style(assessment.verdict)), f"   state {assessment.state}"),
+        Text(f"as of {when(assessment.as_of, zone)} until {until}"),
+        Text(
+            f"cycle {assessment.cycle}, protocol {assessment.protocol}{_divergences(assessment)}{_totals(assessment)}"
+        ),
+    ]
+    return Group(
+        *head,
+        *_titled("Why", findings_table(assessment.findings, zone), assessment.findings),
+        *_titled("Dose", dose_table(assessment.dose), assessment.dose),
+        *_titled("Due", obligations_table(assessment, zone), assessment.obligations),
+        *_titled("Commands", _commands(assessment, zone), assessment.commands),
+    )
+
+
+def status_lines(status: Status) -> RenderableType:
+    """The course's name, its execution, and what an administrator must know."""
+    lines = [f"{status.course_id}   {status.workflow_type}, {status.decisions} decisions, {status.facts} facts"]
+    lines += [f"waiting for the record: {status.unwritten}"] if status.unwritten else []
+    lines += [f"ATTENTION: {words}" for words in status.trouble]
+    return Text("\n".join(lines))
+
+
+def findings_table(findings: Sequence[Finding], zone: ZoneInfo) -> Table:
+    """Each finding: what it asks for, because of what, what clears it, and on whose word."""
+    table = _grid("rule", "asks", "because")
+    for finding in findings:
+        asks = Text(str(finding.verdict), style=_style(finding.verdict)) if finding.verdict else Text("–", style="dim")
+        table.add_row(finding.rule, asks, _finding_words(finding, zone))
+    return table
+
+
+def _finding_words(finding: Finding, zone: ZoneInfo) -> Text:
+    words = Text(finding.reason)
+    for given in finding.inputs:
+        taken = f", {when(given.taken_at, zone)}" if given.taken_at else ""
+        words.append(f"\n{given.name} {given.value}{taken}")
+    if finding.clears:
+        words.append(f"\nclears with {finding.clears}")
+    if finding.earliest_at:
+        words.append(f"\nearliest {when(finding.earliest_at, zone)}")
+    on_whose_word = (finding.clause, finding.confidence, _OVERRIDES.get(finding.override or ""))
+    words.append("\n" + " · ".join(w for w in on_whose_word if w), style="dim")
+    return words
+
+
+def dose_table(dose: DosePlan | None) -> RenderableType:
+    """The dose card: mg/m² x BSA -> mg -> mL -> vials."""
+    table = _grid("dose", "mg/m²", "BSA m²", "mg", "mL", "vials", "level", "from")
+    if dose is not None:
+        numbers = (dose.mg_per_m2, dose.bsa_m2, dose.mg, dose.ml)
+        body = f"{plain(dose.weight_kg)} kg, {plain(dose.height_cm)} cm"
+        table.add_row(f"C{dose.cycle}D{dose.day}", *map(plain, numbers), str(dose.vials), dose.level, body)
+    return table
+
+
+def obligations_table(assessment: Assessment, zone: ZoneInfo) -> Table:
+    """What is due from whom, first due first."""
+    table = _grid("what", "who", "due", "overdue after", "now", "rule")
+    for o in sorted(assessment.obligations, key=lambda o: (o.due_at, o.key)):
+        late = Text(o.standing, style="bold red" if o.standing == "overdue" else "")
+        table.add_row(o.title, str(o.owner), when(o.due_at, zone), when(o.overdue_at, zone), late, o.rule)
+    return table
+
+
+def facts_table(chart: Chart, zone: ZoneInfo) -> Table:
+    """The facts as they were recorded."""
+    table = _grid("fact", "when", "by", "what")
+    for fact in chart.facts:
+        said = fact.what.model_dump(mode="json", exclude_none=True, exclude={"kind"})
+        words = ", ".join(f"{name} {_short(value)}" for name, value in said.items() if value not in ((), [], ""))
+        table.add_row(fact.id, when(fact.at, zone), str(fact.by), f"{fact.what.kind}: {words}".rstrip(": "))
+    return table
+
+
+def courses_table(rows: Iterable[Mapping[str, Any]]) -> Table:
+    """One line for each course."""
+    table = _grid("course", "state", "verdict", "cycle", "held by", "next due (UTC)", "overdue", "protocol", "run")
+    for row in rows:
+        due = row["next_due_at"]
+        cells = (row["course_id"], row["state"], row["verdict"], row["cycle"], ", ".join(row["hold_reason"] or ()))
+        more = (f"{due:%Y-%m-%d %H:%M}" if due else None, "yes" if row["overdue"] else "", row["protocol"])
+        table.add_row(*(str(c) if c is not None else "–" for c in (*cells, *more, row["status"])))
+    return table
+
+
+# ── answers ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def receipt_lines(receipt: Receipt) -> RenderableType:
+    """What became of a command."""
+    text = Text(f"decision {receipt.decision}: accepted ({receipt.message_id})\n")
+    text.append(str(receipt.verdict), style=_style(receipt.verdict))
+    return text.append(f"   state {receipt.state}\n{receipt.sentence}")
+
+
+def refusal_card(refusal: Refused, zone: ZoneInfo) -> RenderableType:
+    """What is refused, what was seen, by which rule, what clears it, and when at the earliest."""
+    lines: list[RenderableType] = [Text(f"REFUSED ({refusal.type})", style="bold red"), Text(refusal.message)]
+    if refusal.findings:
+        lines.append(findings_table(refusal.findings, zone))
+    if refusal.earliest_at:
+        lines.append(Text(f"at the earliest {when(refusal.earliest_at, zone)}"))
+    return Group(*lines)
+
+
+def intake_table(files: Mapping[str, Intake]) -> RenderableType:
+    """For each file the messages sent, and every entry that is in none of them, by name."""
+    table = _grid("file", "entry", "became", "because")
+    for name, intake in files.items():
+        for message in intake.messages:
+            drawn = sorted({when(r.collected_at, zone_of(None)) for r in message.results})
+            table.add_row(
+                name, f"{len(message.results)} result(s)", "sent", f"{message.id}, collected {', '.join(drawn)}"
+            )
+        for entry in intake.refused:
+            refused = Text(str(entry.type), style="yellow")
+            table.add_row(name, f"{entry.where}: {entry.resource_type}", refused, entry.reason)
+    return table
+
+
+def commands_list(roles: Mapping[str, Iterable[str]]) -> RenderableType:
+    """Every command with who may give it and its fields, those that must be given marked with a star."""
+    table = _grid("command", "for", "fields (* must be given)")
+    for name, command in COMMANDS.items():
+        what = Text(name, style="bold").append(
+            f"\n{'asks' if issubclass(command, Request) else 'reports'}", style="dim"
+        )
+        table.add_row(what, ", ".join(roles[name]), _field_words(command_fields(command)))
+    findings = _grid("finding.kind", "its fields, each as finding.FIELD=…")
+    for kind, finding in kinds_of(FindingBody).items():
+        findings.add_row(kind, _field_words(fields_of(finding)))
+    return Group(table, Text(), findings)
+
+
+def command_fields(kind: type[Command]) -> tuple[Field, ...]:
+    """The fields of a command beside those of every message."""
+    return fields_of(kind, frozenset(Command.model_fields))
+
+
+def _field_words(fields: Iterable[Field]) -> str:
+    return "\n".join(f"{f.name}{'*' if f.required else ''}: {f.accepts}" for f in fields) or "–"
+
+
+# ── protocols ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def protocols_table(rows: Iterable[Mapping[str, Any]]) -> Table:
+    """The released protocols."""
+    table = _grid("name", "title", "extends", "divergences", "sha256")
+    for row in rows:
+        divergences = ", ".join(row["divergences"]) or "–"
+        table.add_row(row["name"], row["title"], row["extends"] or "–", divergences, row["sha256"][:16])
+    return table
+
+
+def protocol_tables(protocol: Protocol) -> RenderableType:
+    """Every number with clause, source and confidence, then every rule."""
+    numbers = _grid("path", "value", "clause", "confidence", "source", "divergence")
+    for path, e in protocol.entries():
+        source = protocol.sources.get(e.source, e.source)
+        numbers.add_row(path, e.shown(), e.clause, e.confidence.shown, source, e.divergence or "")
+    rules = _grid("rule", "title", "confidence", "override", "source")
+    for rule, info in protocol.rules.items():
+        source = protocol.sources.get(info.source, info.source)
+        rules.add_row(rule, info.title, info.confidence.shown, _OVERRIDES[info.override], source)
+    return Group(Text(f"{protocol.name}: {protocol.title}", style="bold"), numbers, Text(), rules)
+
+
+def differences(a: Protocol, b: Protocol) -> list[dict[str, Any]]:
+    """Where two protocols differ: path, both values, clauses, and the divergence that the overriding one names."""
+    mine, theirs = dict(a.entries()), dict(b.entries())
+    paths = list(dict.fromkeys((*mine, *theirs)))
+    rows = [_difference(path, mine.get(path), theirs.get(path)) for path in paths if mine.get(path) != theirs.get(path)]
+    rules = list(dict.fromkeys((*a.rules, *b.rules)))
+    changed = [r for r in rules if a.rules.get(r) != b.rules.get(r)]
+    return rows + [_rule_difference(r, a.rules.get(r), b.rules.get(r)) for r in changed]
+
+
+def differences_table(rows: Sequence[Mapping[str, Any]], a: str, b: str) -> Table:
+    """The differences side by side."""
+    table = _grid("path", a, b, "clause", "divergence")
+    for row in rows:
+        clauses = " / ".join(row["clauses"])
+        table.add_row(row["path"], row["a"] or "–", row["b"] or "–", clauses, row["divergence"] or "–")
+    return table
+
+
+def _difference(path: str, a: Entry | None, b: Entry | None) -> dict[str, Any]:
+    given = [e for e in (a, b) if e is not None]
+    return {
+        "path": path,
+        "a": a.shown() if a else None,
+        "b": b.shown() if b else None,
+        "clauses": list(dict.fromkeys(e.clause for e in given)),
+        "divergence": next((e.divergence for e in given if e.divergence), None),
+    }
+
+
+def _rule_difference(rule: str, a: RuleInfo | None, b: RuleInfo | None) -> dict[str, Any]:
+    divergence = next((r.divergence for r in (a, b) if r and r.divergence), None)
+    return {"path": f"rules.{rule}", "a": _rule(a), "b": _rule(b), "clauses": [rule], "divergence": divergence}
+
+
+def _rule(info: RuleInfo | None) -> str | None:
+    if info is None:
+        return None
+    return f"{info.title} ({info.source}, {info.confidence.shown}, {_OVERRIDES[info.override]})"
+
+
+# ── small parts ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _grid(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _titled(title: str, content: RenderableType, there: object) -> list[RenderableType]:
+    return [Text(), Text(title, style="bold"), content] if there else []
+
+
+def _line(*parts: Text | str) -> Text:
+    return Text.assemble(*parts)
+
+
+def _style(verdict: object) -> str:
+    return "bold red" if verdict in _GRAVE else "bold green" if verdict in _OPEN else "bold yellow"
+
+
+def _divergences(assessment: Assessment) -> str:
+    return f" (departs from the label: {', '.join(assessment.divergences)})" if assessment.divergences else ""
+
+
+def _totals(assessment: Assessment) -> str:
+    totals = assessment.cycle_totals_mg_per_m2
+    return f", given so far: {', '.join(totals)}" if totals else ""
+
+
+def _commands(assessment: Assessment, zone: ZoneInfo) -> RenderableType:
+    may = ", ".join(c.command for c in assessment.commands if c.may)
+    table = _grid("refused now", "because")
+    for command in assessment.commands:
+        if not command.may:
+            earliest = f"; at the earliest {when(command.earliest_at, zone)}" if command.earliest_at else ""
+            table.add_row(command.command, f"{command.why} ({command.refusal}){earliest}")
+    return Group(Text(f"may be given now: {may}"), table)
+
+
+def _short(value: object) -> str:
+    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return text if len(text) <= 80 else f"{text[:77]}…"

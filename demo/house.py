@@ -1,0 +1,186 @@
+"""Everything that `make run` starts: dev server, worker, invented patients. One process tree, one Ctrl-C."""
+
+import asyncio
+import os
+import signal
+import sys
+from asyncio.subprocess import Process
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from temporalio.client import Client
+
+from demo import story
+from demo.bedside import Bedside
+from demo.driver import Clock, skipper
+from demo.patients import ANNA, BERND, CLARA, Patient
+from models.attributes import SEARCH_ATTRIBUTES
+from plumbing.connection import connect
+from plumbing.dev_server import DevServer, DevServerFailed, NoDevServer, find_binary
+from plumbing.settings import ROOT, Mode, Settings, with_demo_keys
+from workflows.client import CourseClient, CourseError
+
+UI_PORT = 8233
+KEPT_WHEN_FRESH = ("bin",)
+ARTICLE, LABEL = "article-2025.1", "us-label-2024.1"
+LAID_OUT = "laid-out"
+WORKER_PATIENCE_S = 30
+
+
+class HouseFault(Exception):
+    """Something of the house did not start; the text says what and what to do."""
+
+
+class House:
+    """The demo: what runs, and who lies in its beds. Nobody is real."""
+
+    def __init__(self, settings: Settings, say: Callable[[str], None]) -> None:
+        if settings.mode is not Mode.DEMO:
+            raise HouseFault("the invented ward runs in mode demo only; see docs/operations for a real one")
+        self._settings = settings
+        self._say = say
+
+    async def keep(self, *, fresh: bool) -> None:
+        """Start everything, lay the patients out if they are not there, and stay until Ctrl-C."""
+        stopping = _told_to_stop()
+        if fresh:
+            self._clear()
+        self._settings = with_demo_keys(self._settings)
+        async with self._server(), self._worker() as worker:
+            client = await connect(self._settings)
+            laying_out = asyncio.ensure_future(self._lay_out(client))
+            await _first_of(laying_out, stopping.wait(), worker.wait())
+            if laying_out.done():
+                laying_out.result()
+                self._welcome()
+                await _first_of(stopping.wait(), worker.wait())
+            if not stopping.is_set():
+                raise HouseFault(f"the worker ended by itself; its words are in {self._log('worker')}")
+            self._say("stopping; the invented patients stay as they are for the next start")
+
+    def _clear(self) -> None:
+        """Throw away what earlier starts wrote, but for the server that was built."""
+        var = self._settings.var_dir
+        for path in sorted(var.glob("*")) if var.exists() else ():
+            if path.name not in KEPT_WHEN_FRESH and path.is_file():
+                path.unlink()
+        self._say("everything invented was thrown away")
+
+    # ── processes ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @asynccontextmanager
+    async def _server(self) -> AsyncIterator[None]:
+        try:
+            binary = await asyncio.to_thread(find_binary, ROOT, self._say, os.environ)
+            host_and_port = self._settings.temporal_address.rpartition(":")
+            server = DevServer(
+                binary,
+                port=int(host_and_port[2]),
+                ui_port=UI_PORT,
+                log_file=self._log("temporal"),
+                database=self._settings.var_dir / "temporal.db",
+                skip_time=True,
+                search_attributes=SEARCH_ATTRIBUTES,
+            )
+            async with server:
+                self._say(f"Temporal listens on {server.address}, its Web UI on http://127.0.0.1:{UI_PORT}")
+                yield
+        except (NoDevServer, DevServerFailed) as fault:
+            raise HouseFault(str(fault)) from None
+
+    @asynccontextmanager
+    async def _worker(self) -> AsyncIterator[Process]:
+        """The worker in a process of its own, in its own session: Ctrl-C reaches this process, which ends it by id."""
+        with self._log("worker").open("ab") as log:
+            command = (sys.executable, "-m", "worker")
+            worker = await asyncio.create_subprocess_exec(
+                *command, cwd=ROOT, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
+        try:
+            yield worker
+        finally:
+            await _ended(worker)
+
+    def _log(self, name: str) -> Path:
+        self._settings.var_dir.mkdir(parents=True, exist_ok=True)
+        return self._settings.var_dir / f"{name}.log"
+
+    # ── patients ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _lay_out(self, client: Client) -> None:
+        """Lay the patients out once; a file says that it is done, so that a second start keeps them."""
+        done = self._settings.var_dir / LAID_OUT
+        if done.exists():
+            self._say("the invented patients are as you left them")
+            return
+        await self._mid_story(client, "course-bernd", BERND, LABEL, story.ready_to_authorise)
+        await self._mid_story(client, "course-clara", CLARA, ARTICLE, story.overdue_after_transplant)
+        self._say(f"\n[bold]{ANNA.name}, protocol {ARTICLE}: one whole course, its time skipped[/bold]")
+        bedside = await self._admit(client, "course-anna", ANNA, ARTICLE)
+        await story.article_course(bedside, self._say, with_a_hold=True)
+        done.write_text(f"{datetime.now(UTC).isoformat()}\n")
+
+    async def _mid_story(
+        self,
+        client: Client,
+        course_id: str,
+        patient: Patient,
+        protocol: str,
+        until: Callable[[Bedside], Awaitable[None]],
+    ) -> None:
+        bedside = await self._admit(client, course_id, patient, protocol)
+        await until(bedside)
+        status = await bedside.status()
+        self._say(f"{patient.name}, {course_id}, {protocol}: {status.state} – {status.sentence}")
+
+    async def _admit(self, client: Client, course_id: str, patient: Patient, protocol: str) -> Bedside:
+        key = self._settings.subject_key
+        assert key is not None, "a demo has made its keys"
+        courses = CourseClient(skipper(client).client, self._settings.task_queue)
+        try:
+            await courses.start(patient.course(course_id, protocol, key, datetime.now(UTC)))
+        except CourseError as fault:
+            raise HouseFault(
+                f"{fault}; an earlier start was interrupted: `make fresh` lays the patients out anew"
+            ) from None
+        bedside = Bedside(courses, Clock(client, course_id), course_id, patient, key)
+        await asyncio.wait_for(bedside.status(), WORKER_PATIENCE_S)
+        return bedside
+
+    def _welcome(self) -> None:
+        self._say(
+            f"\nWeb UI              http://127.0.0.1:{UI_PORT}/namespaces/default/workflows"
+            "\nsee the courses     .venv/bin/inocycle course list"
+            "\nwhy is she overdue  .venv/bin/inocycle course show course-clara"
+            "\nthe ready dose      .venv/bin/inocycle course show course-bernd"
+            "\nauthorise it        .venv/bin/inocycle do course-bernd authorise_dose --by prescriber:dr-ahorn cycle=1 day=1"
+            "\nskip time           .venv/bin/inocycle demo advance course-clara --to-next-due"
+            "\nCtrl-C ends everything; the next start keeps it. Nobody here is real."
+        )
+
+
+def _told_to_stop() -> asyncio.Event:
+    stopping, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopping.set)
+    return stopping
+
+
+async def _first_of(*awaited: Awaitable[object]) -> None:
+    tasks = [asyncio.ensure_future(a) for a in awaited]
+    _, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in pending:
+        task.cancel()
+
+
+async def _ended(process: Process) -> None:
+    """Ask the process to stop, by its own id, and see it gone."""
+    if process.returncode is None:
+        process.terminate()
+        try:
+            await asyncio.wait_for(process.wait(), 15)
+        except TimeoutError:
+            process.kill()
+            await process.wait()

@@ -1,0 +1,152 @@
+"""Stories of invented patients, told step by step: used by `make run` on screen and by the tests."""
+
+from collections.abc import Callable
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from clinical.calendar import at_local, local_date
+from demo.bedside import Bedside
+from demo.patients import PRESCRIBER
+from models.assessment import Obligation
+from workflows.client import CommandRefused
+
+CYCLES = {1: (1, 8, 15), 2: (1, 8, 15)}
+MORNING = time(7, 30)
+LIVER_AFTER_TRANSPLANT = "liver-test-after-transplant"
+Tell = Callable[[str], None]
+
+
+def nothing_told(_: str) -> None:
+    """For whoever does not want to read along."""
+
+
+class Telling:
+    """One course told on screen: after each step where it stands, in its own time."""
+
+    def __init__(self, bedside: Bedside, tell: Tell) -> None:
+        self._bedside = bedside
+        self._tell = tell
+
+    async def step(self, words: str) -> None:
+        """What was done, and what the course says to it."""
+        if self._tell is nothing_told:
+            return
+        status = await self._bedside.status()
+        here = status.now.astimezone(ZoneInfo(self._bedside.patient.zone))
+        self._tell(f"{here:%a %d %b %Y %H:%M}  cycle {status.cycle}  {words}")
+        self._tell(f"{'':>22}→ {status.state}: {status.sentence}")
+
+
+async def article_course(bedside: Bedside, tell: Tell = nothing_told, *, with_a_hold: bool = False) -> list[datetime]:
+    """Two cycles with CR after the first, a transplant, every liver test on time, to the end. Returns the starts."""
+    started = await two_cycles(bedside, tell, with_a_hold=with_a_hold)
+    await transplant(bedside, tell)
+    await every_test_after_transplant_on_time(bedside, tell)
+    return started
+
+
+async def two_cycles(bedside: Bedside, tell: Tell = nothing_told, *, with_a_hold: bool = False) -> list[datetime]:
+    """Six doses with their liver tests; CR after the first cycle."""
+    telling = Telling(bedside, tell)
+    await wait_for_the_morning(bedside)
+    await bedside.screen()
+    await telling.step("consent, eligibility, height, weight, ECG")
+    started: list[datetime] = []
+    for cycle, days in CYCLES.items():
+        for day in days:
+            if started:
+                await go_to_the_dose(bedside, cycle, day)
+            if with_a_hold and (cycle, day) == (1, 8):
+                await hold_for_the_liver(bedside, telling)
+            await bedside.prepare_day(cycle, day)
+            await telling.step(f"laboratory bundle and examinations for day {day}")
+            if cycle > 1 and day == 1:
+                await bedside.into_next_run(bedside.do("start_next_cycle", PRESCRIBER, cycle=cycle))
+            started.append(await give(bedside, telling, cycle, day))
+            await bedside.clock.advance(timedelta(hours=30))
+            await bedside.liver_test()
+            await telling.step("liver test after the dose")
+        if cycle == 1:
+            await bedside.respond(1, "CR", mrd_negative=True)
+            await telling.step("response: CR, MRD negative")
+    return started
+
+
+async def wait_for_the_morning(bedside: Bedside) -> None:
+    """Skip to half past seven of the next day: nobody gives a first dose at night."""
+    zone = ZoneInfo(bedside.patient.zone)
+    await bedside.clock.advance_to(at_local(await local_day(bedside) + timedelta(days=1), MORNING, zone))
+
+
+async def give(bedside: Bedside, telling: Telling, cycle: int, day: int) -> datetime:
+    """One dose, told."""
+    started_at = await bedside.give(cycle, day)
+    await telling.step(f"dose of day {day} authorised, verified, prepared, given, observed for an hour")
+    return started_at
+
+
+async def hold_for_the_liver(bedside: Bedside, telling: Telling) -> None:
+    """An ALT of 160 closes the gate; the start is refused with the clause; a day later it has recovered."""
+    await bedside.liver_test(alt="160")
+    await telling.step("laboratory: ALT 160 U/L")
+    try:
+        await bedside.do("authorise_dose", PRESCRIBER, cycle=1, day=8)
+    except CommandRefused as refusal:
+        await telling.step(f"the prescriber asks for the dose and is refused: {refusal.refusal.message}")
+    await bedside.clock.advance(timedelta(days=1))
+
+
+async def go_to_the_dose(bedside: Bedside, cycle: int, day: int) -> None:
+    """Skip to the planned time of a dose."""
+    due = next(o for o in (await bedside.card()).obligations if o.key == f"dose-C{cycle}D{day}")
+    await bedside.clock.advance_to(due.due_at)
+
+
+async def transplant(bedside: Bedside, tell: Tell = nothing_told) -> None:
+    """A planned transplant takes place now; monitoring begins."""
+    await bedside.do("plan_transplant", PRESCRIBER, conditioning=["treosulfan"])
+    await bedside.into_next_run(bedside.transplant())
+    await Telling(bedside, tell).step("stem-cell transplant: day 0 of liver monitoring")
+
+
+async def every_test_after_transplant_on_time(bedside: Bedside, tell: Tell = nothing_told) -> list[int]:
+    """Every liver test when it is due, to day 100. Returns the days after transplant on which they were taken."""
+    telling = Telling(bedside, tell)
+    day_0 = await local_day(bedside)
+    days: list[int] = []
+    while (due := await liver_test_due(bedside)) is not None:
+        await bedside.clock.advance_to(due.due_at)
+        days.append((await local_day(bedside) - day_0).days)
+        await bedside.liver_test()
+        await telling.step(f"liver test on day {days[-1]}")
+    return days
+
+
+async def liver_test_due(bedside: Bedside) -> Obligation | None:
+    """The next liver test after transplant, if one is still to come."""
+    return next((o for o in (await bedside.card()).obligations if o.key == LIVER_AFTER_TRANSPLANT), None)
+
+
+async def local_day(bedside: Bedside) -> date:
+    """Today at the patient's site, by the course's own clock."""
+    return local_date(await bedside.clock.now(), ZoneInfo(bedside.patient.zone))
+
+
+async def ready_to_authorise(bedside: Bedside) -> None:
+    """Left mid-story: everything for the first dose is there, and waits for the prescriber."""
+    await bedside.screen()
+    await bedside.prepare_day(1, 1)
+
+
+async def overdue_after_transplant(bedside: Bedside) -> None:
+    """Left mid-story: transplanted, and the weekly liver test has not come for more than a day."""
+    await wait_for_the_morning(bedside)
+    await bedside.screen()
+    await bedside.prepare_day(1, 1)
+    await bedside.give(1, 1)
+    await bedside.clock.advance(timedelta(hours=30))
+    await bedside.liver_test()
+    await bedside.into_next_run(bedside.transplant())
+    due = await liver_test_due(bedside)
+    assert due is not None
+    await bedside.clock.advance_to(due.overdue_at + timedelta(seconds=1))
