@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -68,7 +68,12 @@ LOOK_EVERY = timedelta(seconds=1)
 
 def main() -> None:
     """The program `inocycle`."""
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    with suppress(BrokenPipeError):  # the reader of a pipe may have had enough
+        sys.stdout.flush()
+        sys.stderr.flush()
+    # The threads of the SDK's core outlive the client and may abort an interpreter that tears itself down (exit 134).
+    os._exit(code)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -234,7 +239,7 @@ def course_list(
     from cli_courses import listed, with_courses
     from plumbing.settings import load_settings
 
-    query = "ExecutionStatus != 'ContinuedAsNew'"
+    query = "ExecutionStatus = 'Running'"
     if state:
         query += f" AND CourseState = '{read_state('--state', state)}'"
 

@@ -71,11 +71,13 @@ def read_labs(raw: bytes, course: Course, settings: Settings, by: Actor) -> Inta
 
 
 def exit_of(read: Iterable[Intake]) -> Exit:
-    """3 where a file is not certainly about the patient, 2 where another entry lost a result."""
-    refused = {entry.type for intake in read for entry in intake.refused}
+    """3 where a file is not certainly about the patient, 2 where another one gave no result or lost some."""
+    files = tuple(read)
+    refused = {entry.type for intake in files for entry in intake.refused}
     if refused & {Refusal.SUBJECT_MISMATCH, Refusal.SUBJECT_MISSING}:
         return Exit.REFUSED
-    return Exit.USAGE if refused - {Refusal.NOT_AN_OBSERVATION} else Exit.OK
+    all_read = all(intake.messages for intake in files) and refused <= {Refusal.NOT_AN_OBSERVATION}
+    return Exit.OK if all_read else Exit.USAGE
 
 
 def listed(execution: WorkflowExecution) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import zip_longest
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -96,13 +97,14 @@ def status_lines(status: Status) -> RenderableType:
 def findings_table(findings: Sequence[Finding], zone: ZoneInfo) -> Table:
     """Each finding: what it asks for, because of what, what clears it, and on whose word."""
     table = _grid("rule", "asks", "because")
-    for finding in findings:
+    for finding, following in zip_longest(findings, findings[1:]):
         asks = Text(str(finding.verdict), style=_style(finding.verdict)) if finding.verdict else Text("–", style="dim")
-        table.add_row(finding.rule, asks, _finding_words(finding, zone))
+        last_of_its_clause = following is None or following.clause != finding.clause
+        table.add_row(finding.rule, asks, _finding_words(finding, zone, last_of_its_clause))
     return table
 
 
-def _finding_words(finding: Finding, zone: ZoneInfo) -> Text:
+def _finding_words(finding: Finding, zone: ZoneInfo, with_clause: bool) -> Text:
     words = Text(finding.reason)
     for given in finding.inputs:
         taken = f", {when(given.taken_at, zone)}" if given.taken_at else ""
@@ -112,7 +114,8 @@ def _finding_words(finding: Finding, zone: ZoneInfo) -> Text:
     if finding.earliest_at:
         words.append(f"\nearliest {when(finding.earliest_at, zone)}")
     on_whose_word = (finding.clause, finding.confidence, _OVERRIDES.get(finding.override or ""))
-    words.append("\n" + " · ".join(w for w in on_whose_word if w), style="dim")
+    if with_clause:
+        words.append("\n" + " · ".join(w for w in on_whose_word if w), style="dim")
     return words
 
 

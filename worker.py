@@ -11,7 +11,7 @@ from temporalio.worker import Worker, WorkerDeploymentConfig, WorkerDeploymentVe
 
 from activities.decide import Decider
 from activities.record import Record
-from plumbing.connection import connect
+from plumbing.connection import connect, settle_namespace_mode
 from plumbing.database import make_engine, migrate, settle_mode
 from plumbing.logging import configure_logging, get_logger
 from plumbing.settings import Settings, load_settings
@@ -57,6 +57,7 @@ async def work_until_told_to_stop(settings: Settings) -> None:
         await migrate(engine)
         await settle_mode(engine, settings.mode)
         client = await connect(settings)
+        await settle_namespace_mode(client, settings.mode)
         async with make_worker(client, engine, settings):
             get_logger().info("worker_started", address=settings.temporal_address)
             await stopping.wait()

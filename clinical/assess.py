@@ -9,6 +9,7 @@ from clinical.calendar import zone_named
 from clinical.case import Case
 from clinical.commands import command_answers
 from clinical.counts import count_gate, cytopenia_note
+from clinical.deviations import deviations
 from clinical.dosing import dose_notes, dose_plan, mg_per_m2_of, weight_gate
 from clinical.liver import high_bilirubin_with_weight_gain, liver_gate
 from clinical.monitoring import monitoring_over, obligations
@@ -85,6 +86,7 @@ def _always(case: Case) -> Iterator[Finding]:
     yield from case.stopped_for_good
     yield from _reactions(case)
     yield from _implausibly_high(case)
+    yield from deviations(case)
     if case.reading.later:
         reason = f"{case.reading.later} fact(s) were recorded later than this instant and are not counted"
         yield case.finding("LAB-04", None, reason)

@@ -32,8 +32,9 @@ def at_local(day: date, clock: time, zone: ZoneInfo) -> datetime:
 
     A time that occurs twice is its first occurrence.
     """
-    instant = datetime.combine(day, clock.replace(fold=0), tzinfo=zone).astimezone(UTC)
-    if wall_clock(instant, zone) == clock.replace(fold=0):
+    wanted = datetime.combine(day, clock.replace(fold=0))
+    instant = wanted.replace(tzinfo=zone).astimezone(UTC)
+    if instant.astimezone(zone).replace(tzinfo=None) == wanted:
         return instant
     return _end_of_gap(day, clock, zone)
 

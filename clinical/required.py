@@ -7,7 +7,7 @@ from clinical.case import Case, Measured
 from clinical.results import Known, Unknown
 from clinical.screening import blasts
 from clinical.units import label
-from models.assessment import Finding, Verdict
+from models.assessment import Finding, Input, Verdict
 from models.facts import DoseSlot, Ecg, InfectionBleedingCheck, PregnancyTest, Response, VodExamination
 from models.protocol import Entry
 
@@ -140,8 +140,10 @@ def _pregnancy(case: Case, slot: DoseSlot) -> Iterator[Finding]:
         unknown = "" if potential else " (whether the patient can bear a child is not stated)"
         yield case.finding(rule, Verdict.NEED_DATA, f"pregnancy test {words}{unknown}", clears="a pregnancy test")
     elif case.reading.passed(latest[0].at + age.span):
+        fact, test = latest
+        inputs = (Input(name="pregnancy test", value=test.result, taken_at=fact.at, fact=fact.id),)
         reason = f"pregnancy test is older than {age.shown()}"
-        yield case.finding(rule, Verdict.NEED_DATA, reason, clears="a new pregnancy test")
+        yield case.finding(rule, Verdict.NEED_DATA, reason, inputs=inputs, clears="a new pregnancy test")
 
 
 def _body(case: Case, slot: DoseSlot) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""Everything that `make run` starts: dev server, worker, invented patients. One process tree, one Ctrl-C."""
+"""Everything that `make run` starts: dev server, worker, codec server, invented patients. One process tree, one Ctrl-C."""
 
 import asyncio
 import os
@@ -18,11 +18,10 @@ from demo.driver import Clock, skipper
 from demo.patients import ANNA, BERND, CLARA, Patient
 from models.attributes import SEARCH_ATTRIBUTES
 from plumbing.connection import connect
-from plumbing.dev_server import DevServer, DevServerFailed, NoDevServer, find_binary
+from plumbing.dev_server import DevServer, DevServerFailed, NoDevServer, find_binary, must_be_free
 from plumbing.settings import ROOT, Mode, Settings, with_demo_keys
 from workflows.client import CourseClient, CourseError
 
-UI_PORT = 8233
 KEPT_WHEN_FRESH = ("bin",)
 ARTICLE, LABEL = "article-2025.1", "us-label-2024.1"
 LAID_OUT = "laid-out"
@@ -48,16 +47,17 @@ class House:
         if fresh:
             self._clear()
         self._settings = with_demo_keys(self._settings)
-        async with self._server(), self._worker() as worker:
+        async with self._server(), self._door("worker") as worker, self._door("codec_server") as codec_server:
             client = await connect(self._settings)
             laying_out = asyncio.ensure_future(self._lay_out(client))
-            await _first_of(laying_out, stopping.wait(), worker.wait())
+            await _first_of(laying_out, stopping.wait(), worker.wait(), codec_server.wait())
             if laying_out.done():
                 laying_out.result()
                 self._welcome()
-                await _first_of(stopping.wait(), worker.wait())
+                await _first_of(stopping.wait(), worker.wait(), codec_server.wait())
             if not stopping.is_set():
-                raise HouseFault(f"the worker ended by itself; its words are in {self._log('worker')}")
+                name = "worker" if worker.returncode is not None else "codec_server"
+                raise HouseFault(f"the {name} ended by itself; its words are in {self._log(name)}")
             self._say("stopping; the invented patients stay as they are for the next start")
 
     def _clear(self) -> None:
@@ -78,30 +78,36 @@ class House:
             server = DevServer(
                 binary,
                 port=int(host_and_port[2]),
-                ui_port=UI_PORT,
+                ui_port=self._settings.web_ui_port,
                 log_file=self._log("temporal"),
                 database=self._settings.var_dir / "temporal.db",
                 skip_time=True,
                 search_attributes=SEARCH_ATTRIBUTES,
+                codec_endpoint=f"http://{self._settings.codec_address}",
             )
+            must_be_free(int(self._settings.codec_address.rpartition(":")[2]))  # before anybody is laid out
             async with server:
-                self._say(f"Temporal listens on {server.address}, its Web UI on http://127.0.0.1:{UI_PORT}")
+                self._say(f"Temporal listens on {server.address}, its Web UI on {self._web_ui}")
                 yield
         except (NoDevServer, DevServerFailed) as fault:
             raise HouseFault(str(fault)) from None
 
     @asynccontextmanager
-    async def _worker(self) -> AsyncIterator[Process]:
-        """The worker in a process of its own, in its own session: Ctrl-C reaches this process, which ends it by id."""
-        with self._log("worker").open("ab") as log:
-            command = (sys.executable, "-m", "worker")
-            worker = await asyncio.create_subprocess_exec(
+    async def _door(self, module: str) -> AsyncIterator[Process]:
+        """Another door in a process and a session of its own: Ctrl-C reaches this process, which ends it by its id."""
+        with self._log(module).open("ab") as log:
+            command = (sys.executable, "-m", module)
+            process = await asyncio.create_subprocess_exec(
                 *command, cwd=ROOT, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
         try:
-            yield worker
+            yield process
         finally:
-            await _ended(worker)
+            await _ended(process)
+
+    @property
+    def _web_ui(self) -> str:
+        return f"http://127.0.0.1:{self._settings.web_ui_port}"
 
     def _log(self, name: str) -> Path:
         self._settings.var_dir.mkdir(parents=True, exist_ok=True)
@@ -151,7 +157,8 @@ class House:
 
     def _welcome(self) -> None:
         self._say(
-            f"\nWeb UI              http://127.0.0.1:{UI_PORT}/namespaces/default/workflows"
+            f"\nWeb UI              {self._web_ui}/namespaces/default/workflows"
+            f"\n                    all is encrypted there; the codec server on {self._settings.codec_address} opens it for you"
             "\nsee the courses     .venv/bin/inocycle course list"
             "\nwhy is she overdue  .venv/bin/inocycle course show course-clara"
             "\nthe ready dose      .venv/bin/inocycle course show course-bernd"

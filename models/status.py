@@ -21,5 +21,4 @@ class Status(Frozen):
     decisions: int
     facts: int
     unwritten: int
-    unreadable: tuple[str, ...] = ()
     trouble: tuple[str, ...] = ()

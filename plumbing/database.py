@@ -131,7 +131,6 @@ def _make_private_file(address: URL) -> None:
 
 
 def _prepare_sqlite(connection: Any, _: object) -> None:
-    connection.isolation_level = None  # the driver would else begin late, commit before each DDL, and know no snapshot
     cursor = connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")  # first, for the next line may have to wait
     cursor.execute("PRAGMA journal_mode = WAL")
@@ -140,6 +139,7 @@ def _prepare_sqlite(connection: Any, _: object) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
+    # By itself the driver begins only before the first row is written: no snapshot, and tables outside of transactions.
     writes = connection.get_execution_options().get(_WRITES, False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 

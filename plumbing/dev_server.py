@@ -122,6 +122,14 @@ def free_port() -> int:
     return port
 
 
+def must_be_free(port: int) -> None:
+    """Raises DevServerFailed while somebody listens on this loopback port."""
+    try:
+        socket.create_server((LOOPBACK, port)).close()
+    except OSError as error:
+        raise DevServerFailed(f"Port {port} is taken; is another inocycle or Temporal running? ({error})") from error
+
+
 class DevServer:
     """One dev server on the loopback address, a child of this process; as a context manager, up and ready inside.
 
@@ -183,7 +191,7 @@ class DevServer:
     def start(self) -> None:
         """Start the process and return at once. Raises DevServerFailed when a port is taken."""
         for port in filter(None, (self._port, self._ui_port)):
-            _must_be_free(port)
+            must_be_free(port)
         for file in filter(None, (self._log_file, self._database)):
             file.parent.mkdir(parents=True, exist_ok=True)
         with self._log_file.open("ab") as log:
@@ -504,13 +512,6 @@ else:
         sys.exit("the parent ended before its dev server began")
 os.execv(sys.argv[2], sys.argv[2:])
 """
-
-
-def _must_be_free(port: int) -> None:
-    try:
-        socket.create_server((LOOPBACK, port)).close()
-    except OSError as error:
-        raise DevServerFailed(f"Port {port} is taken; is another inocycle or Temporal running? ({error})") from error
 
 
 def _listens(port: int) -> bool:

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from models.people import Role
+from plumbing.bearers import Bearer
 from plumbing.keys import KeyRefused, KeyRing, SubjectKey
 
 ROOT: Final = Path(__file__).resolve().parent.parent
@@ -46,6 +48,29 @@ def _host_and_port(address: str) -> str:
     return address
 
 
+def _entries(value: object) -> object:
+    return tuple(entry.strip() for entry in value.split(",") if entry.strip()) if isinstance(value, str) else value
+
+
+def _origin(origin: str) -> str:
+    if not re.fullmatch(r"https?://[a-z0-9.-]+(:\d{1,5})?", origin):
+        raise ValueError("must be exact, as a browser sends it: scheme://host or scheme://host:port, no path and no *")
+    return origin
+
+
+def _bearers(value: object) -> object:
+    entries = _entries(value)
+    if isinstance(entries, tuple) and all(isinstance(entry, str) for entry in entries):
+        return tuple(Bearer.parse(entry, position) for position, entry in enumerate(entries, start=1))
+    return value
+
+
+def _origins_of_the_demo(before: dict[str, Any]) -> tuple[str, ...]:
+    if before["mode"] is not Mode.DEMO:
+        return ()
+    return tuple(f"http://{host}:{before['web_ui_port']}" for host in ("127.0.0.1", "localhost"))
+
+
 def _key_ring(value: object) -> object:
     return KeyRing.parse(value) if isinstance(value, str) else value
 
@@ -76,6 +101,7 @@ def _key_file(before: dict[str, Any], setting: str, demo_name: str) -> Path | No
 
 
 _Path = Annotated[Path, AfterValidator(_from_root)]
+_HostAndPort = Annotated[str, AfterValidator(_host_and_port)]
 
 
 class Settings(BaseSettings):
@@ -97,11 +123,26 @@ class Settings(BaseSettings):
     var_dir: _Path = Path("var")
     """Everything that a demo writes: database, keys, the server's file."""
 
-    temporal_address: Annotated[str, AfterValidator(_host_and_port)] = "127.0.0.1:7233"
+    temporal_address: _HostAndPort = "127.0.0.1:7233"
     temporal_namespace: str = Field(default="default", min_length=1)
     task_queue: str = Field(default="inocycle", min_length=1)
     temporal_binary: _Path | None = None
     """A dev server to use before any other is looked for."""
+
+    web_ui_port: int = Field(default=8233, ge=1, le=65535)
+    """Where a demo shows Temporal's Web UI."""
+
+    codec_address: _HostAndPort = "127.0.0.1:8081"
+    codec_origins: Annotated[
+        tuple[Annotated[str, AfterValidator(_origin)], ...], NoDecode, BeforeValidator(_entries)
+    ] = Field(default_factory=_origins_of_the_demo)
+    """From which pages a browser may use the codec server: the Web UI's. A ward names its own."""
+    codec_roles: Annotated[frozenset[Role], NoDecode, BeforeValidator(_entries)] = frozenset(
+        {Role.ADMINISTRATOR, Role.AUDITOR}
+    )
+    """Who may have payloads decoded: whoever works in the Web UI. A clinician has a page with a sign-in instead."""
+    codec_tokens: Annotated[tuple[Bearer, ...], NoDecode, BeforeValidator(_bearers)] = ()
+    """Who may come to the codec server until sign-in exists, as `token-sha256:role:id`, separated by commas."""
 
     database_url: SecretStr = Field(default_factory=_database_in_var)
 

@@ -55,6 +55,14 @@ async def dev_server(binary: Path, tmp_path_factory: pytest.TempPathFactory) -> 
         yield server
 
 
+async def until_written(bedside: Bedside) -> None:
+    """Come back when the record has caught up; each look is a round trip to the course."""
+    for _ in range(MANY_LOOKS):
+        if not (await bedside.status()).unwritten:
+            return
+    raise AssertionError("the record does not catch up")
+
+
 class Ward:
     """A server, a worker, a record, and courses of invented patients, each on its own clock."""
 
@@ -82,10 +90,8 @@ class Ward:
         return self.client.get_workflow_handle(bedside.course_id, run_id=run_id)
 
     async def record_of(self, bedside: Bedside) -> list[RecordEntry]:
-        """What the record holds of a course, once it has caught up; each look is a round trip to the course."""
-        for _ in range(MANY_LOOKS):
-            if not (await bedside.status()).unwritten:
-                break
+        """What the record holds of a course, once it has caught up."""
+        await until_written(bedside)
         return await read_entries(self.engine, bedside.course_id)
 
     async def keep_histories(self, folder: Path) -> None:

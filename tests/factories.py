@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from itertools import count
 from typing import Any
 
 from clinical.assess import assess
@@ -121,11 +122,15 @@ class ChartBuilder:
 
     def add(self, body: dict[str, Any] | Any, at: datetime, by: Role = Role.NURSE, **header: Any) -> str:
         """One fact; returns its id."""
-        fact_id = header.pop("id", f"f{len(self.facts) + 1}")
+        fact_id = header.pop("id", None) or self._next_id()
         what = body if isinstance(body, dict) else body.model_dump(mode="json")
         fields = {"id": fact_id, "by": str(PEOPLE[by]), "at": at, "recorded_at": at, "what": what, **header}
         self.facts.append(Fact.model_validate_json(json.dumps(fields, default=lambda v: v.isoformat())))
         return fact_id
+
+    def _next_id(self) -> str:
+        taken = {f.id for f in self.facts}
+        return next(fact_id for n in count(len(taken) + 1) if (fact_id := f"f{n}") not in taken)
 
     def labs(self, at: datetime, *analytes: str, recorded_at: datetime | None = None, **values: str) -> None:
         """Normal results of these analytes (all when none is named), with some values given."""
@@ -151,10 +156,10 @@ class ChartBuilder:
         )
         return self
 
-    def result(self, analyte: str, value: str | None, at: datetime, **changes: Any) -> str:
-        """One result as the laboratory sent it, with whatever is unusual about it; returns its fact id."""
+    def result(self, analyte: str, value: str | None, at: datetime, /, **changes: Any) -> str:
+        """One result as the laboratory sent it (its `value` may be no number); returns its fact id."""
         recorded_at = changes.pop("recorded_at", at)
-        lab = a_lab(analyte, value, **{"at": at, **changes})
+        lab = LabResult.model_validate({**a_lab(analyte, value, at=at).model_dump(), **changes})
         return self.add(lab, at, Role.LABORATORY, recorded_at=recorded_at)
 
     def ready(self, at: datetime = D1, **values: str) -> "ChartBuilder":

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 from temporalio import workflow
 from temporalio.common import RawValue, RetryPolicy
-from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
+from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from activities import stubs
@@ -50,6 +50,7 @@ RECORD_BEHIND_AFTER = timedelta(minutes=10)
 RECORD_GRACE = timedelta(seconds=5)
 CARRY_LIMIT_BYTES = 1024 * 1024
 FIRST_RETRY, LAST_RETRY = timedelta(minutes=1), timedelta(hours=1)
+DOUBLINGS = 6
 BATCH = 50
 AT_THE_BEDSIDE = frozenset({CourseState.INFUSION, CourseState.OBSERVATION, CourseState.REACTION})
 RULES_KEY = "rules-not-evaluated"
@@ -100,21 +101,27 @@ class CourseWorkflow:
                 if writer.done():
                     writer = asyncio.create_task(self._write_record())
                 continue
-            await workflow.wait_condition(lambda: self._must_decide or self._changed or bool(self._waiting))
+            await workflow.wait_condition(lambda: self._must_decide or self._changed or self._may_take_in)
             self._changed = False
 
     async def _settle(self) -> None:
         """Take in every message that has arrived, decide if time asks for it, and arm the timers."""
         async with self._one_decision:
+            # Taken before anything can fail: a rule that fails must wait for its retry timer, not spin.
+            asked, self._must_decide = self._must_decide, False
             try:
                 await self._take_in_waiting()
-                if self._must_decide:
-                    self._must_decide = False
+                if asked:
                     await self._decide_and_apply(None)
             except RulesUnavailable:
                 self._hold_without_rules()
         if self._assessment is not None:
             self._timers.arm(self._assessment)
+
+    @property
+    def _may_take_in(self) -> bool:
+        """While the rules fail, what has arrived waits for the retry timer; otherwise the loop would spin."""
+        return bool(self._waiting) and not self._rules_failures
 
     def _time_has_come(self) -> None:
         self._must_decide = True
@@ -213,7 +220,7 @@ class CourseWorkflow:
                 schedule_to_close_timeout=timedelta(seconds=30),
                 retry_policy=RetryPolicy(maximum_attempts=2),
             )
-        except ActivityError as error:
+        except FailureError as error:  # a local activity's own error comes unwrapped, and would fail the whole course
             if is_cancelled_exception(error):
                 raise
             workflow.logger.error("rules_failed", extra={"course": self._course.course_id})
@@ -398,7 +405,7 @@ class CourseWorkflow:
     def _hold_without_rules(self) -> None:
         """Hold, keep the timers, tell a person, and ask again after 1 min, doubling to 1 h."""
         now = workflow.now()
-        self._timers.retry_rules_at(now + min(FIRST_RETRY * 2**self._rules_failures, LAST_RETRY))
+        self._timers.retry_rules_at(now + min(FIRST_RETRY * 2 ** min(self._rules_failures, DOUBLINGS), LAST_RETRY))
         self._rules_failures += 1
         if self._rules_failures > 1:
             return

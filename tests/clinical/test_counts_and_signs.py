@@ -1,0 +1,263 @@
+"""HEM gates, QTcF, electrolytes, VOD signs: each limit from both sides; what is not automated yet holds."""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from models.assessment import Verdict
+from models.people import Role
+from tests.factories import ARTICLE, D1, LABEL, ChartBuilder, PaperCourse, notes, standing_rules
+
+H, DAY, SECOND = timedelta(hours=1), timedelta(days=1), timedelta(seconds=1)
+D8, D29 = D1 + 7 * DAY, D1 + 28 * DAY
+
+
+def second_cycle(protocol: str = LABEL, baseline: dict[str, str] | None = None, **values: str) -> ChartBuilder:
+    return ChartBuilder(protocol).ready(**(baseline or {})).cycle(1, D1).ready_for_cycle(D29, **values)
+
+
+def second_dose(**values: str) -> ChartBuilder:
+    return ChartBuilder().ready().dose(1, 1, D1).ready_again(D8, **values)
+
+
+def rules(chart: ChartBuilder, now: datetime = D29) -> list[str]:
+    return standing_rules(PaperCourse(chart, now).card)
+
+
+# ── counts (HEM-01 … HEM-09, MOD-G-01, MOD-G-02) ───────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("protocol", [LABEL, ARTICLE])
+@pytest.mark.parametrize(
+    ("counts", "asked"),
+    [
+        ({"anc": "0.99"}, ["HEM-01"]),
+        ({"anc": "1.0"}, []),
+        ({"anc": "1.01"}, []),
+        ({"platelets": "49.9"}, ["HEM-03"]),
+        ({"platelets": "50"}, []),
+        ({"anc": "0.9", "platelets": "49"}, ["HEM-01", "HEM-03"]),
+    ],
+    ids=str,
+)
+def test_day_1_of_a_later_cycle_waits_for_counts(protocol: str, counts: dict[str, str], asked: list[str]) -> None:
+    assert rules(second_cycle(protocol, **counts)) == asked
+
+
+@pytest.mark.parametrize(
+    ("baseline", "asked"),
+    [
+        ({"anc": "0.99"}, ["HEM-05"]),
+        ({"anc": "1.0"}, []),
+        ({"platelets": "49.9"}, ["HEM-05"]),
+        ({"platelets": "50"}, []),
+    ],
+    ids=str,
+)
+def test_a_low_baseline_is_not_decided_yet(baseline: dict[str, str], asked: list[str]) -> None:
+    assert rules(second_cycle(baseline=baseline)) == asked
+
+
+@pytest.mark.parametrize("counts", [{"anc": "0"}, {"platelets": "1"}, {"anc": "0.2", "platelets": "12"}], ids=str)
+def test_counts_never_stop_day_8(counts: dict[str, str]) -> None:
+    course = PaperCourse(second_dose(**counts), D8)
+    assert course.card.verdict is Verdict.MAY_AUTHORISE
+    assert "MOD-G-01" in notes(course.card)
+
+
+def test_counts_do_not_gate_the_very_first_dose() -> None:
+    assert rules(ChartBuilder().ready(anc="0.1", platelets="5"), D1) == []
+
+
+def test_counts_in_the_nadir_before_day_1_is_due_do_not_hold() -> None:
+    chart = ChartBuilder().ready().cycle(1, D1).ready_for_cycle(D1 + 27 * DAY, anc="0.1")
+    for protocol, asked in ((LABEL, ["HEM-01"]), (ARTICLE, ["DAY-05"])):
+        chart.course = ChartBuilder(protocol).course
+        assert rules(chart, D1 + 27 * DAY) == asked
+
+
+@pytest.mark.parametrize(
+    ("finding", "ago", "held"),
+    [
+        ({"kind": "transfusion", "product": "platelets"}, 72 * H, False),
+        ({"kind": "transfusion", "product": "platelets"}, 72 * H - SECOND, True),
+        ({"kind": "transfusion", "product": "red_cells"}, 1 * H, False),
+        ({"kind": "g_csf", "drug": "filgrastim"}, 48 * H, False),
+        ({"kind": "g_csf", "drug": "filgrastim"}, 48 * H - SECOND, True),
+        ({"kind": "g_csf", "drug": "pegfilgrastim"}, 7 * DAY, False),
+        ({"kind": "g_csf", "drug": "pegfilgrastim"}, 7 * DAY - SECOND, True),
+    ],
+    ids=str,
+)
+def test_counts_under_a_transfusion_or_growth_factor_are_not_decided_yet(
+    finding: dict[str, str], ago: timedelta, held: bool
+) -> None:
+    drawn = D29 - 3 * H
+    chart = second_cycle()
+    chart.add(finding, drawn - ago)
+    assert rules(chart) == (["HEM-09"] if held else [])
+
+
+def test_a_transfused_baseline_counts_as_low() -> None:
+    chart = second_cycle()
+    chart.add({"kind": "transfusion", "product": "platelets"}, D1 - DAY)
+    assert rules(chart) == ["HEM-05"]
+
+
+# ── heart (QT-01 … QT-03, QT-05) ───────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("qtcf", "asked", "noted"),
+    [
+        ("449", [], False),
+        ("450", [], True),
+        ("480", [], True),
+        ("481", ["QT-02"], False),
+        ("480.1", ["QT-02"], False),
+        ("506", ["QT-02"], False),
+    ],
+)
+def test_qtcf_above_480_is_not_decided_yet(qtcf: str, asked: list[str], noted: bool) -> None:
+    chart = ChartBuilder().ready()
+    chart.add({"kind": "ecg", "qtcf_ms": qtcf}, D1 - H)
+    course = PaperCourse(chart, D1)
+    assert standing_rules(course.card) == asked
+    assert ("QT-03" in notes(course.card)) == noted
+
+
+@pytest.mark.parametrize(("qtcf", "asked"), [("440", []), ("440.1", ["QT-01"]), ("441", ["QT-01"])])
+def test_a_rise_of_qtcf_above_60_from_baseline_is_not_decided_yet(qtcf: str, asked: list[str]) -> None:
+    chart = second_cycle()
+    chart.add({"kind": "ecg", "qtcf_ms": "380"}, D1 - H)
+    chart.add({"kind": "ecg", "qtcf_ms": qtcf}, D29 - H)
+    assert rules(chart) == asked
+
+
+def test_a_rise_of_qtcf_is_seen_when_the_machine_sends_seconds() -> None:
+    chart = second_cycle()
+    chart.add({"kind": "ecg", "qtcf_ms": "380"}, D1 - H)
+    chart.result("qtcf", "0.441", D29 - H, unit="s")
+    assert rules(chart) == ["QT-01"]
+
+
+def test_a_high_qtcf_holds_on_day_8_too() -> None:
+    chart = second_dose()
+    chart.add({"kind": "ecg", "qtcf_ms": "490"}, D8 - H)
+    assert rules(chart, D8) == ["QT-02", "QT-01"]
+
+
+@pytest.mark.parametrize(
+    ("values", "asked"),
+    [
+        ({"potassium": "3.5"}, []),
+        ({"potassium": "3.49"}, ["QT-05"]),
+        ({"magnesium": "1.7"}, []),
+        ({"magnesium": "1.69"}, ["QT-05"]),
+        ({"calcium": "8.5"}, []),
+        ({"calcium": "8.49"}, ["QT-05"]),
+        ({"calcium": "7.7", "albumin": "3.0"}, []),  # corrected: 7.7 + 0.8 x (4.0 - 3.0) = 8.5
+        ({"calcium": "7.69", "albumin": "3.0"}, ["QT-05"]),
+        ({"calcium": "8.9", "albumin": "4.6"}, ["QT-05"]),
+    ],
+    ids=str,
+)
+def test_potassium_magnesium_and_corrected_calcium_before_day_1(values: dict[str, str], asked: list[str]) -> None:
+    assert rules(ChartBuilder().ready(**values), D1) == asked
+    assert rules(second_cycle(**values)) == asked
+
+
+@pytest.mark.parametrize(
+    ("analyte", "us", "si", "unit", "lln_us", "lln_si"),
+    [
+        ("magnesium", "1.70", "0.69939", "mmol/L", "1.7", "0.69939"),
+        ("magnesium", "1.69", "0.69528", "mmol/L", "1.7", "0.69939"),
+        ("calcium", "8.49", "2.1183", "mmol/L", "8.5", "2.1208"),
+        ("calcium", "8.60", "2.1457", "mmol/L", "8.5", "2.1208"),
+    ],
+)
+def test_electrolytes_in_either_unit_give_one_verdict(
+    analyte: str, us: str, si: str, unit: str, lln_us: str, lln_si: str
+) -> None:
+    answers = []
+    for value, in_unit, lln in ((us, "mg/dL", lln_us), (si, unit, lln_si)):
+        chart = ChartBuilder().ready()
+        chart.result(analyte, value, D1 - H, unit=in_unit, lln=Decimal(lln))
+        answers.append(rules(chart, D1))
+    assert answers[0] == answers[1]
+
+
+@pytest.mark.parametrize("analyte", ["magnesium", "calcium"])
+def test_without_its_lower_limit_magnesium_or_calcium_is_unknown(analyte: str) -> None:
+    chart = ChartBuilder().ready()
+    chart.result(analyte, None, D1 - H, lln=None)
+    assert rules(chart, D1) == ["LAB-05"]
+
+
+def test_calcium_that_the_laboratory_corrected_needs_no_albumin() -> None:
+    chart = ChartBuilder().ready().without("calcium", "albumin")
+    assert rules(chart, D1) == ["DATA-01"]
+    chart.result("calcium_corrected", "2.20", D1 - H, lln=Decimal("2.12"))
+    assert rules(chart, D1) == []
+    chart.result("calcium_corrected", "2.11", D1 - H / 2, lln=Decimal("2.12"))
+    assert rules(chart, D1) == ["QT-05"]
+
+
+@pytest.mark.parametrize("comparator", ["<", ">"])
+def test_an_albumin_with_a_comparator_leaves_the_corrected_calcium_open(comparator: str) -> None:
+    chart = ChartBuilder().ready()
+    chart.result("albumin", "4.0", D1 - H, comparator=comparator)
+    assert rules(chart, D1) == ["QT-05"]
+
+
+@pytest.mark.parametrize(
+    ("potassium", "ago", "asked", "noted"),
+    [
+        (None, 0 * H, [], False),
+        ("3.5", 1 * H, [], False),
+        ("3.49", 1 * H, [], True),
+        ("3.0", 1 * H, [], True),
+        ("2.99", 1 * H, ["QT-05"], False),
+        ("2.99", 6 * DAY, ["QT-05"], False),
+    ],
+)
+def test_on_day_8_potassium_holds_below_3_and_only_where_a_recent_one_exists(
+    potassium: str | None, ago: timedelta, asked: list[str], noted: bool
+) -> None:
+    chart = second_dose()
+    if potassium is not None:
+        chart.result("potassium", potassium, D8 - ago)
+    course = PaperCourse(chart, D8)
+    assert standing_rules(course.card) == asked
+    assert ("QT-05" in notes(course.card)) == noted
+
+
+def test_on_day_8_a_potassium_of_more_than_seven_days_ago_says_nothing() -> None:
+    for drawn, asked in ((D8 - 7 * DAY, ["QT-05"]), (D8 - 7 * DAY - SECOND, [])):
+        chart = ChartBuilder().ready().without("potassium").dose(1, 1, D1).ready_again(D8)
+        chart.result("potassium", "2.5", drawn)
+        assert rules(chart, D8) == asked
+
+
+# ── a person's hold ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_hold_of_a_person_stands_until_the_prescriber_releases_it() -> None:
+    course = PaperCourse(second_dose(), D8)
+    first = course.does("hold", Role.NURSE, reason="the patient feels unwell")
+    second = course.does("hold", Role.PHARMACIST, reason="stock is checked")
+    assert (course.card.verdict, standing_rules(course.card)) == (Verdict.HOLD, ["HOLD-01"])
+    assert course.refused("release_hold", Role.NURSE, hold=first.id, reason="better").type == "RoleNotAllowed"
+    course.does("release_hold", Role.PRESCRIBER, hold=first.id, reason="seen")
+    assert course.card.verdict is Verdict.HOLD
+    course.does("release_hold", Role.PRESCRIBER, hold=second.id, reason="stock is fine")
+    assert course.card.verdict is Verdict.MAY_AUTHORISE
+    assert course.refused("release_hold", Role.PRESCRIBER, hold=second.id, reason="again").type == "NoSuchHold"
+
+
+def test_a_release_opens_nothing_else() -> None:
+    course = PaperCourse(second_dose(alt="160"), D8)
+    held = course.does("hold", Role.NURSE, reason="unwell")
+    course.does("release_hold", Role.PRESCRIBER, hold=held.id, reason="seen")
+    assert standing_rules(course.card) == ["NON-08"]

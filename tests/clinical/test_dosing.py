@@ -1,0 +1,236 @@
+"""How much: BSA, mg, mL, vials (BSA, RND, PREP-03, VIAL), the response branch (DOSE-01 … -03), weight (BSA-08)."""
+
+from datetime import timedelta
+from decimal import ROUND_HALF_UP, Decimal
+from fractions import Fraction
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from clinical.dosing import dose_mg, mosteller_bsa, vials_for, volume_ml
+from models.assessment import DosePlan, Verdict
+from models.people import Role
+from tests.factories import ARTICLE, D1, LABEL, ChartBuilder, PaperCourse, notes, standing_rules
+from tests.strategies import many
+
+DAY = timedelta(days=1)
+D8, D29, D57 = D1 + 7 * DAY, D1 + 28 * DAY, D1 + 56 * DAY
+CONCENTRATION, VIAL = Decimal("0.25"), Decimal("0.9")
+
+doses_per_m2 = st.sampled_from([Decimal("0.8"), Decimal("0.5")])
+heights = st.decimals(20, 250, places=1)
+weights = st.decimals(2, 500, places=1)
+areas = st.decimals("0.1", "6", places=6)
+amounts = st.integers(1, 600).map(lambda hundredths: Decimal(hundredths) / 100)
+
+
+def plan(course: PaperCourse) -> DosePlan:
+    dose = course.card.dose
+    assert dose is not None
+    return dose
+
+
+@pytest.mark.parametrize(
+    ("height", "weight", "bsa"),
+    [("170", "70", "1.8181"), ("180", "80", "2.0000"), ("165", "110", "2.2454"), ("110", "18", "0.7416")],
+)
+def test_mosteller_gives_the_values_of_the_reference(height: str, weight: str, bsa: str) -> None:
+    assert mosteller_bsa(Decimal(height), Decimal(weight)).quantize(Decimal("0.0001")) == Decimal(bsa)
+
+
+@many
+@given(heights, weights)
+def test_mosteller_is_the_root_of_height_times_weight_over_3600(height: Decimal, weight: Decimal) -> None:
+    square = Fraction(mosteller_bsa(height, weight)) ** 2
+    assert abs(square - Fraction(height) * Fraction(weight) / 3600) < Fraction(1, 10**20)
+
+
+@many
+@given(doses_per_m2, areas)
+@example(Decimal("0.5"), Decimal("1.81"))
+@example(Decimal("0.5"), Decimal("1.83"))
+def test_mg_is_rounded_half_up_to_a_hundredth(mg_per_m2: Decimal, bsa: Decimal) -> None:
+    mg, exact = dose_mg(mg_per_m2, bsa), Fraction(mg_per_m2) * Fraction(bsa)
+    assert mg.as_tuple().exponent == -2
+    assert Fraction(-1, 200) < Fraction(mg) - exact <= Fraction(1, 200)
+
+
+@pytest.mark.parametrize(("exact", "mg"), [("1.81", "0.91"), ("1.83", "0.92"), ("1.8199", "0.91"), ("1.79", "0.90")])
+def test_half_a_hundredth_goes_up_also_where_an_even_digit_stands(exact: str, mg: str) -> None:
+    assert str(dose_mg(Decimal("0.5"), Decimal(exact))) == mg
+
+
+@many
+@given(amounts)
+def test_ml_is_four_times_mg_and_never_rounded_further(mg: Decimal) -> None:
+    assert volume_ml(mg, CONCENTRATION) == mg * 4
+
+
+@many
+@given(amounts)
+@example(Decimal("0.90"))
+@example(Decimal("0.91"))
+@example(Decimal("1.80"))
+def test_vials_are_just_enough(mg: Decimal) -> None:
+    vials = vials_for(mg, VIAL)
+    assert vials * VIAL >= mg
+    assert (vials - 1) * VIAL < mg
+
+
+@pytest.mark.parametrize(
+    ("bsa", "mg_per_m2", "mg", "ml", "vials"),
+    [
+        ("1.80", "0.5", "0.90", "3.60", 1),  # VIAL-02
+        ("1.81", "0.5", "0.91", "3.64", 2),
+        ("1.8181", "0.8", "1.45", "5.80", 2),  # VIAL-03
+        ("1.8181", "0.5", "0.91", "3.64", 2),
+        ("1.125", "0.8", "0.90", "3.60", 1),  # VIAL-04
+        ("2.25", "0.8", "1.80", "7.20", 2),
+    ],
+)
+def test_the_boundaries_of_a_vial(bsa: str, mg_per_m2: str, mg: str, ml: str, vials: int) -> None:
+    dose = dose_mg(Decimal(mg_per_m2), Decimal(bsa))
+    assert (str(dose), str(volume_ml(dose, CONCENTRATION)), vials_for(dose, VIAL)) == (mg, ml, vials)
+
+
+@many
+@given(heights, weights, st.sampled_from([LABEL, ARTICLE]))
+def test_the_card_computes_with_the_whole_bsa_and_shows_two_digits(
+    height: Decimal, weight: Decimal, protocol: str
+) -> None:
+    chart = ChartBuilder(protocol).ready().without("height", "weight")
+    chart.add({"kind": "height", "cm": str(height)}, D1 - DAY)
+    chart.add({"kind": "weight", "kg": str(weight)}, D1 - DAY)
+    dose, bsa = plan(PaperCourse(chart, D1)), mosteller_bsa(height, weight)
+    assert dose.bsa_m2 == bsa.quantize(Decimal("0.01"), rounding=ROUND_HALF_UP)
+    assert dose.mg == dose_mg(Decimal("0.8" if protocol == LABEL else "0.5"), bsa)
+    assert dose.ml == dose.mg * 4
+    assert dose.vials == vials_for(dose.mg, VIAL)
+    assert (dose.weight_kg, dose.height_cm, dose.level) == (weight, height, "L0")
+
+
+@pytest.mark.parametrize(("kg", "noted"), [("20.7", True), ("21.2", False), ("500", False)])
+def test_a_dose_outside_the_bag_limits_is_said(kg: str, noted: bool) -> None:
+    chart = ChartBuilder(ARTICLE).ready().without("weight")
+    chart.add({"kind": "weight", "kg": kg}, D1 - DAY)
+    assert ("PREP-19" in notes(PaperCourse(chart, D1).card)) == noted
+
+
+# ── response branch ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("protocol", [LABEL, ARTICLE])
+@pytest.mark.parametrize(
+    ("response", "doses", "rule"),
+    [
+        ("CR", ("0.5", "0.5", "0.5"), "DOSE-02"),
+        ("CRi", ("0.5", "0.5", "0.5"), "DOSE-02"),
+        ("none", ("0.8", "0.5", "0.5"), "DOSE-03"),
+    ],
+)
+def test_the_second_cycle_follows_the_response(
+    protocol: str, response: str, doses: tuple[str, str, str], rule: str
+) -> None:
+    chart = ChartBuilder(protocol).ready().cycle(1, D1, response=response).ready_for_cycle(D29, response)
+    for day, mg_per_m2 in zip((1, 8, 15), doses, strict=True):
+        at = D29 + (day - 1) * DAY
+        if day > 1:
+            chart.ready_again(at)
+        course = PaperCourse(chart, at)
+        assert str(plan(course).mg_per_m2) == mg_per_m2
+        assert rule in notes(course.card)
+        chart.dose(2, day, at)
+
+
+@pytest.mark.parametrize("protocol", [LABEL, ARTICLE])
+def test_the_first_cycle_follows_the_protocol(protocol: str) -> None:
+    expected = {LABEL: ["0.8", "0.5", "0.5"], ARTICLE: ["0.5", "0.5", "0.5"]}[protocol]
+    chart, seen = ChartBuilder(protocol).ready(), []
+    for day in (1, 8, 15):
+        at = D1 + (day - 1) * DAY
+        if day > 1:
+            chart.ready_again(at)
+        seen.append(str(plan(PaperCourse(chart, at)).mg_per_m2))
+        chart.dose(1, day, at)
+    assert seen == expected
+
+
+def test_a_response_that_was_lost_does_not_bring_the_higher_dose_back() -> None:
+    chart = ChartBuilder().ready().cycle(1, D1, response="CR").cycle(2, D29, response="none")
+    course = PaperCourse(chart.ready_for_cycle(D57, "none", 2), D57)
+    assert str(plan(course).mg_per_m2) == "0.5"
+    assert {"DOSE-02", "RESP-01"} <= set(notes(course.card))
+
+
+def test_without_a_response_there_is_no_dose_to_sign() -> None:
+    course = PaperCourse(ChartBuilder().ready().cycle(1, D1).ready_for_cycle(D29).without("response"), D29)
+    assert course.card.dose is None
+    assert course.card.verdict is Verdict.NEED_DATA
+
+
+# ── weight ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("kg", "held", "noted"),
+    [
+        ("63.0", False, False),
+        ("62.9", True, False),
+        ("70", False, False),
+        ("73.5", False, False),
+        ("73.6", False, True),
+        ("77.0", False, True),
+        ("77.1", True, False),
+    ],
+)
+def test_within_a_cycle_the_dosing_weight_of_its_day_1_stands_up_to_ten_percent(
+    kg: str, held: bool, noted: bool
+) -> None:
+    course = PaperCourse(ChartBuilder().ready().dose(1, 1, D1).ready_again(D8, kg=kg), D8)
+    assert plan(course).weight_kg == 70
+    assert (standing_rules(course.card) == ["BSA-08"]) == held
+    assert ("BSA-08" in notes(course.card)) == noted
+    assert (course.card.verdict is Verdict.HOLD) == held
+
+
+@pytest.mark.parametrize(
+    ("kg", "dosing_weight", "held"),
+    [
+        ("50", "50", False),  # a decrease is proposed at once
+        ("69", "69", False),
+        ("73.5", "73.5", False),  # exactly 5 % counts
+        ("73.6", "70", False),  # above it is fluid until shown otherwise
+        ("77", "70", False),
+        ("77.1", "70", True),
+    ],
+)
+def test_at_day_1_the_weight_is_taken_anew_unless_it_may_be_fluid(kg: str, dosing_weight: str, held: bool) -> None:
+    course = PaperCourse(ChartBuilder().ready().cycle(1, D1).ready_for_cycle(D29, kg=kg), D29)
+    assert str(plan(course).weight_kg) == dosing_weight
+    assert (standing_rules(course.card) == ["BSA-08"]) == held
+
+
+def test_a_dosing_weight_is_the_one_that_was_signed() -> None:
+    course = PaperCourse(ChartBuilder().ready(D1), D1).ready_to_start()
+    course.started()
+    course.later(hours=1).does("complete_infusion", Role.NURSE)
+    course.later(hours=1).does("end_observation", Role.NURSE)
+    course.later(hours=1).does("record_finding", Role.NURSE, finding={"kind": "weight", "kg": "71"})
+    course.now = D8 + timedelta(hours=3)
+    assert plan(course).weight_kg == 70
+
+
+@pytest.mark.parametrize("nonsense", ["0", "0.000001", "1000000000000000000"])
+def test_a_weight_that_cannot_be_a_persons_is_never_computed_with(nonsense: str) -> None:
+    chart = ChartBuilder().screened()
+    chart.add({"kind": "weight", "kg": nonsense}, D1 - DAY / 2)
+    chart.labs(D1 - DAY / 12)
+    chart.examined(D1 - DAY / 12)
+    assert standing_rules(PaperCourse(chart, D1).card) == ["LAB-05"]
+    chart.dose(1, 1, D1).ready_again(D8)
+    assert plan(PaperCourse(chart, D8)).weight_kg == 70
+    chart.add({"kind": "weight", "kg": nonsense}, D8 - timedelta(minutes=5))
+    course = PaperCourse(chart, D8)
+    assert course.card.dose is None
+    assert standing_rules(course.card) == ["LAB-05"]

@@ -1,0 +1,352 @@
+"""Which result may be used (LAB-04 … LAB-06, CONV-01 … CONV-03, PLAU-01): unknown closes the gate, nothing is lost."""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from models.assessment import CourseState, Verdict
+from models.people import Role
+from tests.factories import D1, LIVER, ChartBuilder, PaperCourse, a_lab, standing_rules
+
+D8 = D1 + timedelta(days=7)
+EARLIER = D8 - timedelta(hours=3)
+"""When the normal panel was drawn that stands until something newer comes."""
+NEWER = D8 - timedelta(hours=2)
+OLDER = D8 - timedelta(hours=5)
+A7 = {"accession": "a-7"}
+
+
+def ready() -> ChartBuilder:
+    """Day 8 of cycle 1, everything in order."""
+    return ChartBuilder().ready().dose(1, 1, D1).ready_again(D8)
+
+
+def asked(chart: ChartBuilder, now: datetime = D8) -> tuple[Verdict, list[str]]:
+    card = PaperCourse(chart, now).card
+    return card.verdict, standing_rules(card)
+
+
+PASSES = (Verdict.MAY_AUTHORISE, [])
+UNKNOWN = (Verdict.NEED_DATA, ["LAB-05"])
+HIGH = (Verdict.HOLD, ["NON-08"])
+
+
+@pytest.mark.parametrize(
+    ("status", "answer"),
+    [
+        ("final", HIGH),
+        ("corrected", HIGH),
+        ("amended", HIGH),
+        ("preliminary", UNKNOWN),
+        ("registered", UNKNOWN),
+        ("cancelled", UNKNOWN),
+        ("unknown", UNKNOWN),
+        ("who knows", UNKNOWN),
+        ("entered-in-error", PASSES),
+    ],
+)
+def test_a_newer_alt_counts_by_its_status(status: str, answer: tuple[Verdict, list[str]]) -> None:
+    chart = ready()
+    chart.result("alt", "160", NEWER, status=status)
+    assert asked(chart) == answer
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"value": "haemolysed"},
+        {"value": None, "text": "see comment"},
+        {"value": None, "absent_reason": "not-performed"},
+        {"value": "1E+400"},
+        {"value": "NaN"},
+        {"value": "Infinity"},
+        {"comparator": "about"},
+        {"unit": None},
+        {"unit": "IU/L"},
+        {"unit": "mg/dL"},
+        {"uln": None},
+        {"uln": "normal"},
+        {"value": "0.9"},
+    ],
+    ids=str,
+)
+def test_a_newer_alt_that_cannot_be_read_closes_the_gate(changes: dict[str, Any]) -> None:
+    chart = ready()
+    chart.result("alt", "30", NEWER, **changes)
+    verdict, rules = asked(chart)
+    assert verdict is Verdict.NEED_DATA
+    assert len(rules) == 1
+    assert rules[0] in {"LAB-05", "CONV-01", "CONV-03"}
+
+
+@pytest.mark.parametrize("collected_at", [None, "2026-03-09T07:00:00", "this morning", "0001-01-01T00:00:00Z"])
+def test_a_result_without_a_collection_time_with_zone_is_newer_when_it_arrives_later(collected_at: str | None) -> None:
+    chart = ready()
+    chart.result("alt", "30", NEWER, collected_at=collected_at)
+    assert asked(chart) == (Verdict.NEED_DATA, ["LAB-04"])
+    chart.result("alt", "31", NEWER + timedelta(minutes=5), recorded_at=NEWER + timedelta(minutes=10))
+    assert asked(chart) == PASSES
+
+
+def test_an_unreadable_result_of_an_older_draw_does_not_close_the_gate_when_it_arrives_late() -> None:
+    chart = ready()
+    chart.result("alt", "30", OLDER, status="preliminary", recorded_at=NEWER)
+    assert asked(chart) == PASSES
+
+
+def test_a_result_that_arrives_late_counts_by_when_it_was_drawn() -> None:
+    chart = ready()
+    chart.result("alt", "160", OLDER, recorded_at=NEWER)
+    assert asked(chart) == PASSES
+    chart.result("ast", "160", NEWER, recorded_at=D8)
+    assert asked(chart) == HIGH
+
+
+def test_a_correction_replaces_the_result_of_the_same_draw() -> None:
+    chart = ready()
+    chart.result("alt", "38", NEWER, **A7)
+    assert asked(chart) == PASSES
+    chart.result("alt", "160", NEWER, status="corrected", **A7, recorded_at=D8)
+    assert asked(chart) == HIGH
+
+
+def test_a_correction_of_an_older_draw_does_not_replace_a_newer_one() -> None:
+    chart = ready()
+    chart.result("alt", "160", OLDER, status="corrected", **A7, recorded_at=D8)
+    assert asked(chart) == PASSES
+
+
+def test_a_late_preliminary_copy_does_not_undo_the_final_result() -> None:
+    chart = ready()
+    chart.result("alt", "38", NEWER, **A7)
+    chart.result("alt", "160", NEWER, status="preliminary", **A7, recorded_at=D8)
+    assert asked(chart) == PASSES
+
+
+def test_of_two_corrections_the_one_that_the_laboratory_issued_last_stands() -> None:
+    chart = ready()
+    chart.result("alt", "38", NEWER, status="corrected", **A7, issued_at=D8)
+    chart.result("alt", "160", NEWER, status="corrected", **A7, issued_at=NEWER, recorded_at=D8)
+    assert asked(chart) == PASSES
+
+
+def test_a_final_result_that_is_then_cancelled_is_unknown() -> None:
+    chart = ready()
+    chart.result("alt", "38", NEWER, **A7)
+    chart.result("alt", None, NEWER, value=None, status="cancelled", **A7, recorded_at=D8)
+    assert asked(chart) == UNKNOWN
+
+
+def test_entered_in_error_removes_the_result_for_good() -> None:
+    chart = ready()
+    chart.result("alt", "160", NEWER, **A7)
+    chart.result("alt", "160", NEWER, status="entered-in-error", **A7, recorded_at=D8)
+    chart.result("alt", "160", NEWER, status="final", **A7, recorded_at=D8)
+    assert asked(chart) == PASSES
+
+
+def test_when_the_only_result_was_entered_in_error_it_is_missing() -> None:
+    chart = ChartBuilder().ready().dose(1, 1, D1).ready_again(D8).without("alt")
+    chart.result("alt", "30", NEWER, **A7)
+    chart.result("alt", "30", NEWER, status="entered-in-error", **A7, recorded_at=D8)
+    assert asked(chart) == (Verdict.NEED_DATA, ["DATA-02"])
+
+
+def test_another_laboratory_does_not_replace_a_result_of_the_same_minute_but_the_later_arrival_counts() -> None:
+    chart = ready()
+    chart.result("alt", "160", NEWER, **A7)
+    chart.result("alt", "38", NEWER, sender="lab-b", **A7, recorded_at=D8)
+    assert asked(chart) == PASSES
+
+
+@pytest.mark.parametrize(("ahead", "answer"), [(300, HIGH), (301, (Verdict.NEED_DATA, ["LAB-04"]))])
+def test_a_specimen_of_the_future_is_unknown_until_its_time_comes(
+    ahead: int, answer: tuple[Verdict, list[str]]
+) -> None:
+    drawn_at = D8 + timedelta(seconds=ahead)
+    chart = ready()
+    chart.result("alt", "160", drawn_at, recorded_at=D8)
+    assert asked(chart) == answer
+    assert asked(chart, drawn_at) == HIGH
+
+
+@pytest.mark.parametrize(
+    ("analyte", "at_the_limit", "above", "urgent"),
+    [
+        ("alt", "25000", "25000.1", True),
+        ("ast", "25000", "25001", True),
+        ("bilirubin", "80", "80.1", True),
+        ("alp", "10000", "10001", False),
+        ("platelets", "5000", "5001", False),
+        ("anc", "150", "151", False),
+        ("wbc", "1500", "1501", False),
+        ("haemoglobin", "25", "25.1", False),
+    ],
+)
+def test_an_implausibly_high_liver_value_calls_a_person_at_once(
+    analyte: str, at_the_limit: str, above: str, urgent: bool
+) -> None:
+    chart = ready()
+    chart.result(analyte, at_the_limit, NEWER)
+    assert not {"LAB-05", "LAB-06"} & set(asked(chart)[1])
+    chart.result(analyte, above, NEWER + timedelta(minutes=10))
+    verdict, rules = asked(chart)
+    assert (verdict, rules[0]) == ((Verdict.HOLD_URGENT, "LAB-06") if urgent else (Verdict.NEED_DATA, "LAB-05"))
+    chart.result(analyte, None, NEWER + timedelta(minutes=20))
+    assert not {"LAB-05", "LAB-06"} & set(asked(chart)[1])
+
+
+@pytest.mark.parametrize(
+    ("analyte", "value", "unit", "rules"),
+    [
+        ("potassium", "12", "mmol/L", []),
+        ("potassium", "12.1", "mmol/L", ["LAB-06"]),
+        ("potassium", "12.1", "meq/L", ["LAB-06"]),
+        ("qtcf", "800", "ms", ["QT-02"]),
+        ("qtcf", "800.1", "ms", ["LAB-06"]),
+        ("qtcf", "0.81", "s", ["LAB-06"]),
+        ("qtcf", "0.479", "s", []),
+        ("qtcf", "0.481", "s", ["QT-02"]),
+    ],
+)
+def test_implausible_potassium_or_qt_holds_at_once_in_any_unit(
+    analyte: str, value: str, unit: str, rules: list[str]
+) -> None:
+    chart = ChartBuilder().ready()
+    chart.result(analyte, value, D1 - timedelta(minutes=30), unit=unit)
+    verdict, standing = asked(chart, D1)
+    assert standing[:1] == rules
+    assert (verdict is Verdict.HOLD_URGENT) == (rules == ["LAB-06"])
+
+
+def test_a_charted_ecg_with_an_implausible_qtcf_holds_at_once() -> None:
+    chart = ChartBuilder().ready()
+    chart.add({"kind": "ecg", "qtcf_ms": "801"}, D1 - timedelta(minutes=30))
+    verdict, rules = asked(chart, D1)
+    assert (verdict, rules[0]) == (Verdict.HOLD_URGENT, "LAB-06")
+    chart.add({"kind": "ecg", "qtcf_ms": "410"}, D1 - timedelta(minutes=20))
+    assert asked(chart, D1) == PASSES
+
+
+def test_an_implausibly_high_alt_is_urgent_also_while_no_dose_is_next() -> None:
+    chart = ready().dose(1, 8, D8, observed=False)
+    chart.result("alt", "99999", D8 + timedelta(minutes=30))
+    card = PaperCourse(chart, D8 + timedelta(minutes=70)).card
+    assert (card.state, card.verdict) == (CourseState.OBSERVATION, Verdict.HOLD_URGENT)
+
+
+@pytest.mark.parametrize("unit", ["x10^9/L", "K/uL", "10^3/uL", "/mm^3", "giga/l", "10*9/l", "thousand"])
+def test_a_unit_that_is_not_ucum_is_not_guessed(unit: str) -> None:
+    chart = ready()
+    chart.result("platelets", "140", NEWER, unit=unit)
+    assert asked(chart) == (Verdict.NEED_DATA, ["CONV-01"])
+
+
+@pytest.mark.parametrize("count", ["49.9", "50", "50.1"])
+def test_platelets_in_every_unit_give_one_verdict(count: str) -> None:
+    d29 = D1 + timedelta(days=28)
+    answers = set()
+    for unit, factor in {"10*9/L": 1, "10*3/uL": 1, "/uL": 1000, "/mm3": 1000}.items():
+        chart = ChartBuilder().ready().cycle(1, D1).ready_for_cycle(d29)
+        value = format(Decimal(count) * factor, "f")
+        chart.result("platelets", value, d29 - timedelta(hours=1), unit=unit)
+        verdict, rules = asked(chart, d29)
+        answers.add((verdict, tuple(rules)))
+    held = Decimal(count) < Decimal(50)
+    assert answers == {(Verdict.HOLD, ("HEM-03",)) if held else (Verdict.MAY_AUTHORISE, ())}
+
+
+@pytest.mark.parametrize("code", ["26446-6", "30376-0"])
+def test_a_code_that_fails_its_check_digit_is_no_blast_count(code: str) -> None:
+    chart = ChartBuilder().ready().without("blasts_percent")
+    chart.add(a_lab("blasts", "3", loinc=code), D1 - timedelta(hours=2), Role.LABORATORY)
+    card = PaperCourse(chart, D1).card
+    assert [f.reason for f in card.standing] == ["blasts is missing"]
+
+
+# ── messages and results that a person must look at ────────────────────────────────────────────────────────────────
+
+GARBLED = {
+    "kind": "unreadable_message",
+    "signal": "lab_results",
+    "sha256": "ab" * 32,
+    "size": 12,
+    "reason": "not JSON",
+    "head_base64": "eHh4",
+}
+
+
+@pytest.mark.parametrize("by_hash", [True, False])
+@pytest.mark.parametrize(("alt", "answer"), [(None, PASSES), ("160", HIGH), ("33", PASSES)])
+def test_an_unreadable_message_closes_the_gate_until_a_person_transcribes_or_dismisses_it(
+    alt: str | None, answer: tuple[Verdict, list[str]], by_hash: bool
+) -> None:
+    chart = ready()
+    fact = chart.add(GARBLED, NEWER, Role.LABORATORY)
+    course = PaperCourse(chart, D8)
+    assert (course.card.verdict, standing_rules(course.card)) == UNKNOWN
+    target = GARBLED["sha256"] if by_hash else fact
+    values = [a_lab("alt", alt, at=NEWER).model_dump(mode="json")] if alt else []
+    outcome = "transcribed" if alt else "dismissed"
+    course.does("resolve_unreadable", Role.NURSE, target=target, outcome=outcome, values=values, reason="read by phone")
+    assert (course.card.verdict, standing_rules(course.card)) == answer
+
+
+def test_one_resolved_message_does_not_open_the_gate_that_another_closes() -> None:
+    chart = ready()
+    chart.add(GARBLED, NEWER, Role.LABORATORY)
+    chart.add({**GARBLED, "sha256": "cd" * 32}, NEWER, Role.LABORATORY)
+    course = PaperCourse(chart, D8)
+    resolved = {"target": "ab" * 32, "outcome": "dismissed", "reason": "another patient's printout"}
+    course.does("resolve_unreadable", Role.COORDINATOR, **resolved)
+    assert standing_rules(course.card) == ["LAB-05"]
+
+
+def test_no_machine_resolves_what_it_could_not_read() -> None:
+    course = PaperCourse(ready(), D8)
+    asked_for = {"target": "ab" * 32, "outcome": "dismissed", "reason": "noise"}
+    assert course.refused("resolve_unreadable", Role.LABORATORY, **asked_for).type == "RoleNotAllowed"
+    assert course.refused("resolve_unreadable", Role.NURSE, **asked_for).type == "NoSuchMessage"
+
+
+def test_a_dismissed_result_gives_way_to_the_older_one_and_a_transcribed_one_to_its_values() -> None:
+    chart = ready()
+    unreadable = chart.result("alt", None, NEWER, value="see report")
+    course = PaperCourse(chart, D8)
+    resolve = {"target": unreadable, "reason": "the laboratory was asked"}
+    assert course.refused("resolve_unreadable", Role.NURSE, **resolve, outcome="transcribed").type == "ValuesRequired"
+    values = [a_lab("alt", "160", at=NEWER).model_dump(mode="json")]
+    course.does("resolve_unreadable", Role.NURSE, **resolve, outcome="transcribed", values=values)
+    assert (course.card.verdict, standing_rules(course.card)) == HIGH
+    dismissing = PaperCourse(chart, D8)
+    dismissing.does("resolve_unreadable", Role.NURSE, **resolve, outcome="dismissed")
+    assert (dismissing.card.verdict, standing_rules(dismissing.card)) == PASSES
+
+
+def test_a_result_that_can_be_read_is_not_dismissed() -> None:
+    chart = ready()
+    high = chart.result("alt", "160", NEWER)
+    course = PaperCourse(chart, D8)
+    refused = course.refused("resolve_unreadable", Role.NURSE, target=high, outcome="dismissed", reason="too high")
+    assert refused.type == "NoSuchMessage"
+
+
+def test_dismissing_a_cancellation_does_not_bring_the_cancelled_value_back() -> None:
+    chart = ready()
+    chart.result("alt", "160", EARLIER + timedelta(minutes=5), status="final", accession="a-6")
+    chart.result("alt", "38", NEWER, **A7)
+    cancelled = chart.result("alt", None, NEWER, value=None, status="cancelled", **A7, recorded_at=D8)
+    course = PaperCourse(chart, D8)
+    course.does("resolve_unreadable", Role.NURSE, target=cancelled, outcome="dismissed", reason="tube was lost")
+    assert (course.card.verdict, standing_rules(course.card)) == HIGH
+
+
+@pytest.mark.parametrize("analyte", LIVER)
+def test_every_refused_result_says_why_in_words(analyte: str) -> None:
+    chart = ready()
+    chart.result(analyte, "5", NEWER, status="preliminary")
+    card = PaperCourse(chart, D8).card
+    assert "status is preliminary" in card.standing[0].reason
+    assert card.standing[0].clears

@@ -1,0 +1,58 @@
+"""The command line as a person at a terminal has it: words in, what is printed and an exit code out."""
+
+import asyncio
+import json
+import os
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+import cli
+
+
+class Answer(NamedTuple):
+    """What a command left: its exit code and both streams."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> Any:
+        """The one JSON document on stdout."""
+        return json.loads(self.out)
+
+
+class Terminal:
+    """Types commands."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self._capsys = capsys
+
+    def types(self, *words: object) -> Answer:
+        """`inocycle` with these words."""
+        self._capsys.readouterr()
+        code = cli.run([str(word) for word in words])
+        printed = self._capsys.readouterr()
+        return Answer(code, printed.out, printed.err)
+
+    async def asks(self, *words: object) -> Answer:
+        """The same while a worker runs in this process: the command has its own thread and its own event loop."""
+        return await asyncio.to_thread(self.types, *words)
+
+
+@pytest.fixture
+def surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch:
+    """No variable of the surroundings, and a var folder of this test's own."""
+    for name in list(os.environ):
+        if name.upper().startswith("INOCYCLE_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("INOCYCLE_VAR_DIR", str(tmp_path / "var"))
+    return monkeypatch
+
+
+@pytest.fixture
+def terminal(capsys: pytest.CaptureFixture[str], surroundings: pytest.MonkeyPatch) -> Terminal:
+    """A terminal without any setting."""
+    return Terminal(capsys)

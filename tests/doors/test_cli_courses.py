@@ -1,0 +1,259 @@
+"""The command line against a real server with a worker: start, look, list, labs, commands, refusals, nobody there."""
+
+import json
+import os
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from demo import bundles
+from models.facts import LabResult
+from plumbing.dev_server import DevServer
+from plumbing.keys import TEST_KEY_RING, TEST_SUBJECT_KEY
+from plumbing.settings import ROOT
+from tests.conftest import TASK_QUEUE, Ward
+from tests.doors.conftest import Answer, Terminal
+from tests.factories import ARTICLE, LABEL
+
+PATIENT = ROOT / "docs" / "examples" / "patient.json"
+IDENTIFIER = json.loads(PATIENT.read_text())["identifier"]
+BIRTH_ON = json.loads(PATIENT.read_text())["birth_on"]
+ids = count(1)
+
+
+@pytest.fixture
+def settings(
+    surroundings: pytest.MonkeyPatch, dev_server: DevServer, tmp_path_factory: pytest.TempPathFactory
+) -> pytest.MonkeyPatch:
+    """The settings of the ward of these tests: its server, and the published test keys."""
+    folder = tmp_path_factory.mktemp("keys")
+    TEST_KEY_RING.write(folder / "payload-keys")
+    TEST_SUBJECT_KEY.write(folder / "subject-key")
+    surroundings.setenv("INOCYCLE_PAYLOAD_KEY_FILE", str(folder / "payload-keys"))
+    surroundings.setenv("INOCYCLE_SUBJECT_KEY_FILE", str(folder / "subject-key"))
+    surroundings.setenv("INOCYCLE_TEMPORAL_ADDRESS", dev_server.address)
+    surroundings.setenv("INOCYCLE_TASK_QUEUE", TASK_QUEUE)
+    return surroundings
+
+
+@pytest.fixture
+async def course(open_ward: Ward, terminal: Terminal, settings: pytest.MonkeyPatch) -> str:
+    """A course on the label, just started from the command line."""
+    return await started(terminal, LABEL)
+
+
+async def started(terminal: Terminal, protocol: str, *more: object) -> str:
+    course_id = f"course-cli-{os.getpid()}-{next(ids)}"
+    words = ["--protocol", protocol, "--patient", PATIENT, "--by", "prescriber:p-1", "--id", course_id, "--json"]
+    answer = await terminal.asks("course", "start", *words, *more)
+    assert answer.code == 0, answer.err
+    assert answer.document["course_id"] == course_id
+    return course_id
+
+
+async def does(terminal: Terminal, course: str, command: str, *words: object, by: str = "nurse:n-1") -> Answer:
+    return await terminal.asks("do", course, command, *words, "--by", by, "--json")
+
+
+async def shown(terminal: Terminal, course: str, *more: str) -> Any:
+    answer = await terminal.asks("course", "show", course, "--json", *more)
+    assert answer.code == 0, answer.err
+    return answer.document
+
+
+def a_bundle(folder: Path, name: str = "labs.json", **changes: Any) -> Path:
+    file = folder / name
+    identifier = {**IDENTIFIER, **changes}
+    file.write_bytes(bundles.bundle(identifier, BIRTH_ON, datetime.now(UTC), bundles.NORMAL))
+    return file
+
+
+# --- Starting and looking
+
+
+async def test_a_course_is_started_shown_and_listed(course: str, terminal: Terminal) -> None:
+    document = await shown(terminal, course)
+    assert (document["assessment"]["state"], document["assessment"]["verdict"]) == ("screening", "NEED_DATA")
+    assert document["status"]["protocol"]["name"] == LABEL
+    card = (await terminal.asks("course", "show", course)).out
+    for words in (
+        course,
+        "NEED_DATA for C1D1",
+        "state screening",
+        "CONSENT",
+        "may be given now: record_finding",
+        "UTC)",
+    ):
+        assert words in card
+    assert course in {row["course_id"] for row in (await listed(terminal, "--state", "screening"))}
+    (row,) = [row for row in await listed(terminal) if row["course_id"] == course]
+    assert (row["state"], row["verdict"], row["cycle"], row["protocol"]) == ("screening", "NEED_DATA", 1, LABEL)
+    assert course not in {row["course_id"] for row in (await listed(terminal, "--state", "held"))}
+
+
+async def listed(terminal: Terminal, *more: str) -> list[dict[str, Any]]:
+    """The list once the server's index, which comes a little later, has caught up with the newest course."""
+    for _ in range(100):
+        answer = await terminal.asks("course", "list", "--json", *more)
+        rows: list[dict[str, Any]] = answer.document
+        if all(row["state"] for row in rows):
+            return rows
+    raise AssertionError("the list does not catch up")
+
+
+async def test_the_identity_stays_at_the_door(course: str, terminal: Terminal, open_ward: Ward) -> None:
+    chart = (await shown(terminal, course, "--chart"))["chart"]
+    assert chart["course"]["subject_hash"].startswith(f"{TEST_SUBJECT_KEY.key_id}:")
+    history = await open_ward.client.get_workflow_handle(course).fetch_history()
+    for told in (IDENTIFIER["value"], IDENTIFIER["system"]):
+        assert told not in json.dumps(chart)
+        assert told not in history.to_json()
+
+
+async def test_the_same_id_is_not_started_twice(course: str, terminal: Terminal) -> None:
+    words = ["--protocol", LABEL, "--patient", PATIENT, "--by", "prescriber:p-1", "--id", course, "--json"]
+    answer = await terminal.asks("course", "start", *words)
+    assert (answer.code, answer.document["error"]) == (3, "CourseExists")
+
+
+async def test_the_article_starts_with_all_its_divergences_acknowledged(
+    open_ward: Ward, terminal: Terminal, settings: pytest.MonkeyPatch
+) -> None:
+    reasons = [w for d in ("DIV-01", "DIV-03", "DIV-07") for w in ("--acknowledge", f"{d}=as the article says")]
+    document = await shown(terminal, await started(terminal, ARTICLE, *reasons), "--chart")
+    assert document["assessment"]["divergences"] == ["DIV-01", "DIV-03", "DIV-07"]
+    assert {a["reason"] for a in document["chart"]["course"]["acknowledged"]} == {"as the article says"}
+
+
+async def test_an_unknown_course_is_not_found(course: str, terminal: Terminal) -> None:
+    for words in (["course", "show", "course-none"], ["do", "course-none", "hold", "reason=x", "--by", "nurse:n-1"]):
+        answer = await terminal.asks(*words, "--json")
+        assert (answer.code, answer.document["error"]) == (6, "NoSuchCourse")
+
+
+# --- Results
+
+
+async def test_a_bundle_becomes_results_of_the_course(course: str, terminal: Terminal, tmp_path: Path) -> None:
+    answer = await terminal.asks("labs", "send", course, a_bundle(tmp_path), "--json")
+    assert answer.code == 0, answer.err
+    (sent,) = answer.document["files"].values()
+    assert [entry["type"] for entry in sent["refused"]] == ["NotAnObservation"]
+    facts = (await shown(terminal, course, "--chart"))["chart"]["facts"]
+    assert [f["what"]["kind"] for f in facts] == [LabResult.model_fields["kind"].default] * len(bundles.NORMAL)
+    assert {f["message"] for f in facts} == {sent["messages"][0]["id"]}
+    assert {(f["by"]["role"], f["by"]["id"]) for f in facts} == {("laboratory", "cli")}
+
+
+async def test_results_of_somebody_else_are_refused_and_the_others_sent(
+    course: str, terminal: Terminal, tmp_path: Path
+) -> None:
+    own, other = a_bundle(tmp_path), a_bundle(tmp_path, "other.json", value="X-9999")
+    answer = await terminal.asks("labs", "send", course, other, own, "--json")
+    assert answer.code == 3
+    files = answer.document["files"]
+    assert files[str(other)]["messages"] == []
+    assert "SubjectMismatch" in {entry["type"] for entry in files[str(other)]["refused"]}
+    assert len(files[str(own)]["messages"]) == 1
+    facts = (await shown(terminal, course, "--chart"))["chart"]["facts"]
+    assert len(facts) == len(bundles.NORMAL)
+    table = (await terminal.asks("labs", "send", course, other)).out
+    assert "SubjectMismatch" in table
+    assert "X-9999" not in table
+
+
+async def test_a_file_that_is_no_result_is_named(course: str, terminal: Terminal, tmp_path: Path) -> None:
+    garbled = tmp_path / "garbled.json"
+    garbled.write_text("{")
+    for file, refusal in ((garbled, "BadJson"), (PATIENT, "NotAnObservation")):
+        answer = await terminal.asks("labs", "send", course, file)
+        assert (answer.code, refusal in answer.out, "sent" in answer.out) == (2, True, False)
+
+
+async def test_another_subject_key_is_said_to_be_the_fault(
+    course: str, terminal: Terminal, settings: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    settings.delenv("INOCYCLE_SUBJECT_KEY_FILE")
+    answer = await terminal.asks("labs", "send", course, a_bundle(tmp_path), "--json")
+    assert (answer.code, answer.document["error"]) == (2, "OtherSubjectKey")
+
+
+# --- Commands
+
+
+async def test_a_command_is_answered_with_its_receipt(course: str, terminal: Terminal) -> None:
+    answer = await does(terminal, course, "record_finding", "finding.kind=weight", "finding.kg=70")
+    assert answer.code == 0, answer.err
+    assert (answer.document["state"], answer.document["verdict"]) == ("screening", "NEED_DATA")
+    facts = (await shown(terminal, course, "--chart"))["chart"]["facts"]
+    assert [(f["by"]["id"], f["what"]) for f in facts] == [("n-1", {"kind": "weight", "kg": "70"})]
+
+
+async def test_the_same_message_twice_has_one_effect_and_other_content_is_refused(
+    course: str, terminal: Terminal
+) -> None:
+    words = ["record_finding", "finding.kind=weight", "--message-id", "m-weight"]
+    first = await does(terminal, course, *words, "finding.kg=70")
+    again = await does(terminal, course, *words, "finding.kg=70")
+    assert first.document == again.document
+    other = await does(terminal, course, *words, "finding.kg=71")
+    assert (other.code, other.document["error"]) == (3, "MessageIdReused")
+    assert len((await shown(terminal, course, "--chart"))["chart"]["facts"]) == 1
+
+
+async def test_a_statement_may_lie_in_the_past(course: str, terminal: Terminal) -> None:
+    at = datetime.now(UTC) - timedelta(hours=3)
+    words = ["finding.kind=consent", "finding.given=true", "--at", at.isoformat()]
+    assert (await does(terminal, course, "record_finding", *words, by="physician:ph-1")).code == 0
+    (fact,) = (await shown(terminal, course, "--chart"))["chart"]["facts"]
+    assert datetime.fromisoformat(fact["at"]) == at
+
+
+async def test_a_refusal_is_a_card_with_every_rule_and_what_clears_it(course: str, terminal: Terminal) -> None:
+    answer = await does(terminal, course, "authorise_dose", "cycle=1", "day=1", by="prescriber:p-1")
+    assert answer.code == 3
+    assert answer.document["error"] == "DoseGateClosed"
+    rules = {f["rule"]: f for f in answer.document["refusal"]["findings"]}
+    assert rules["CONSENT"]["clears"] == "record the patient's consent"
+    for words in ("REFUSED (DoseGateClosed)", "CONSENT", "clears with record the patient's consent", "site default"):
+        assert words in answer.err
+
+
+async def test_a_dose_asked_for_too_early_names_the_earliest_instant_at_the_site(
+    course: str, terminal: Terminal
+) -> None:
+    given = ["cycle=1", "day=1", "mg=1.45", "--at", (datetime.now(UTC) - timedelta(hours=5)).isoformat()]
+    assert (await does(terminal, course, "record_administration", *given)).code == 0
+    answer = await does(terminal, course, "authorise_dose", "cycle=1", "day=8", by="prescriber:p-1")
+    assert (answer.code, answer.document["error"]) == (3, "TooEarly")
+    earliest = answer.document["refusal"]["earliest_at"]
+    assert datetime.fromisoformat(earliest) > datetime.now(UTC) + timedelta(days=4)
+    line = next(line for line in answer.err.splitlines() if line.startswith("at the earliest"))
+    assert " CE" in line  # in the course's zone: CET or CEST
+    assert "UTC)" in line
+
+
+async def test_a_role_that_may_not_is_refused(course: str, terminal: Terminal) -> None:
+    answer = await does(terminal, course, "authorise_dose", "cycle=1", "day=1", by="nurse:n-1")
+    assert (answer.code, answer.document["error"]) == (3, "RoleNotAllowed")
+
+
+# --- Nobody there
+
+
+async def test_without_a_worker_a_command_is_not_confirmed_and_says_how_to_repeat_it(
+    terminal: Terminal, settings: pytest.MonkeyPatch
+) -> None:
+    settings.setenv("INOCYCLE_TASK_QUEUE", "nobody-works-here")
+    course = await started(terminal, LABEL)
+    words = ["finding.kind=weight", "finding.kg=70", "--wait", "0.5", "--message-id", "m-lost"]
+    answer = await does(terminal, course, "record_finding", *words)
+    assert (answer.code, answer.document["error"], answer.document["message_id"]) == (4, "NotConfirmed", "m-lost")
+    assert "Repeat it with --message-id m-lost" in answer.err
+    for look in (["course", "show", course], ["labs", "send", course, PATIENT]):
+        answer = await terminal.asks(*look, "--wait", "0.5", "--json")
+        assert (answer.code, answer.document["error"]) == (5, "NoAnswer")
+        assert "Traceback" not in answer.err

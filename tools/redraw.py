@@ -1,0 +1,129 @@
+"""Redraws the parts of documents that come from code: `make docs`. A test in `tests/house/` fails where one differs.
+
+A part stands between `<!-- NAME:begin -->` and `<!-- NAME:end -->`. To add one: write its function, name it in `DRAWN`,
+put the two markers into the document.
+"""
+
+import inspect
+import re
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from cli_answers import EXITS
+from clinical.states import BEDSIDE, DOSING, ENDING, edges, may_follow
+from clinical.units import FACTORS, LOINC, label
+from intake.chart_words import BY_THE_SERVICE, meaning
+from intake.forms import fields_of, kinds_of
+from models.assessment import CourseState
+from models.facts import Body
+
+ROOT = Path(__file__).resolve().parent.parent
+Draw = Callable[[], str]
+
+
+class NotDrawn(Exception):
+    """A part that has no place in its document: its markers are missing, or stand there twice."""
+
+
+def state_diagram() -> str:
+    """The states of a course as Mermaid: the usual way, and what several states have in common."""
+    usual = edges()
+    held = [s for s in DOSING if may_follow(s, CourseState.HELD) and may_follow(CourseState.HELD, s)]
+    steps = [
+        f"[*] --> {usual[0][0]}",
+        *(f"{before} --> {after}" for before, after in usual),
+        f"{CourseState.COMPLETED} --> [*]",
+        'state "a next dose is looked at" as looking',
+        f"looking --> {CourseState.HELD}",
+        f"{CourseState.HELD} --> looking",
+        'state "any state" as any',
+        *(f"any --> {ending}" for ending in ENDING),
+        f"{CourseState.CORRECTION_REVIEW} --> any",
+    ]
+    words = f"*A next dose is looked at* in {_quoted(held)}. At the bedside are {_quoted(BEDSIDE)}."
+    return "\n".join(["```mermaid", "stateDiagram-v2", *(f"    {step}" for step in steps), "```", "", words])
+
+
+def fact_kinds() -> str:
+    """Every kind of fact with its fields, as a chart file writes them."""
+    return "\n\n".join(_fact_kind(kind, model) for kind, model in kinds_of(Body).items())
+
+
+def _fact_kind(kind: str, model: type[BaseModel]) -> str:
+    fields = fields_of(model)
+    by_the_service = " Written by the service itself." if kind in BY_THE_SERVICE else ""
+    head = f"### `{kind}`\n\n{inspect.cleandoc(model.__doc__ or '')}{by_the_service}"
+    if not fields:
+        return f"{head}\n\nIt has no fields."
+    rows = [
+        f"| `{f.name}` | {_cell(f.accepts)} | {'yes' if f.required else ''} | {_cell(meaning(kind, f.name))} |"
+        for f in fields
+    ]
+    return "\n".join([head, "", "| field | what may stand in it | needed | meaning |", "|---|---|---|---|", *rows])
+
+
+def _cell(words: str) -> str:
+    return words.replace("|", "\\|")
+
+
+def analytes() -> str:
+    """Which results are understood: analyte, LOINC codes, UCUM units."""
+    codes: dict[str, list[str]] = {}
+    for code, analyte in LOINC.items():
+        codes.setdefault(analyte, []).append(code)
+    units = {name: [unit for analyte, unit in FACTORS if analyte == name] for name in codes}
+    rows = [f"| {label(name)} | {', '.join(codes[name])} | {_quoted(units[name])} |" for name in codes]
+    return "\n".join(["| analyte | LOINC | units |", "|---|---|---|", *rows])
+
+
+def exit_codes() -> str:
+    """The exit codes of the command line."""
+    rows = [f"| {code.value} | {words} |" for code, words in EXITS.items()]
+    return "\n".join(["| code | meaning |", "|---|---|", *rows])
+
+
+def _quoted(words: Iterable[str]) -> str:
+    return ", ".join(f"`{word}`" for word in words)
+
+
+DRAWN: Mapping[str, Mapping[str, Draw]] = {
+    "docs/architecture.md": {"states": state_diagram},
+    "docs/chart.md": {"exit-codes": exit_codes, "fact-kinds": fact_kinds, "analytes": analytes},
+}
+"""Document, from the top of the repository -> part -> the function that draws it."""
+
+
+def redrawn(text: str, parts: Mapping[str, Draw]) -> str:
+    """The document with its drawn parts as the code says. Raises `NotDrawn`."""
+    for name, draw in parts.items():
+        begin, end = f"<!-- {name}:begin -->\n", f"<!-- {name}:end -->"
+        if text.count(begin) != 1 or text.count(end) != 1 or text.index(begin) > text.index(end):
+            raise NotDrawn(f"{begin.strip()} and {end} must stand there once, in this order")
+        before, _, rest = text.partition(begin)
+        after = rest.partition(end)[2]
+        text = f"{before}{begin}{draw().strip()}\n{end}{after}"
+    return text
+
+
+def parts_marked(text: str) -> set[str]:
+    """The names of the parts that a document has markers for."""
+    return set(re.findall(r"<!-- ([\w-]+):(?:begin|end) -->", text))
+
+
+def main() -> int:
+    """Write every document that differs, and say which."""
+    for name, parts in DRAWN.items():
+        document = ROOT / name
+        before = document.read_text(encoding="utf-8")
+        after = redrawn(before, parts)
+        if after != before:
+            document.write_text(after, encoding="utf-8")
+        sys.stdout.write(f"{'redrawn ' if after != before else 'as drawn'} {name}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
