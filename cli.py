@@ -239,7 +239,7 @@ def course_list(
     from cli_courses import listed, with_courses
     from plumbing.settings import load_settings
 
-    query = "ExecutionStatus = 'Running'"
+    query = "ExecutionStatus != 'ContinuedAsNew'"
     if state:
         query += f" AND CourseState = '{read_state('--state', state)}'"
 

@@ -116,7 +116,7 @@ def _failure_below(error: Exception) -> Failed | None:
     from temporalio.client import WorkflowQueryFailedError, WorkflowQueryRejectedError
     from temporalio.service import RPCError
 
-    from plumbing.connection import TemporalUnreachable
+    from plumbing.connection import NamespaceMismatch, TemporalUnreachable
     from plumbing.dev_server import DevServerFailed, NoDevServer
     from plumbing.keys import KeyRefused
     from plumbing.protocol_files import ProtocolError
@@ -127,6 +127,8 @@ def _failure_below(error: Exception) -> Failed | None:
         return Failed(_EXIT_OF_COURSE_ERROR.get(error.type, Exit.REFUSED), error.type, str(error))
     if isinstance(error, ProtocolError | SettingsRefused | KeyRefused):
         return Failed(Exit.USAGE, type(error).__name__, str(error))
+    if isinstance(error, NamespaceMismatch):
+        return Failed(Exit.REFUSED, "NamespaceMismatch", str(error))
     if isinstance(error, TemporalUnreachable | DevServerFailed | NoDevServer):
         return Failed(Exit.UNREACHABLE, type(error).__name__, str(error))
     if isinstance(error, WorkflowQueryFailedError | WorkflowQueryRejectedError):

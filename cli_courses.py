@@ -13,7 +13,7 @@ from intake.fhir import read_fhir
 from intake.outcome import ExpectedSubject, Intake, Refusal
 from models.chart import Course
 from models.people import Actor
-from plumbing.connection import connect
+from plumbing.connection import connect, settle_namespace_mode
 from plumbing.keys import birth_hash, subject_hash
 from plumbing.settings import Mode, Settings, load_settings, with_demo_keys
 from workflows.client import CourseClient
@@ -44,8 +44,9 @@ def with_courses(
     """Connect and act; where nobody answers within so many seconds, that is said."""
 
     async def connected() -> Result:
-        courses = CourseClient(await connect(settings), settings.task_queue)
-        return await asyncio.wait_for(act(courses), within)
+        client = await connect(settings)
+        await settle_namespace_mode(client, settings.mode)  # or a demo's --by would be believed on a ward's server
+        return await asyncio.wait_for(act(CourseClient(client, settings.task_queue)), within)
 
     return asyncio.run(connected())
 

@@ -2,19 +2,23 @@
 
 import asyncio
 import signal
+import sys
 from importlib.metadata import version
+from typing import NoReturn
 
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 from temporalio.common import VersioningBehavior
 from temporalio.worker import Worker, WorkerDeploymentConfig, WorkerDeploymentVersion
 
 from activities.decide import Decider
+from activities.notify import Notifier
 from activities.record import Record
-from plumbing.connection import connect, settle_namespace_mode
-from plumbing.database import make_engine, migrate, settle_mode
+from plumbing.connection import NamespaceMismatch, TemporalUnreachable, connect, settle_namespace_mode
+from plumbing.database import DatabaseRefused, ModeMismatch, make_engine, migrate, settle_mode
 from plumbing.logging import configure_logging, get_logger
-from plumbing.settings import Settings, load_settings
+from plumbing.settings import Settings, SettingsRefused, load_settings
 from workflows.liver_monitoring import LiverMonitoring
 from workflows.treatment_cycle import TreatmentCycle
 
@@ -23,12 +27,12 @@ WORKFLOWS = (TreatmentCycle, LiverMonitoring)
 
 def make_worker(client: Client, engine: AsyncEngine, settings: Settings, *, task_queue: str | None = None) -> Worker:
     """A worker over an engine that exists already: the database driver is loaded before the sandbox is active."""
-    decider, record = Decider(version("inocycle")), Record(engine)
+    decider, record, notifier = Decider(version("inocycle")), Record(engine), Notifier()
     return Worker(
         client,
         task_queue=task_queue or settings.task_queue,
         workflows=list(WORKFLOWS),
-        activities=[decider.decide, record.write_record],
+        activities=[decider.decide, record.write_record, notifier.notify],
         deployment_config=_deployment(settings),
         # Unversioned workers carry a name too; without one the SDK hashes every loaded module at the start.
         build_id=None if settings.build_id else f"inocycle-{version('inocycle')}",
@@ -66,9 +70,23 @@ async def work_until_told_to_stop(settings: Settings) -> None:
 
 
 def main() -> None:
-    """The process `inocycle worker`."""
+    """The process `inocycle worker`; what keeps it from starting is said in words, with the command line's exit codes."""
     configure_logging()
-    asyncio.run(work_until_told_to_stop(load_settings()))
+    try:
+        asyncio.run(work_until_told_to_stop(load_settings()))
+    except (SettingsRefused, DatabaseRefused) as error:
+        _give_up(2, str(error))
+    except (ModeMismatch, NamespaceMismatch) as error:
+        _give_up(3, str(error))
+    except TemporalUnreachable as error:
+        _give_up(5, str(error))
+    except (OSError, SQLAlchemyError) as error:  # its text may hold an address or a statement
+        _give_up(5, f"the database cannot be reached ({type(error).__name__})")
+
+
+def _give_up(code: int, words: str) -> NoReturn:
+    sys.stderr.write(f"inocycle worker: {words}\n")
+    sys.exit(code)
 
 
 if __name__ == "__main__":

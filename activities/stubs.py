@@ -10,10 +10,12 @@ from typing import Final
 from temporalio import activity
 
 from models.carried import DecideRequest, Decision
+from models.notification import NotificationBatch
 from models.record import RecordBatch
 
 DECIDE: Final = "decide"
 WRITE_RECORD: Final = "write_record"
+NOTIFY: Final = "notify"
 
 
 @activity.defn(name=DECIDE)
@@ -29,4 +31,10 @@ async def write_record(batch: RecordBatch) -> None:
     Every refusal stays retryable, for a person must look while the entries wait: `RecordConflict`, `RecordGap`,
     `RecordChainBroken`, `RecordHashMismatch`, `RecordStartMissing`.
     """
+    raise NotImplementedError
+
+
+@activity.defn(name=NOTIFY)
+async def notify(batch: NotificationBatch) -> None:
+    """Tell people what is due or overdue, each rung once. A regular activity; never waits for the record."""
     raise NotImplementedError

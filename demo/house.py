@@ -15,14 +15,14 @@ from temporalio.client import Client
 from demo import story
 from demo.bedside import Bedside
 from demo.driver import Clock, skipper
-from demo.patients import ANNA, BERND, CLARA, Patient
+from demo.patients import ANNA, BERND, CLARA, DORA, Patient
 from models.attributes import SEARCH_ATTRIBUTES
 from plumbing.connection import connect
 from plumbing.dev_server import DevServer, DevServerFailed, NoDevServer, find_binary, must_be_free
-from plumbing.settings import ROOT, Mode, Settings, with_demo_keys
+from plumbing.settings import DEMO_KEY_FILES, ROOT, Mode, Settings, with_demo_keys
 from workflows.client import CourseClient, CourseError
 
-KEPT_WHEN_FRESH = ("bin",)
+KEPT_WHEN_FRESH = ("bin", *DEMO_KEY_FILES)  # the keys are in this process already: the others must find the same
 ARTICLE, LABEL = "article-2025.1", "us-label-2024.1"
 LAID_OUT = "laid-out"
 WORKER_PATIENCE_S = 30
@@ -61,7 +61,7 @@ class House:
             self._say("stopping; the invented patients stay as they are for the next start")
 
     def _clear(self) -> None:
-        """Throw away what earlier starts wrote, but for the server that was built."""
+        """Throw away what earlier starts wrote, but for the server that was built and the keys."""
         var = self._settings.var_dir
         for path in sorted(var.glob("*")) if var.exists() else ():
             if path.name not in KEPT_WHEN_FRESH and path.is_file():
@@ -123,6 +123,7 @@ class House:
             return
         await self._mid_story(client, "course-bernd", BERND, LABEL, story.ready_to_authorise)
         await self._mid_story(client, "course-clara", CLARA, ARTICLE, story.overdue_after_transplant)
+        await self._mid_story(client, "course-dora", DORA, ARTICLE, story.held_for_the_liver)
         self._say(f"\n[bold]{ANNA.name}, protocol {ARTICLE}: one whole course, its time skipped[/bold]")
         bedside = await self._admit(client, "course-anna", ANNA, ARTICLE)
         await story.article_course(bedside, self._say, with_a_hold=True)
@@ -161,6 +162,7 @@ class House:
             f"\n                    all is encrypted there; the codec server on {self._settings.codec_address} opens it for you"
             "\nsee the courses     .venv/bin/inocycle course list"
             "\nwhy is she overdue  .venv/bin/inocycle course show course-clara"
+            "\nwhy is she held     .venv/bin/inocycle course show course-dora"
             "\nthe ready dose      .venv/bin/inocycle course show course-bernd"
             "\nauthorise it        .venv/bin/inocycle do course-bernd authorise_dose --by prescriber:dr-ahorn cycle=1 day=1"
             "\nskip time           .venv/bin/inocycle demo advance course-clara --to-next-due"

@@ -56,3 +56,4 @@ class Patient:
 ANNA = Patient("Anna Beispiel (invented)", "X-1001", date(1979, 4, 3))
 BERND = Patient("Bernd Muster (invented)", "X-1002", date(1961, 11, 20), height_cm="182", weight_kg="84")
 CLARA = Patient("Clara Probe (invented)", "X-1003", date(1988, 8, 12), height_cm="165", weight_kg="58")
+DORA = Patient("Dora Vorbild (invented)", "X-1004", date(1970, 2, 27), height_cm="168", weight_kg="63")

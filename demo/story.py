@@ -150,3 +150,15 @@ async def overdue_after_transplant(bedside: Bedside) -> None:
     due = await liver_test_due(bedside)
     assert due is not None
     await bedside.clock.advance_to(due.overdue_at + timedelta(seconds=1))
+
+
+async def held_for_the_liver(bedside: Bedside) -> None:
+    """Left mid-story: the first dose was given, and on the day of the second the ALT is high."""
+    await wait_for_the_morning(bedside)
+    await bedside.screen()
+    await bedside.prepare_day(1, 1)
+    await bedside.give(1, 1)
+    await bedside.clock.advance(timedelta(hours=30))
+    await bedside.liver_test()
+    await go_to_the_dose(bedside, 1, 8)
+    await bedside.prepare_day(1, 8, alt="160")

@@ -5,6 +5,7 @@ from models.base import Frozen, Instant
 from models.chart import Chart, Course
 from models.facts import Fact, UnreadableMessage
 from models.messages import NamedMessage
+from models.notification import Notification
 from models.record import RecordEntry
 
 GENESIS_SHA256 = "0" * 64
@@ -37,8 +38,8 @@ class WaitingSignal(Frozen):
 class Carried(Frozen):
     """All that survives continue-as-new.
 
-    `next_decision` numbers the decisions of the course; `recorded_facts` is how many facts the queued or written
-    entries already hold; `unwritten` are entries the record has not confirmed yet.
+    `next_decision` numbers the decisions of the course; `unwritten` are entries the record has not confirmed yet,
+    `untold` calls that no adapter has confirmed yet.
     """
 
     course: Course
@@ -46,8 +47,8 @@ class Carried(Frozen):
     answers: tuple[Answer, ...] = ()
     waiting: tuple[WaitingSignal, ...] = ()
     unwritten: tuple[RecordEntry, ...] = ()
+    untold: tuple[Notification, ...] = ()
     next_decision: int = 1
-    recorded_facts: int = 0
     last_sha256: str = GENESIS_SHA256
     cycle: int = 1
     cycle_started_at: Instant | None = None

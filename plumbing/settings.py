@@ -24,6 +24,8 @@ _PREFIX: Final = "INOCYCLE_"
 _PAYLOAD_KEYS: Final = "INOCYCLE_PAYLOAD_KEYS"
 _DEMO_PAYLOAD_KEY_FILE: Final = "payload-keys"
 _DEMO_SUBJECT_KEY_FILE: Final = "subject-key"
+DEMO_KEY_FILES: Final = (_DEMO_PAYLOAD_KEY_FILE, _DEMO_SUBJECT_KEY_FILE)
+"""What `with_demo_keys` writes into the var folder."""
 
 
 class Mode(StrEnum):

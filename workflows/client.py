@@ -104,7 +104,11 @@ class CourseClient:
     async def assessment(self, course_id: str) -> Assessment:
         """The whole card. Raises `CourseError` of type `NotAssessedYet` before the first decision."""
         with _told(course_id):
-            found = await self.handle(course_id).query("assessment", result_type=Assessment | None)  # type: ignore[arg-type]
+            found = await self.handle(course_id).query(
+                "assessment",
+                result_type=Assessment | None,  # type: ignore[arg-type]
+                rpc_timeout=ANSWER_WITHIN,
+            )
         if found is None:
             raise CourseError("NotAssessedYet", f"{course_id} has not been assessed yet")
         return Assessment.model_validate(found)

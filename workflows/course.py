@@ -7,7 +7,7 @@ classes over this base; each of their runs is one stretch of the same course, un
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 
 from temporalio import workflow
 from temporalio.common import RawValue, RetryPolicy
@@ -38,11 +38,13 @@ with workflow.unsafe.imports_passed_through():
     from models.chart import Chart
     from models.facts import Fact, RungFired, UnreadableMessage
     from models.messages import Command, NamedMessage, Statement
+    from models.notification import Notification, NotificationBatch
     from models.people import CLOCK, Role
     from models.record import CourseStart, MessageSeen, RecordBatch, RecordEntry, RefusedMessage
     from models.status import Status
     from workflows import incoming
     from workflows.obligation_timers import ObligationTimers
+    from workflows.outbox import Outbox
     from workflows.shown import attributes_of, changes, details_of
 
 WORKFLOW_OF_PHASE = {CYCLE: "TreatmentCycle", MONITORING: "LiverMonitoring"}
@@ -53,6 +55,8 @@ FIRST_RETRY, LAST_RETRY = timedelta(minutes=1), timedelta(hours=1)
 DOUBLINGS = 6
 BATCH = 50
 AT_THE_BEDSIDE = frozenset({CourseState.INFUSION, CourseState.OBSERVATION, CourseState.REACTION})
+UNTIL_IT_IS_DONE = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=1))
+RECORD_KEY = "record-behind"
 RULES_KEY = "rules-not-evaluated"
 RULES_WORDS = "rules could not be evaluated"
 
@@ -71,7 +75,8 @@ class CourseWorkflow:
         self._facts: list[Fact] = list(carried.facts)
         self._answers: dict[str, Answer] = {a.message_id: a for a in carried.answers}
         self._waiting: list[WaitingSignal] = list(carried.waiting)
-        self._unwritten: list[RecordEntry] = list(carried.unwritten)
+        self._record: Outbox[RecordEntry] = Outbox(carried.unwritten, self._write, BATCH)
+        self._calls: Outbox[Notification] = Outbox(carried.untold, self._notify, BATCH)
         self._next_decision = carried.next_decision
         self._last_sha256 = carried.last_sha256
         self._cycle = carried.cycle
@@ -91,15 +96,14 @@ class CourseWorkflow:
 
     async def conduct(self) -> str:
         """Conduct the course until this run is over: continue as new, or end with the course (MON-17)."""
-        writer = asyncio.create_task(self._write_record())
         while True:
+            self._record.open()
+            self._calls.open()
             await self._settle()
             if self._run_is_over:
-                ending = await self._leave(writer)
+                ending = await self._leave()
                 if ending is not None:
                     return ending
-                if writer.done():
-                    writer = asyncio.create_task(self._write_record())
                 continue
             await workflow.wait_condition(lambda: self._must_decide or self._changed or self._may_take_in)
             self._changed = False
@@ -135,19 +139,20 @@ class CourseWorkflow:
         quiet = self._assessment is not None and self._assessment.state not in AT_THE_BEDSIDE
         return quiet and workflow.info().is_continue_as_new_suggested()
 
-    async def _leave(self, writer: "asyncio.Task[None]") -> str | None:
+    async def _leave(self) -> str | None:
         """Go over into the next run, or end; `None` when something arrived that keeps this run going."""
         if self._phase is not None and self._phase.kind == ENDED:
-            return await self._end(writer)
-        if self._unwritten:
+            return await self._end()
+        if self._record.waiting:
             await self._give_the_record_a_moment()
         if self._too_large_to_carry():
             self._record_behind = True
             self._show()
-            await workflow.wait_condition(lambda: self._changed or not self._unwritten or bool(self._waiting))
+            await workflow.wait_condition(lambda: self._changed or not self._record.waiting or self._may_take_in)
             return None
         self._timers.stop()
-        await _cancelled(writer)
+        await self._record.close()
+        await self._calls.close()
         await workflow.wait_condition(workflow.all_handlers_finished)
         if self._run_is_over:
             self._continue_as_new()
@@ -156,23 +161,26 @@ class CourseWorkflow:
     async def _give_the_record_a_moment(self) -> None:
         try:
             await workflow.wait_condition(
-                lambda: not self._unwritten,
+                lambda: not self._record.waiting,
                 timeout=RECORD_GRACE,
                 timeout_summary="waiting for the record before the next run",
             )
         except TimeoutError:
             workflow.logger.info("record_carried_over", extra={"course": self._course.course_id})
 
-    async def _end(self, writer: "asyncio.Task[None]") -> str | None:
-        """The completion of a course waits for its record, and for nothing else."""
+    async def _end(self) -> str | None:
+        """The completion of a course waits for its record and its last calls, and for nothing else."""
         self._timers.stop()
-        await workflow.wait_condition(
-            lambda: bool(self._waiting) or (not self._unwritten and workflow.all_handlers_finished())
-        )
+        await workflow.wait_condition(lambda: bool(self._waiting) or self._all_is_out)
         if self._waiting or not self._run_is_over:
             return None
-        await _cancelled(writer)
+        await self._record.close()
+        await self._calls.close()
         return f"completed after {self._next_decision - 1} decisions"
+
+    @property
+    def _all_is_out(self) -> bool:
+        return not self._record.waiting and not self._calls.waiting and workflow.all_handlers_finished()
 
     def _continue_as_new(self) -> NoReturn:
         assert self._phase is not None
@@ -190,16 +198,16 @@ class CourseWorkflow:
             facts=tuple(self._facts),
             answers=tuple(self._answers.values()),
             waiting=tuple(self._waiting),
-            unwritten=tuple(self._unwritten),
+            unwritten=tuple(self._record.waiting),
+            untold=tuple(self._calls.waiting),
             next_decision=self._next_decision,
-            recorded_facts=len(self._facts),
             last_sha256=self._last_sha256,
             cycle=self._phase.cycle,
             cycle_started_at=self._cycle_started_at if same_cycle else None,
         )
 
     def _too_large_to_carry(self) -> bool:
-        return bool(self._unwritten) and len(self._carried().model_dump_json()) > CARRY_LIMIT_BYTES
+        return bool(self._record.waiting) and len(self._carried().model_dump_json()) > CARRY_LIMIT_BYTES
 
     # ── deciding ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -242,6 +250,7 @@ class CourseWorkflow:
         self._facts.extend(decision.facts)
         self._assessment, self._phase = decision.assessment, decision.phase
         self._rules_failures = 0
+        self._call_for(decision.facts, decision.assessment)
         signature = _signature(decision.assessment)
         told = message is not None or refused_message is not None or bool(decision.facts)
         if told or signature != self._recorded_signature:
@@ -273,7 +282,7 @@ class CourseWorkflow:
             start=self._start_of_course() if self._next_decision == 1 else None,
             previous_sha256=self._last_sha256,
         ).sealed()
-        self._unwritten.append(entry)
+        self._record.put(entry)
         self._last_sha256 = entry.sha256
         self._next_decision += 1
 
@@ -425,22 +434,16 @@ class CourseWorkflow:
 
     # ── the record ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def _write_record(self) -> None:
-        """Send what is queued as ordered batches; nobody waits for it but the completion of the course."""
-        while True:
-            await workflow.wait_condition(lambda: bool(self._unwritten))
-            batch = RecordBatch(entries=tuple(self._unwritten[:BATCH]))
-            writing = workflow.start_activity(
-                stubs.write_record,
-                batch,
-                start_to_close_timeout=timedelta(seconds=30),
-                retry_policy=RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=1)),
-                summary=_headline(batch),
-            )
-            await self._until_written(writing)
-            del self._unwritten[: len(batch.entries)]
-
-    async def _until_written(self, writing: "workflow.ActivityHandle[None]") -> None:
+    async def _write(self, entries: tuple[RecordEntry, ...]) -> None:
+        """One ordered batch into the record; nobody waits for it but the completion of the course."""
+        batch = RecordBatch(entries=entries)
+        writing = workflow.start_activity(
+            stubs.write_record,
+            batch,
+            start_to_close_timeout=timedelta(seconds=30),
+            retry_policy=UNTIL_IT_IS_DONE,
+            summary=_headline(batch),
+        )
         alarm = asyncio.create_task(self._alarm_when_behind())
         try:
             await writing
@@ -453,8 +456,55 @@ class CourseWorkflow:
     async def _alarm_when_behind(self) -> None:
         await workflow.sleep(RECORD_BEHIND_AFTER, summary="record behind – the record has not answered")
         self._record_behind = True
-        workflow.logger.error("record_behind", extra={"course": self._course.course_id, "count": len(self._unwritten)})
+        workflow.logger.error("record_behind", extra={"course": self._course.course_id})
+        now = workflow.now()
+        self._call(RECORD_KEY, "the record is behind: its database does not answer", "REC-01", Role.ADMINISTRATOR, now)
         self._show()
+
+    # ── calls ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _notify(self, calls: tuple[Notification, ...]) -> None:
+        """Tell people; it never waits for the record."""
+        await workflow.execute_activity(
+            stubs.notify,
+            NotificationBatch(notifications=calls),
+            start_to_close_timeout=timedelta(seconds=30),
+            retry_policy=UNTIL_IT_IS_DONE,
+            summary=_told(calls),
+        )
+
+    def _call_for(self, facts: Sequence[Fact], assessment: Assessment) -> None:
+        """Every rung that fired calls its owner, once: a rung fires once."""
+        known = {o.key: o for o in assessment.obligations}
+        for fact in facts:
+            rung = fact.what
+            if isinstance(rung, RungFired) and rung.obligation in known:
+                o = known[rung.obligation]
+                self._call(o.key, o.title, o.rule, o.owner, rung.due_at, rung.rung, fact.recorded_at)
+
+    def _call(
+        self,
+        key: str,
+        title: str,
+        rule: str,
+        owner: Role,
+        due_at: datetime,
+        rung: Literal["due", "overdue"] = "due",
+        fired_at: datetime | None = None,
+    ) -> None:
+        course_id = self._course.course_id
+        self._calls.put(
+            Notification(
+                key=f"{course_id}/{key}/{due_at:%Y-%m-%dT%H:%M:%SZ}/{rung}",
+                course_id=course_id,
+                title=title,
+                rule=rule,
+                owner=owner,
+                rung=rung,
+                due_at=due_at,
+                fired_at=fired_at or workflow.now(),
+            )
+        )
 
     # ── what others see ────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -474,7 +524,7 @@ class CourseWorkflow:
         if self._rules_failures:
             words.append(f"{RULES_WORDS}; the course is held and asks again")
         if self._record_behind:
-            words.append(f"record behind: {len(self._unwritten)} entries wait for the database")
+            words.append(f"record behind: {len(self._record.waiting)} entries wait for the database")
         return tuple(words)
 
     @workflow.query
@@ -494,7 +544,7 @@ class CourseWorkflow:
             next_due=known.next_due if known else None,
             decisions=self._next_decision - 1,
             facts=len(self._facts),
-            unwritten=len(self._unwritten),
+            unwritten=len(self._record.waiting),
             trouble=self._trouble,
         )
 
@@ -509,17 +559,6 @@ class CourseWorkflow:
         return Chart(course=self._course, facts=tuple(self._facts))
 
 
-async def _cancelled(task: "asyncio.Task[None]") -> None:
-    """Cancel a task and see it end."""
-    task.cancel()
-    try:
-        await task
-    except BaseException as error:
-        # a cancelled activity ends in one of several exceptions
-        if not (isinstance(error, asyncio.CancelledError) or is_cancelled_exception(error)):
-            raise
-
-
 def _seen(message: NamedMessage | None) -> MessageSeen | None:
     return (
         None if message is None else MessageSeen(name=message.name, id=message.id, sha256=message.sha256, by=message.by)
@@ -531,6 +570,13 @@ def _headline(batch: RecordBatch) -> str:
     gravest = min(batch.entries, key=lambda e: (e.refusal is None, tuple(Verdict).index(e.assessment.verdict)))
     more = f" (+{len(batch.entries) - 1})" if len(batch.entries) > 1 else ""
     return f"{gravest.headline()}{more}"[:200]
+
+
+def _told(calls: tuple[Notification, ...]) -> str:
+    """Who is called and why, for the Web UI."""
+    first = calls[0]
+    more = f" (+{len(calls) - 1})" if len(calls) > 1 else ""
+    return f"call {first.owner}: {first.title} – {first.rung}{more}"[:200]
 
 
 def _signature(assessment: Assessment) -> object:

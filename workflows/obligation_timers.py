@@ -63,10 +63,11 @@ def _wanted(assessment: Assessment) -> dict[str, tuple[datetime, str]]:
     wanted = {o.key: (o.next_change_at, _summary(o)) for o in assessment.obligations if o.next_change_at is not None}
     until = assessment.valid_until
     if until is not None and until not in {instant for instant, _ in wanted.values()}:
-        wanted[VALIDITY] = (until, f"verdict {assessment.verdict} stands until now")
+        wanted[VALIDITY] = (until, f"time to look again ({assessment.verdict} until then)")
     return wanted
 
 
 def _summary(obligation: Obligation) -> str:
-    rung = "due" if obligation.standing == "coming" else "overdue"
+    """What happens when the timer fires. An administrator also reads it on a bar that ended early, with all done."""
+    rung = "due" if obligation.standing == "coming" else "overdue unless done"
     return f"{obligation.title} – {rung} ({obligation.owner})"

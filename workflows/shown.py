@@ -5,13 +5,13 @@ Search attributes are plain text on the server: states, rule ids and instants on
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, assert_never
 
 from temporalio import workflow
 from temporalio.common import SearchAttributeKey, SearchAttributeUpdate
 
 with workflow.unsafe.imports_passed_through():
-    from models.assessment import Assessment, CourseState
+    from models.assessment import Assessment, CourseState, Obligation
 
 COURSE_STATE = SearchAttributeKey.for_keyword("CourseState")
 GATE_VERDICT = SearchAttributeKey.for_keyword("GateVerdict")
@@ -61,34 +61,68 @@ def _hold_reasons(assessment: Assessment) -> list[str]:
 
 
 def details_of(assessment: Assessment, decisions: int, trouble: Sequence[str]) -> str:
-    """The course in markdown for somebody who knows nothing of the code: where, why, who must act, what is next."""
-    until = f"{assessment.valid_until:%Y-%m-%d %H:%M} UTC" if assessment.valid_until else "something is reported"
+    """The course in markdown for somebody who knows nothing of the code: where, why, who must act, what is next.
+
+    Lists and no tables: the Web UI sets the cells of a table without any space between them.
+    """
     lines = [
-        f"## {assessment.state} – {assessment.verdict}",
-        f"As of {assessment.as_of:%Y-%m-%d %H:%M} UTC until {until}; cycle {assessment.cycle}, "
-        f"protocol `{assessment.protocol}`, {decisions} decisions.",
+        f"## {_words(assessment.state)}",
         *(f"**Attention: {words}**" for words in trouble),
+        f"**{assessment.sentence()}**",
         *_why(assessment),
         *_due(assessment),
+        "---",
+        f"As of {_instant(assessment.as_of)}, {_until(assessment)}. All times are the course's own."
+        f" Cycle {assessment.cycle}, protocol {assessment.protocol}, {decisions} decisions so far."
+        f' In a search: `CourseState = "{assessment.state}"`, `GateVerdict = "{assessment.verdict}"`.',
     ]
     return "\n\n".join(lines)
+
+
+def _until(assessment: Assessment) -> str:
+    if assessment.valid_until is None:
+        return "and so until something is reported"
+    return f"and so until {_instant(assessment.valid_until)} or until something is reported"
 
 
 def _why(assessment: Assessment) -> list[str]:
     standing = assessment.standing[:8]
     if not standing:
         return []
-    rows = "\n".join(f"| {f.rule} | {f.verdict} | {_cell(f.reason)} | {_cell(f.clears or '–')} |" for f in standing)
-    return [f"### Why\n| rule | asks | because | clears with |\n|---|---|---|---|\n{rows}"]
+    reasons = (
+        f"- **{f.rule}** asks for {f.verdict}: {_line(f.reason)}\n"
+        f"    - clears with: {_line(f.clears or 'nothing that is known')}"
+        for f in standing
+    )
+    return ["### Why, and what would change it\n" + "\n".join(reasons)]
 
 
 def _due(assessment: Assessment) -> list[str]:
+    heading = "### Who must act, and by when\n"
     if not assessment.obligations:
-        return ["Nothing is due."]
+        return [f"{heading}Nobody has a date; the course waits for what is named above, or for a message."]
     ordered = sorted(assessment.obligations, key=lambda o: (o.due_at, o.key))
-    rows = "\n".join(f"| {_cell(o.title)} | {o.owner} | {o.due_at:%Y-%m-%d %H:%M} | {o.standing} |" for o in ordered)
-    return [f"### What is due\n| what | who | due (UTC) | now |\n|---|---|---|---|\n{rows}"]
+    return [heading + "\n".join(f"- **{o.owner}**: {_line(o.title)} – {_standing(o)}" for o in ordered)]
 
 
-def _cell(text: str) -> str:
-    return text.replace("|", "/").replace("\n", " ")
+def _standing(obligation: Obligation) -> str:
+    match obligation.standing:
+        case "coming":
+            return f"due on {_instant(obligation.due_at)}"
+        case "due":
+            return f"**due** since {_instant(obligation.due_at)}, overdue from {_instant(obligation.overdue_at)}"
+        case "overdue":
+            return f"**overdue**, it was due on {_instant(obligation.due_at)}"
+    assert_never(obligation.standing)
+
+
+def _instant(instant: datetime) -> str:
+    return f"{instant:%a %d %b %Y %H:%M} UTC"
+
+
+def _words(state: CourseState) -> str:
+    return str(state).replace("_", " ").capitalize()
+
+
+def _line(text: str) -> str:
+    return text.replace("\n", " ")

@@ -157,9 +157,11 @@ def test_a_result_without_a_zone_is_kept_and_not_usable(
 
 
 def test_a_chart_of_another_protocol_is_a_what_if_and_says_so(terminal: Terminal, tmp_path: Path) -> None:
-    answer = assessed(terminal, tmp_path, a_chart(protocol={"name": ARTICLE, "sha256": "0"}))
-    assert (answer.code, answer.document["protocol"]) == (0, LABEL)
+    chart = json.loads((EXAMPLES / "c1d1-ready.json").read_text())
+    chart["course"]["protocol"] = {"name": ARTICLE, "sha256": "0"}
+    answer = assessed(terminal, tmp_path, chart)
     assert f"written for {ARTICLE}" in answer.err
+    assert answer.document == example_card(terminal, "c1d1-ready.json", AT_D1).document
 
 
 def test_facts_are_read_in_the_order_in_which_they_were_recorded(terminal: Terminal, tmp_path: Path) -> None:

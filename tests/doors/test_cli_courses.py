@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from demo import bundles
+from demo.driver import Clock
 from models.facts import LabResult
 from plumbing.dev_server import DevServer
 from plumbing.keys import TEST_KEY_RING, TEST_SUBJECT_KEY
@@ -92,6 +93,21 @@ async def test_a_course_is_started_shown_and_listed(course: str, terminal: Termi
     (row,) = [row for row in await listed(terminal) if row["course_id"] == course]
     assert (row["state"], row["verdict"], row["cycle"], row["protocol"]) == ("screening", "NEED_DATA", 1, LABEL)
     assert course not in {row["course_id"] for row in (await listed(terminal, "--state", "held"))}
+
+
+async def test_a_course_that_has_gone_over_into_another_run_is_listed_once_also_when_it_has_ended(
+    course: str, terminal: Terminal, open_ward: Ward
+) -> None:
+    assert (await does(terminal, course, "finish_dosing", "reason=declined", by="prescriber:p-1")).code == 0
+    await Clock(open_ward.client, course).advance(timedelta(days=2))
+    assert str(await open_ward.client.get_workflow_handle(course).result()).startswith("completed")
+    for _ in range(100):  # the server's index comes a little later
+        rows = [row for row in await listed(terminal) if row["course_id"] == course]
+        if [row["status"] for row in rows] == ["completed"]:
+            break
+    assert [(row["status"], row["workflow_type"], row["state"]) for row in rows] == [
+        ("completed", "LiverMonitoring", "completed")
+    ]
 
 
 async def listed(terminal: Terminal, *more: str) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from intake.command_words import read_command, read_words
 from intake.written import NotReadable
 from models.facts import Toxicity, Weight
 from models.messages import COMMANDS, RecordFinding, RecordPreparation, ResolveUnreadable, StartInfusion
-from plumbing.dev_server import free_port
+from plumbing.dev_server import DevServer, DevServerFailed, free_port
 from plumbing.keys import KeyRing, SubjectKey
 from plumbing.settings import ROOT
 from tests.doors.conftest import Answer, Terminal
@@ -359,6 +360,22 @@ def test_the_dev_server_says_where_it_is_and_ends_when_told(binary: Path, tmp_pa
         process.kill()
         process.wait()
     assert not _listens(port)
+
+
+def test_a_dev_server_that_ends_by_itself_is_not_waited_for(tmp_path: Path) -> None:
+    binary = tmp_path / "temporal"
+    binary.write_text("#!/bin/sh\nexit 7\n")
+    binary.chmod(0o755)
+    server = DevServer(binary, port=free_port(), log_file=tmp_path / "log")
+    server.start()
+    with pytest.raises(DevServerFailed, match="ended with code 7"):
+        _look_for(20, server)
+
+
+def _look_for(seconds: float, server: DevServer) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        server.must_run()
 
 
 def _listens(port: int) -> bool:

@@ -1,0 +1,217 @@
+"""Where a course stands from its start to its end: starting it, finishing, stopping, monitoring, and what the clock says."""
+
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+
+from clinical.decide import decide
+from clinical.start import judge_start
+from models.assessment import CourseState, Verdict
+from models.carried import DecideRequest, Decision
+from models.chart import Acknowledgement, Chart
+from models.facts import ObligationMet, RungFired
+from models.messages import FinishDosing, NamedMessage
+from models.people import CLOCK, Role
+from plumbing.protocol_files import load_protocol
+from tests.factories import ARTICLE, D1, LABEL, LIVER, PEOPLE, ChartBuilder, PaperCourse, a_course
+
+MIN, H, DAY, SECOND = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1), timedelta(seconds=1)
+D8 = D1 + 7 * DAY
+
+
+# ── starting ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def acknowledging(*divergences: str) -> tuple[Acknowledgement, ...]:
+    return tuple(Acknowledgement(divergence=d, reason="read and accepted") for d in divergences)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "acknowledged", "refusal"),
+    [
+        (LABEL, (), None),
+        (LABEL, ("DIV-01",), "UnknownDivergence"),
+        (ARTICLE, ("DIV-01", "DIV-03", "DIV-07"), None),
+        (ARTICLE, (), "DivergenceNotAcknowledged"),
+        (ARTICLE, ("DIV-01", "DIV-07"), "DivergenceNotAcknowledged"),
+        (ARTICLE, ("DIV-01", "DIV-03", "DIV-07", "DIV-12"), "UnknownDivergence"),
+    ],
+)
+def test_a_course_acknowledges_exactly_the_divergences_of_its_protocol(
+    protocol: str, acknowledged: tuple[str, ...], refusal: str | None
+) -> None:
+    course = a_course(protocol, acknowledged=acknowledging(*acknowledged))
+    refused = judge_start(course, load_protocol(protocol))
+    assert (refused.type if refused else None) == refusal
+    if refusal == "DivergenceNotAcknowledged":
+        assert refused is not None
+        assert "DIV-03" in refused.message
+
+
+@pytest.mark.parametrize(
+    ("changes", "refusal"),
+    [
+        ({"started_by": PEOPLE[Role.PHYSICIAN]}, "RoleNotAllowed"),
+        ({"started_by": PEOPLE[Role.NURSE]}, "RoleNotAllowed"),
+        ({"zone": "Europe/Atlantis"}, "UnknownZone"),
+        ({"birth_on": date(2026, 3, 1)}, "InTheFuture"),
+        ({"birth_on": date(2026, 2, 27)}, None),
+    ],
+)
+def test_a_course_is_started_by_the_prescriber_in_a_known_zone(changes: dict[str, Any], refusal: str | None) -> None:
+    refused = judge_start(a_course(**changes), load_protocol(LABEL))
+    assert (refused.type if refused else None) == refusal
+
+
+# ── states ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_cycle_goes_through_its_states_in_order() -> None:
+    course = PaperCourse(ChartBuilder(), D1)
+    seen = [course.card.state]
+    course.chart = ChartBuilder().ready(D1).chart()
+    seen.append(course.card.state)
+    course.authorised()
+    seen.append(course.card.state)
+    course.premedicated().later(hours=1).prepared().started()
+    seen.append(course.card.state)
+    course.later(hours=1).does("complete_infusion", Role.NURSE)
+    seen.append(course.card.state)
+    course.later(hours=1).does("end_observation", Role.NURSE)
+    seen.append(course.card.state)
+    assert [str(state) for state in seen] == [
+        "screening",
+        "dose_adjustment",
+        "premedication",
+        "infusion",
+        "observation",
+        "between_doses",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("command", "content", "verdict"),
+    [
+        ("finish_dosing", {"reason": "enough"}, Verdict.NO_DOSE_DUE),
+        ("discontinue", {"reason": "harm"}, Verdict.DISCONTINUED),
+        ("record_transplant", {"transplanted_on": "2026-03-09"}, Verdict.NO_DOSE_DUE),
+    ],
+)
+def test_every_way_out_of_dosing_leads_to_liver_monitoring(
+    command: str, content: dict[str, Any], verdict: Verdict
+) -> None:
+    course = PaperCourse(ChartBuilder().ready().dose(1, 1, D1).ready_again(D8), D8)
+    course.does(command, Role.PRESCRIBER, **content)
+    assert (course.card.state, course.card.verdict) == (CourseState.DISCONTINUED, verdict)
+    monitored = decided(course.chart, course, monitoring=True)
+    assert (monitored.assessment.state, monitored.phase.kind) == (CourseState.LIVER_MONITORING, "monitoring")
+
+
+@pytest.mark.parametrize(
+    ("done", "again"),
+    [
+        ("finish_dosing", "DosingOver"),
+        ("discontinue", "AlreadyDiscontinued"),
+        ("declare_no_transplant", "AlreadyDeclared"),
+    ],
+)
+def test_what_is_decided_is_not_decided_twice(done: str, again: str) -> None:
+    course = PaperCourse(ChartBuilder().ready().dose(1, 1, D1), D8)
+    content = {} if done == "declare_no_transplant" else {"reason": "once"}
+    course.does(done, Role.PRESCRIBER, **content)
+    assert course.refused(done, Role.PRESCRIBER, **content).type == again
+
+
+def test_no_transplant_is_not_declared_after_one_and_a_plan_withdraws_the_word() -> None:
+    course = PaperCourse(ChartBuilder().ready().dose(1, 1, D1), D8)
+    course.does("declare_no_transplant", Role.PRESCRIBER)
+    course.does("plan_transplant", Role.PRESCRIBER)
+    course.does("declare_no_transplant", Role.PRESCRIBER)
+    course.does("record_transplant", Role.PRESCRIBER, transplanted_on="2026-03-09")
+    assert course.refused("declare_no_transplant", Role.PRESCRIBER).type == "TransplantRecorded"
+
+
+def test_dosing_is_not_finished_while_the_patient_is_at_the_chair() -> None:
+    course = PaperCourse(ChartBuilder().ready(D1), D1).ready_to_start()
+    course.started()
+    assert course.refused("finish_dosing", Role.PRESCRIBER, reason="enough").type == "NotTheDoseDue"
+
+
+def test_dosing_may_go_on_after_it_was_finished_but_not_after_a_stop() -> None:
+    chart = ChartBuilder().ready().cycle(1, D1, response="CR")
+    course = PaperCourse(chart, D1 + 28 * DAY)
+    course.does("finish_dosing", Role.PRESCRIBER, reason="enough")
+    course.does("start_next_cycle", Role.PRESCRIBER, cycle=2)
+    assert course.card.next_dose == "C2D1"
+    course.does("discontinue", Role.PRESCRIBER, reason="harm")
+    assert course.refused("start_next_cycle", Role.PRESCRIBER, cycle=3).rules == ("STOP-01",)
+
+
+def test_a_dose_stopped_early_counts_and_the_rest_is_never_made_up() -> None:
+    course = PaperCourse(ChartBuilder().ready(D1), D1).ready_to_start()
+    course.started()
+    course.later(minutes=20).does("complete_infusion", Role.NURSE, stopped_early=True, given_mg="0.5")
+    course.later(hours=1).does("end_observation", Role.NURSE)
+    assert course.card.next_dose == "C1D8"
+
+
+def test_cytoreduction_calls_a_physician_after_seven_days() -> None:
+    course = PaperCourse(ChartBuilder().ready(blasts="25"), D1)
+    course.does("record_cytoreduction", Role.NURSE, agent="hydroxyurea")
+    review = next(o for o in course.card.obligations if o.rule == "CYT-05")
+    assert (review.due_at, review.owner) == (D1 + 7 * DAY, Role.PHYSICIAN)
+    course.does("finish_dosing", Role.PRESCRIBER, reason="another treatment")
+    assert not any(o.rule == "CYT-05" for o in course.card.obligations)
+
+
+# ── what the clock says ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def decided(chart: Chart, course: PaperCourse, **request: Any) -> Decision:
+    return decide(DecideRequest(chart=chart, now=course.now, **request), course.protocol, "test")
+
+
+def said_by_the_clock(decision: Decision) -> list[tuple[str, str]]:
+    told = [f.what for f in decision.facts if f.by == CLOCK]
+    rungs = [(w.obligation, str(w.rung)) for w in told if isinstance(w, RungFired)]
+    return rungs + [(w.obligation, str(w.how)) for w in told if isinstance(w, ObligationMet)]
+
+
+def test_a_rung_fires_once_when_its_time_has_come() -> None:
+    course = PaperCourse(ChartBuilder().ready().dose(1, 1, D1), D1 + 24 * H - SECOND)
+    test = "liver-test-after-C1D1"
+    assert said_by_the_clock(decided(course.chart, course)) == []
+    course.now = D1 + 24 * H
+    due = decided(course.chart, course)
+    assert said_by_the_clock(due) == [(test, "due")]
+    course.chart = course.chart.with_facts(*due.facts)
+    assert said_by_the_clock(decided(course.chart, course)) == []
+    course.now = D1 + 96 * H
+    assert said_by_the_clock(decided(course.chart, course)) == []
+    course.now = D1 + 96 * H + SECOND
+    assert said_by_the_clock(decided(course.chart, course)) == [(test, "overdue")]
+
+
+def test_a_test_that_fired_is_met_by_a_panel() -> None:
+    chart = ChartBuilder().ready().dose(1, 1, D1)
+    course = PaperCourse(chart, D1 + 25 * H)
+    fired = decided(course.chart, course)
+    chart.facts += fired.facts
+    chart.labs(D1 + 26 * H, *LIVER)
+    met = PaperCourse(chart, D1 + 26 * H)
+    assert said_by_the_clock(decided(met.chart, met)) == [("liver-test-after-C1D1", "met")]
+
+
+def test_a_decision_is_the_same_when_it_is_asked_again() -> None:
+    course = PaperCourse(ChartBuilder().ready().dose(1, 1, D1), D1 + 25 * H)
+    message = FinishDosing(id="m-1", by=PEOPLE[Role.PRESCRIBER], reason="enough")
+    request = {"message": NamedMessage.of(message), "monitoring": False}
+    assert decided(course.chart, course, **request) == decided(course.chart, course, **request)
+
+
+def test_the_course_ends_when_monitoring_is_over() -> None:
+    chart = ChartBuilder().screened()
+    chart.add({"kind": "dosing_finished", "reason": "another treatment"}, D1, Role.PRESCRIBER)
+    course = PaperCourse(chart, D1 + 2 * DAY)
+    assert decided(course.chart, course, monitoring=True).phase.kind == "ended"

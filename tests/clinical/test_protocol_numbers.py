@@ -1,0 +1,223 @@
+"""The numbers of the released protocols are those of the clinical reference (parts A-D, G, K), each with its clause."""
+
+from decimal import Decimal
+
+import pytest
+
+from models.protocol import Confidence, Entry, Override, Protocol
+from plumbing.protocol_files import load_protocol, released_names
+from tests.factories import ARTICLE, LABEL
+
+BOTH = [LABEL, ARTICLE]
+
+NUMBERS = {
+    # K: cycle1, later_cr_cri, later_no_response, window_days, min_gap_days
+    "regimen.cycle1_d8": "0.5 mg/m2",
+    "regimen.cycle1_d15": "0.5 mg/m2",
+    "regimen.response_d1": "0.5 mg/m2",
+    "regimen.response_d8": "0.5 mg/m2",
+    "regimen.response_d15": "0.5 mg/m2",
+    "regimen.no_response_d1": "0.8 mg/m2",
+    "regimen.no_response_d8": "0.5 mg/m2",
+    "regimen.no_response_d15": "0.5 mg/m2",
+    "regimen.cycle1_max_length": "28 d",
+    "regimen.later_length": "28 d",
+    "regimen.window": "2 d",
+    "regimen.min_gap": "6 d",
+    "regimen.early_start": "6 h",
+    "regimen.after_last_dose": "7 d",
+    "regimen.max_cycles": "6 cycles",
+    "regimen.cycles_before_transplant": "2 cycles",
+    "regimen.max_cycles_before_transplant": "3 cycles",
+    "regimen.stop_without_response_after": "3 cycles",
+    "eligible.min_age_years": "1 years",
+    # K: liver_hold, haem, blast_target; CT-05, CT-13, CT-21
+    "liver.bilirubin_max": "1.5 xULN",
+    "liver.ast_alt_max": "2.5 xULN",
+    "liver.isolated_bilirubin_max": "1.5 xULN",
+    "liver.isolated_ast_alt_max": "2.5 xULN",
+    "liver.alp_grade2_above": "2.5 xULN",
+    "liver.vod_bilirubin_from": "34 umol/L",
+    "liver.vod_weight_gain_above": "2 %",
+    "limits.anc_min": "1.0 10*9/L",
+    "limits.platelets_min": "50 10*9/L",
+    "limits.blasts_max": "10 10*9/L",
+    "limits.creatinine_grade2_above": "1.5 xULN",
+    "limits.lipase_grade2_above": "1.5 xULN",
+    # BSA-08, QT-01 … QT-05, MON-16, DUR-02, HEM-09, CYT-05
+    "limits.weight_change_max": "10 %",
+    "limits.weight_gain_fluid": "5 %",
+    "limits.qtcf_note": "450 ms",
+    "limits.qtcf_max": "480 ms",
+    "limits.qtcf_rise_max": "60 ms",
+    "limits.potassium_min": "3.5 mmol/L",
+    "limits.potassium_later_min": "3.0 mmol/L",
+    "limits.potassium_later_note": "3.5 mmol/L",
+    "limits.potassium_later_age": "7 d",
+    "limits.fever": "38.0 Cel",
+    "limits.interruption_max": "7 d",
+    "limits.transfusion_washout": "72 h",
+    "limits.filgrastim_washout": "48 h",
+    "limits.pegfilgrastim_washout": "7 d",
+    "limits.cytoreduction_max": "7 d",
+    # §3.7
+    "ages.cbc_first": "24 h",
+    "ages.cbc_day_1": "24 h",
+    "ages.cbc_later": "48 h",
+    "ages.liver": "48 h",
+    "ages.qtcf": "7 d",
+    "ages.electrolytes": "48 h",
+    "ages.tls_chemistry": "48 h",
+    "ages.pregnancy": "7 d",
+    "ages.weight_first": "72 h",
+    "ages.weight_day_1": "24 h",
+    "ages.weight_later": "72 h",
+    "ages.examination": "24 h",
+    # PRE-07, K: recon, infusion, observe_min, t_recon_…
+    "premedication.earliest": "120 min",
+    "premedication.latest": "30 min",
+    "preparation.concentration": "0.25 mg/mL",
+    "preparation.vial_content": "0.9 mg",
+    "preparation.to_dilution": "4 h",
+    "preparation.to_end": "8 h",
+    "preparation.infusion": "1 h",
+    "preparation.bag_min_dose": "0.5 mg",
+    "preparation.bag_max_dose": "5 mg",
+    "observation.minimum": "60 min",
+    # MON-02, -03, -04; K: post_hsct_lft_interval_days, post_last_dose_vod_watch_days
+    "monitoring.after_dose_from": "24 h",
+    "monitoring.after_dose_until": "96 h",
+    "monitoring.abnormal_from": "48 h",
+    "monitoring.abnormal_until": "72 h",
+    "monitoring.weekly": "7 d",
+    "monitoring.grace": "24 h",
+    "monitoring.last_dose_days": "56 d",
+    "monitoring.transplant_first": "7 d",
+    "monitoring.transplant_first_until": "30 d",
+    "monitoring.transplant_second": "14 d",
+    "monitoring.transplant_second_until": "60 d",
+    "monitoring.transplant_third": "28 d",
+    "monitoring.transplant_last_day": "100 d",
+}
+PLAUSIBLE = {
+    "alt": ("1", "25000"),
+    "ast": ("1", "25000"),
+    "alp": ("3", "10000"),
+    "ggt": ("1", "10000"),
+    "bilirubin": ("0", "80"),
+    "albumin": ("0.5", "7"),
+    "creatinine": ("0.1", "30"),
+    "potassium": ("1.0", "12"),
+    "sodium": ("90", "200"),
+    "magnesium": ("0.2", "20"),
+    "calcium": ("2", "25"),
+    "phosphate": ("0.2", "30"),
+    "urate": ("0", "50"),
+    "wbc": ("0", "1500"),
+    "platelets": ("0", "5000"),
+    "haemoglobin": ("1", "25"),
+    "blasts_percent": ("0", "100"),
+    "lipase": ("0", "50000"),
+    "amylase": ("0", "50000"),
+    "qtcf": ("200", "800"),
+    "heart_rate": ("20", "300"),
+    "weight": ("2", "500"),
+    "height": ("20", "250"),
+}
+NEVER = ("IDN-01", "IDN-02", "VOD-01", "NON-01", "NON-02", "NON-05", "MON-11", "DAY-03", "PREP-12", "COR-02")
+SECOND_PERSON = ("NON-06", "NON-08", "QT-01", "CYT-02", "HEM-01", "HEM-03", "HEM-05", "DOSE-08")
+WITH_A_REASON = ("MON-16", "QT-02", "QT-05", "PRE-01")
+NOBODY = ("ELIG-01", "DOSE-11", "DOSE-07", "DOSE-09", "LAB-05", "CONV-03")
+
+
+def entries(protocol: Protocol) -> dict[str, Entry]:
+    return dict(protocol.entries())
+
+
+@pytest.mark.parametrize("name", BOTH)
+@pytest.mark.parametrize(("path", "value"), NUMBERS.items())
+def test_a_number_is_that_of_the_reference(name: str, path: str, value: str) -> None:
+    entry = entries(load_protocol(name))[path]
+    assert f"{entry.value} {entry.unit}" == value
+
+
+@pytest.mark.parametrize(
+    ("path", "label", "article", "divergence"),
+    [
+        ("regimen.cycle1_d1", Decimal("0.8"), Decimal("0.5"), "DIV-01"),
+        ("regimen.cycle1_length", Decimal(21), Decimal(28), "DIV-03"),
+        ("premedication.mandatory", False, True, "DIV-07"),
+    ],
+)
+def test_the_article_departs_from_the_label_in_three_named_places(
+    path: str, label: object, article: object, divergence: str
+) -> None:
+    ours, theirs = entries(load_protocol(LABEL))[path], entries(load_protocol(ARTICLE))[path]
+    assert (ours.value, theirs.value) == (label, article)
+    assert (ours.divergence, theirs.divergence) == (None, divergence)
+
+
+def test_the_article_departs_from_the_label_nowhere_else() -> None:
+    label, article = entries(load_protocol(LABEL)), entries(load_protocol(ARTICLE))
+    differing = {path for path in label if label[path] != article[path]}
+    assert differing == {"regimen.cycle1_d1", "regimen.cycle1_length", "premedication.mandatory"}
+    assert load_protocol(ARTICLE).divergences() == ("DIV-01", "DIV-03", "DIV-07")
+    assert load_protocol(LABEL).divergences() == ()
+
+
+@pytest.mark.parametrize(("analyte", "limits"), PLAUSIBLE.items())
+def test_hard_limits_are_those_of_the_reference(analyte: str, limits: tuple[str, str]) -> None:
+    plausible = load_protocol(LABEL).plausible[analyte]
+    assert (plausible.low.number, plausible.high.number) == (Decimal(limits[0]), Decimal(limits[1]))
+
+
+@pytest.mark.parametrize(
+    ("override", "rules"),
+    [
+        (Override.NEVER, NEVER),
+        (Override.SECOND_PERSON, SECOND_PERSON),
+        (Override.PRESCRIBER, WITH_A_REASON),
+        (Override.NONE, NOBODY),
+    ],
+)
+def test_who_may_override_a_rule_is_as_the_reference_says(override: Override, rules: tuple[str, ...]) -> None:
+    protocol = load_protocol(LABEL)
+    assert {rule: protocol.rule(rule).override for rule in rules} == dict.fromkeys(rules, override)
+
+
+@pytest.mark.parametrize("name", released_names())
+def test_every_leaf_and_every_rule_names_a_source_that_the_file_explains(name: str) -> None:
+    protocol = load_protocol(name)
+    used = {e.source for e in entries(protocol).values()} | {r.source for r in protocol.rules.values()}
+    assert used <= set(protocol.sources)
+
+
+@pytest.mark.parametrize("name", released_names())
+def test_what_nobody_has_published_is_marked_as_a_proposal(name: str) -> None:
+    protocol = load_protocol(name)
+    ours = [e for e in entries(protocol).values() if e.source == "site"]
+    assert {e.confidence for e in ours} == {Confidence.PROPOSED}
+    assert {r.confidence for r in protocol.rules.values() if r.source == "site"} == {Confidence.PROPOSED}
+    unread = [e for e in entries(protocol).values() if e.source == "label-unread"]
+    assert {e.confidence for e in unread} == {Confidence.UNVERIFIED}
+
+
+def test_every_number_of_the_file_is_looked_at_here() -> None:
+    """A new number must be put beside its clause, or named as our own below."""
+    ours = {
+        "regimen.day8_offset",
+        "regimen.day15_offset",
+        "ages.future_tolerance",
+        "preparation.dose_decimals",
+        "observation.overdue_after",
+        "observation.infusion_overdue_after",
+        "observation.stop_grade",
+        "observation.running_grade",
+        "limits.toxicity_grade",
+    }
+    protocol = load_protocol(LABEL)
+    numbers = {
+        p for p, e in entries(protocol).items() if isinstance(e.value, Decimal) and not p.startswith("plausible")
+    }
+    differing = {"regimen.cycle1_d1", "regimen.cycle1_length"}
+    assert numbers == set(NUMBERS) | ours | differing
