@@ -25,7 +25,6 @@ from models.chart import Chart, Course
 from models.protocol import Protocol
 
 if TYPE_CHECKING:
-    from intake.outcome import Intake
     from workflows.client import CourseClient
 
 Result = TypeVar("Result")
@@ -263,7 +262,7 @@ def labs_send(
     Exits with 3 when a file is not certainly about the patient of the course (nothing of it is sent), and with 2 when
     another entry could not be read; what could be read is sent.
     """
-    from cli_courses import exit_of, read_labs, settings_for_commands, with_courses
+    from cli_courses import exit_of, send_labs, settings_for_commands, with_courses
 
     actor = read_actor("--by", by)
     documents: dict[str, bytes] = {}
@@ -272,14 +271,8 @@ def labs_send(
             documents[str(path)] = raw
     settings = settings_for_commands("labs send")
 
-    async def send(courses: "CourseClient") -> tuple[dict[str, "Intake"], str | None]:
-        course = (await courses.chart(course_id)).course
-        read = {name: read_labs(raw, course, settings, actor) for name, raw in documents.items()}
-        for message in (m for intake in read.values() for m in intake.messages):
-            await courses.send(course_id, message)
-        return read, (await courses.status(course_id)).sentence if any(i.messages for i in read.values()) else None
-
-    read, sentence = with_courses(settings, send, within=wait)
+    sending = partial(send_labs, course_id=course_id, documents=documents, settings=settings, by=actor, within=wait)
+    read, sentence = with_courses(settings, sending)
     document = {"course_id": course_id, "files": read, "sentence": sentence}
     answer(as_json, document, cli_render.intake_table(read), *([f"now: {sentence}"] if sentence else []))
     raise typer.Exit(int(exit_of(read.values())))

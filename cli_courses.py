@@ -1,7 +1,7 @@
 """How the command line reaches courses: settings and keys, one connection for one command, laboratory files, listings."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, TypeVar
 
@@ -16,7 +16,7 @@ from models.people import Actor
 from plumbing.connection import connect, settle_namespace_mode
 from plumbing.keys import birth_hash, subject_hash
 from plumbing.settings import Mode, Settings, load_settings, with_demo_keys
-from workflows.client import CourseClient
+from workflows.client import CourseClient, CourseError
 
 Result = TypeVar("Result")
 
@@ -60,8 +60,34 @@ async def zone_of_course(courses: CourseClient, course_id: str) -> str | None:
         return None
 
 
-def read_labs(raw: bytes, course: Course, settings: Settings, by: Actor) -> Intake:
-    """A FHIR document read for the patient of this course."""
+async def send_labs(
+    courses: CourseClient,
+    course_id: str,
+    documents: Mapping[str, bytes],
+    settings: Settings,
+    by: Actor,
+    within: float,
+) -> tuple[dict[str, Intake], str | None]:
+    """Read FHIR documents for the patient of a course and send what they hold; then where the course stands, if it says.
+
+    What was sent is sent: a worker that stops answering then takes nothing of it back.
+    """
+    course = (await asyncio.wait_for(courses.chart(course_id), within)).course
+    read = {name: _read_labs(raw, course, settings, by) for name, raw in documents.items()}
+    messages = [message for intake in read.values() for message in intake.messages]
+    for message in messages:
+        await courses.send(course_id, message)
+    return read, await _sentence(courses, course_id, within) if messages else None
+
+
+async def _sentence(courses: CourseClient, course_id: str, within: float) -> str | None:
+    try:
+        return (await asyncio.wait_for(courses.status(course_id), within)).sentence
+    except (CourseError, RPCError, TimeoutError):
+        return None
+
+
+def _read_labs(raw: bytes, course: Course, settings: Settings, by: Actor) -> Intake:
     key = settings.subject_key
     assert key is not None, "settings of a command have keys"
     if course.subject_hash.partition(":")[0] != key.key_id:

@@ -13,6 +13,7 @@ from clinical.deviations import deviations
 from clinical.dosing import dose_notes, dose_plan, mg_per_m2_of, weight_gate
 from clinical.liver import high_bilirubin_with_weight_gain, liver_gate
 from clinical.monitoring import monitoring_over, obligations
+from clinical.owners import turn_of
 from clinical.required import latest_qtcf, required_data
 from clinical.results import Unknown
 from clinical.schedule import cycle_gate, schedule_gate
@@ -48,8 +49,10 @@ def assess_case(case: Case) -> Assessment:
     verdict, starting = _verdict(case, slot, plan, found)
     opened = obligations(case)
     findings = _sorted([*found, *starting])
+    state = _state(case, verdict, over, findings, plan)
+    owner, next_action = turn_of(case, state, verdict, plan)
     return Assessment(
-        state=_state(case, verdict, over, findings, plan),
+        state=state,
         verdict=verdict,
         as_of=case.now,
         cycle=case.cycle,
@@ -61,6 +64,8 @@ def assess_case(case: Case) -> Assessment:
         commands=command_answers(case, slot, plan, verdict, findings),
         divergences=case.protocol.divergences(),
         cycle_totals_mg_per_m2=_totals(case),
+        owner=owner,
+        next_action=next_action,
         valid_until=case.reading.valid_until,
     )
 

@@ -7,6 +7,7 @@ from clinical.case import NOT_AUTOMATED, Case
 from clinical.required import latest_qtcf, required_analytes
 from clinical.results import Known
 from clinical.screening import blasts
+from clinical.units import PERCENT
 from models.assessment import DosePlan, Finding, Verdict
 from models.base import content_hash, plain
 from models.facts import CYCLE_DAYS, DoseSlot, Response
@@ -15,7 +16,6 @@ from models.protocol import Entry, Protocol
 FULL_LEVEL = "L0"
 MOSTELLER_DIVISOR = Decimal(3600)
 TWO_PLACES = Decimal("0.01")
-PERCENT = Decimal(100)
 
 
 def mosteller_bsa(height_cm: Decimal, weight_kg: Decimal) -> Decimal:

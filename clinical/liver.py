@@ -2,16 +2,14 @@
 
 from collections.abc import Iterator
 from datetime import datetime
-from decimal import Decimal
 
 from clinical.case import NOT_AUTOMATED, Case
 from clinical.results import Known
-from clinical.units import bilirubin_umol_per_l, label
+from clinical.units import PERCENT, bilirubin_umol_per_l, label
 from models.assessment import Finding, Input, Verdict
 from models.base import plain
 from models.protocol import Entry
 
-PERCENT = Decimal(100)
 TRANSAMINASES = ("alt", "ast")
 PANEL = ("bilirubin", "alt", "ast")
 

@@ -10,6 +10,7 @@ from typing import Literal
 
 from clinical.bedside import latest_start, standing_authorisation
 from clinical.calendar import local_date, midnight_of, plus_days
+from clinical.calls import calls
 from clinical.case import Case
 from clinical.dosing import dose_plan
 from clinical.reading import STRICTLY_AFTER
@@ -43,7 +44,7 @@ def obligations(case: Case) -> tuple[Obligation, ...]:
     """Everything that is open, sorted by key; nothing once monitoring is over (MON-17)."""
     if monitoring_over(case):
         return ()
-    found = [*_bedside(case), *_next_dose(case), *_liver_tests(case), *_cytoreduction(case)]
+    found = [*_calls(case), *_bedside(case), *_next_dose(case), *_liver_tests(case), *_cytoreduction(case)]
     return tuple(sorted(found, key=lambda o: o.key))
 
 
@@ -65,6 +66,14 @@ def _obligation(
         next_change_at=min(changes, default=None),
         clears=clears,
     )
+
+
+def _calls(case: Case) -> Iterator[Obligation]:
+    """What only a person can settle is due at once, and overdue soon."""
+    spans = case.protocol.calls
+    for call in calls(case):
+        overdue_at = call.since + (spans.urgent if call.urgent else spans.ordinary).span
+        yield _obligation(case, call.key, call.title, call.rule, call.owner, call.since, overdue_at, call.clears)
 
 
 # ── at the bedside ─────────────────────────────────────────────────────────────────────────────────────────────────

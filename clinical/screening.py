@@ -2,16 +2,14 @@
 
 from collections.abc import Iterator
 from datetime import datetime
-from decimal import Decimal
 
 from clinical.calendar import birthday, midnight_of
 from clinical.case import Case
 from clinical.results import Known, Unknown
+from clinical.units import PERCENT
 from models.assessment import Finding, Input, Verdict
 from models.base import plain
 from models.facts import Consent, Eligibility
-
-PERCENT = Decimal(100)
 
 
 def consent_gate(case: Case) -> Iterator[Finding]:

@@ -2,6 +2,8 @@
 
 from decimal import Decimal
 
+PERCENT = Decimal(100)
+
 LOINC: dict[str, str] = {
     **dict.fromkeys(("1742-6", "1743-4", "1744-2", "76625-3"), "alt"),
     **dict.fromkeys(("1920-8", "30239-8", "88112-8"), "ast"),

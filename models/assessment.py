@@ -128,7 +128,10 @@ class CommandAnswer(Frozen):
 
 
 class Assessment(Frozen):
-    """Where the course stands as of one instant, until another (`valid_until`, none: time alone changes nothing)."""
+    """Where the course stands as of one instant, until another (`valid_until`, none: time alone changes nothing).
+
+    `owner` is whose turn it is, `next_action` what is asked of this role.
+    """
 
     state: CourseState
     verdict: Verdict
@@ -143,6 +146,8 @@ class Assessment(Frozen):
     commands: tuple[CommandAnswer, ...] = ()
     divergences: tuple[str, ...] = ()
     cycle_totals_mg_per_m2: tuple[str, ...] = ()
+    owner: Role = Role.PRESCRIBER
+    next_action: str = ""
 
     @property
     def standing(self) -> tuple[Finding, ...]:

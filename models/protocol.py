@@ -229,6 +229,13 @@ class Monitoring(Written):
     transplant_third: Entry
 
 
+class Calling(Written):
+    """How soon a person must have looked at what only a person can settle (ALERT)."""
+
+    urgent: Entry
+    ordinary: Entry
+
+
 class Plausible(Written):
     """Hard limits of one analyte in its canonical unit: outside, the result is unknown (PLAU-01)."""
 
@@ -252,6 +259,7 @@ class Protocol(Written):
     preparation: Preparing
     observation: Observing
     monitoring: Monitoring
+    calls: Calling
     plausible: dict[str, Plausible]
     rules: dict[str, RuleInfo]
 

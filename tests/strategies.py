@@ -14,11 +14,10 @@ from models.facts import Fact
 from models.people import Role
 from tests.factories import ARTICLE, D1, LABEL, PEOPLE, PREMEDICATION, ChartBuilder, PaperCourse, a_lab
 
+few = settings(deadline=None, max_examples=20)
 modest = settings(deadline=None, max_examples=60)
-"""A few examples of a costly property; with the environment variable CI set hypothesis draws the same ones each time."""
-
 many = settings(deadline=None, max_examples=200)
-"""More examples of a cheap one."""
+"""Fewer examples the costlier the property; with the variable CI set hypothesis draws the same ones each time."""
 
 ZONES = ("Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu", "UTC")
 

@@ -1,4 +1,4 @@
-"""Redraws the parts of documents that come from code: `make docs`. A test in `tests/house/` fails where one differs.
+"""Redraws the parts of documents and examples that come from code: `make docs`. A test in `tests/house/` fails where one differs.
 
 A part stands between `<!-- NAME:begin -->` and `<!-- NAME:end -->`. To add one: write its function, name it in `DRAWN`,
 put the two markers into the document.
@@ -8,17 +8,22 @@ import inspect
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from pydantic import BaseModel
 
 from cli_answers import EXITS
+from clinical.assess import assess
 from clinical.states import BEDSIDE, DOSING, ENDING, edges, may_follow
 from clinical.units import FACTORS, LOINC, label
+from intake.chart_file import read_chart
 from intake.chart_words import BY_THE_SERVICE, meaning
 from intake.forms import fields_of, kinds_of
 from models.assessment import CourseState
 from models.facts import Body
+from plumbing.protocol_files import load_protocol, pin_of
 
 ROOT = Path(__file__).resolve().parent.parent
 Draw = Callable[[], str]
@@ -96,6 +101,19 @@ DRAWN: Mapping[str, Mapping[str, Draw]] = {
 """Document, from the top of the repository -> part -> the function that draws it."""
 
 
+SIGNED = {"docs/examples/c1d1-may-start.json": ("us-label-2024.1", "2026-03-02T09:00+01:00")}
+"""Example charts that hold a signature -> the protocol and the instant of signing."""
+
+
+def signed_again(text: str, protocol: str, at: str) -> str:
+    """A chart whose signature is bound to its dose as the rules now compute it; with another binding it has lapsed."""
+    signed_at = datetime.fromisoformat(at)
+    chart = read_chart(text, pin_of(protocol), signed_at).chart
+    dose = assess(chart, load_protocol(protocol), signed_at).dose
+    assert dose is not None, "a signed example has a dose"
+    return re.sub(r'"binding": "[0-9a-f]*"', f'"binding": "{dose.binding}"', text)
+
+
 def redrawn(text: str, parts: Mapping[str, Draw]) -> str:
     """The document with its drawn parts as the code says. Raises `NotDrawn`."""
     for name, draw in parts.items():
@@ -116,13 +134,19 @@ def parts_marked(text: str) -> set[str]:
 def main() -> int:
     """Write every document that differs, and say which."""
     for name, parts in DRAWN.items():
-        document = ROOT / name
-        before = document.read_text(encoding="utf-8")
-        after = redrawn(before, parts)
-        if after != before:
-            document.write_text(after, encoding="utf-8")
-        sys.stdout.write(f"{'redrawn ' if after != before else 'as drawn'} {name}\n")
+        _rewrite(name, partial(redrawn, parts=parts))
+    for name, (protocol, at) in SIGNED.items():
+        _rewrite(name, partial(signed_again, protocol=protocol, at=at))
     return 0
+
+
+def _rewrite(name: str, draw: Callable[[str], str]) -> None:
+    document = ROOT / name
+    before = document.read_text(encoding="utf-8")
+    after = draw(before)
+    if after != before:
+        document.write_text(after, encoding="utf-8")
+    sys.stdout.write(f"{'redrawn ' if after != before else 'as drawn'} {name}\n")
 
 
 if __name__ == "__main__":

@@ -629,4 +629,6 @@ def _held_without_rules(previous: Assessment | None, cycle: int, protocol: str, 
         protocol=protocol,
         findings=(finding,),
         obligations=(*known, due),
+        owner=Role.ADMINISTRATOR,
+        next_action="mend the service: its log says what failed",
     )

@@ -69,6 +69,7 @@ def details_of(assessment: Assessment, decisions: int, trouble: Sequence[str]) -
         f"## {_words(assessment.state)}",
         *(f"**Attention: {words}**" for words in trouble),
         f"**{assessment.sentence()}**",
+        *_turn(assessment),
         *_why(assessment),
         *_due(assessment),
         "---",
@@ -85,22 +86,27 @@ def _until(assessment: Assessment) -> str:
     return f"and so until {_instant(assessment.valid_until)} or until something is reported"
 
 
+def _turn(assessment: Assessment) -> list[str]:
+    if not assessment.next_action:
+        return []
+    return [f"It is the turn of: **{assessment.owner}** – {_line(assessment.next_action)}"]
+
+
 def _why(assessment: Assessment) -> list[str]:
     standing = assessment.standing[:8]
     if not standing:
         return []
     reasons = (
-        f"- **{f.rule}** asks for {f.verdict}: {_line(f.reason)}\n"
-        f"    - clears with: {_line(f.clears or 'nothing that is known')}"
+        f"- **{f.rule}** asks for {f.verdict}: {_line(f.reason)}. **Clears with:** {_line(f.clears or 'nothing known')}."
         for f in standing
     )
     return ["### Why, and what would change it\n" + "\n".join(reasons)]
 
 
 def _due(assessment: Assessment) -> list[str]:
-    heading = "### Who must act, and by when\n"
+    heading = "### What is due, and from whom\n"
     if not assessment.obligations:
-        return [f"{heading}Nobody has a date; the course waits for what is named above, or for a message."]
+        return [f"{heading}Nothing has a date; the course waits for what is named above, or for a message."]
     ordered = sorted(assessment.obligations, key=lambda o: (o.due_at, o.key))
     return [heading + "\n".join(f"- **{o.owner}**: {_line(o.title)} – {_standing(o)}" for o in ordered)]
 

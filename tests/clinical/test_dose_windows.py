@@ -11,7 +11,7 @@ from clinical.calendar import at_local, local_date, midnight_of
 from models.assessment import CourseState, Verdict
 from models.people import Role
 from tests.factories import ARTICLE, D1, LABEL, ChartBuilder, PaperCourse, notes, standing_rules
-from tests.strategies import ZONES, modest, protocols
+from tests.strategies import ZONES, few, protocols
 
 H, DAY, SECOND = timedelta(hours=1), timedelta(days=1), timedelta(seconds=1)
 D8, D15, D29 = D1 + 7 * DAY, D1 + 14 * DAY, D1 + 28 * DAY
@@ -41,7 +41,7 @@ def asked(chart: ChartBuilder, now: datetime) -> PaperCourse:
 # ── day 8 and day 15 ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@modest
+@few
 @given(zones, first_days, clocks, protocols)
 def test_day_8_may_be_given_from_the_sixth_to_the_ninth_date_after_day_1(
     zone: str, day: date, clock: time, protocol: str
@@ -52,7 +52,7 @@ def test_day_8_may_be_given_from_the_sixth_to_the_ninth_date_after_day_1(
     assert seen == [Verdict.TOO_EARLY] * 5 + [Verdict.MAY_AUTHORISE] * 4 + [Verdict.DELAYED] * 3
 
 
-@modest
+@few
 @given(zones, first_days, clocks, st.integers(6, 9))
 def test_day_15_keeps_its_window_and_six_dates_from_the_actual_day_8(
     zone: str, day: date, clock: time, day_8_after: int
@@ -75,7 +75,7 @@ def test_a_day_15_that_spacing_pushes_past_its_window_has_the_first_date_that_sp
     assert seen == {17: Verdict.TOO_EARLY, 18: Verdict.MAY_AUTHORISE, 19: Verdict.DELAYED}
 
 
-@modest
+@few
 @given(zones, first_days, st.lists(st.integers(0, 40 * 24), min_size=1, max_size=4))
 def test_no_dose_is_ever_open_within_six_dates_of_any_other(zone: str, day: date, hours: list[int]) -> None:
     start = local(day, time(9), zone)

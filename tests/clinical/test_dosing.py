@@ -12,7 +12,7 @@ from clinical.dosing import dose_mg, mosteller_bsa, vials_for, volume_ml
 from models.assessment import DosePlan, Verdict
 from models.people import Role
 from tests.factories import ARTICLE, D1, LABEL, ChartBuilder, PaperCourse, notes, standing_rules
-from tests.strategies import many
+from tests.strategies import many, modest
 
 DAY = timedelta(days=1)
 D8, D29, D57 = D1 + 7 * DAY, D1 + 28 * DAY, D1 + 56 * DAY
@@ -94,7 +94,7 @@ def test_the_boundaries_of_a_vial(bsa: str, mg_per_m2: str, mg: str, ml: str, vi
     assert (str(dose), str(volume_ml(dose, CONCENTRATION)), vials_for(dose, VIAL)) == (mg, ml, vials)
 
 
-@many
+@modest
 @given(heights, weights, st.sampled_from([LABEL, ARTICLE]))
 def test_the_card_computes_with_the_whole_bsa_and_shows_two_digits(
     height: Decimal, weight: Decimal, protocol: str

@@ -13,7 +13,7 @@ from clinical.calendar import at_local, local_date, wall_clock
 from models.assessment import Obligation
 from models.people import Role
 from tests.factories import D1, LIVER, ChartBuilder, PaperCourse
-from tests.strategies import ZONES, modest
+from tests.strategies import ZONES, few
 
 H, DAY, SECOND = timedelta(hours=1), timedelta(days=1), timedelta(seconds=1)
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -63,7 +63,7 @@ def on_time_days(rule: str, chart: ChartBuilder, now: datetime, zone: str, ancho
     return days
 
 
-@modest
+@few
 @given(anchors)
 def test_on_time_tests_after_transplant_fall_on_days_7_to_91(anchor: tuple[datetime, str]) -> None:
     day_0, zone = anchor
@@ -73,7 +73,7 @@ def test_on_time_tests_after_transplant_fall_on_days_7_to_91(anchor: tuple[datet
     assert days == [7, 14, 21, 28, 35, 49, 63, 91]
 
 
-@modest
+@few
 @given(anchors)
 def test_on_time_tests_after_the_last_dose_are_eight(anchor: tuple[datetime, str]) -> None:
     last_dose, zone = anchor
@@ -82,7 +82,7 @@ def test_on_time_tests_after_the_last_dose_are_eight(anchor: tuple[datetime, str
     assert days == [7, 14, 21, 28, 35, 42, 49, 56]
 
 
-@modest
+@few
 @given(anchors, st.integers(1, 8))
 def test_a_weekly_test_is_due_at_the_same_time_of_day(anchor: tuple[datetime, str], weeks: int) -> None:
     last_dose, zone = anchor

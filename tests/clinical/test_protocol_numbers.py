@@ -205,6 +205,8 @@ def test_what_nobody_has_published_is_marked_as_a_proposal(name: str) -> None:
 def test_every_number_of_the_file_is_looked_at_here() -> None:
     """A new number must be put beside its clause, or named as our own below."""
     ours = {
+        "calls.urgent",
+        "calls.ordinary",
         "regimen.day8_offset",
         "regimen.day15_offset",
         "ages.future_tolerance",

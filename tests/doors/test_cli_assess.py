@@ -11,6 +11,7 @@ import pytest
 from plumbing.settings import ROOT
 from tests.doors.conftest import Answer, Terminal
 from tests.factories import ARTICLE, D1, LABEL, ChartBuilder
+from tools import redraw
 
 EXAMPLES = ROOT / "docs" / "examples"
 NOT_A_CHART = {"patient.json"}
@@ -111,6 +112,14 @@ def example_card(terminal: Terminal, file: str, at: str, protocol: str = LABEL, 
     )
     assert answer.code == 0, answer.err
     return answer
+
+
+@pytest.mark.parametrize("file", redraw.SIGNED)
+def test_the_signature_of_an_example_is_bound_to_its_dose(file: str) -> None:
+    text = (ROOT / file).read_text()
+    assert redraw.signed_again(text, *redraw.SIGNED[file]) == text, (
+        f"{file} was signed for another dose: run `make docs`"
+    )
 
 
 # --- What a file may leave out

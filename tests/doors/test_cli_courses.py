@@ -13,7 +13,7 @@ from demo import bundles
 from demo.driver import Clock
 from models.facts import LabResult
 from plumbing.dev_server import DevServer
-from plumbing.keys import TEST_KEY_RING, TEST_SUBJECT_KEY
+from plumbing.keys import TEST_KEY_RING, TEST_SUBJECT_KEY, KeyRing, SubjectKey
 from plumbing.settings import ROOT
 from tests.conftest import TASK_QUEUE, Ward
 from tests.doors.conftest import Answer, Terminal
@@ -148,6 +148,18 @@ async def test_an_unknown_course_is_not_found(course: str, terminal: Terminal) -
     for words in (["course", "show", "course-none"], ["do", "course-none", "hold", "reason=x", "--by", "nurse:n-1"]):
         answer = await terminal.asks(*words, "--json")
         assert (answer.code, answer.document["error"]) == (6, "NoSuchCourse")
+
+
+async def test_a_server_laid_out_for_the_demo_is_no_ward(
+    course: str, terminal: Terminal, settings: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    KeyRing.generate().write(tmp_path / "payload-keys")
+    SubjectKey.generate().write(tmp_path / "subject-key")
+    settings.setenv("INOCYCLE_MODE", "ward")
+    settings.setenv("INOCYCLE_PAYLOAD_KEY_FILE", str(tmp_path / "payload-keys"))
+    settings.setenv("INOCYCLE_SUBJECT_KEY_FILE", str(tmp_path / "subject-key"))
+    answer = await terminal.asks("course", "list", "--json")
+    assert (answer.code, answer.document["error"]) == (3, "NamespaceMismatch")
 
 
 # --- Results

@@ -362,6 +362,27 @@ def test_the_dev_server_says_where_it_is_and_ends_when_told(binary: Path, tmp_pa
     assert not _listens(port)
 
 
+@pytest.mark.parametrize(
+    ("setting", "value", "code", "words"),
+    [
+        ("INOCYCLE_TEMPORAL_ADDRESS", "127.0.0.1:1", 5, "No Temporal server answers at 127.0.0.1:1"),
+        ("INOCYCLE_DATABASE_URL", "postgresql://ino:SECRET@127.0.0.1:1/ino", 5, "the database cannot be reached"),
+        ("INOCYCLE_DATABASE_URL", "SECRET", 2, "the database address must begin with"),
+        ("INOCYCLE_MODE", "clinic", 2, "INOCYCLE_MODE"),
+    ],
+)
+def test_a_worker_that_cannot_start_says_why(tmp_path: Path, setting: str, value: str, code: int, words: str) -> None:
+    surroundings = {name: v for name, v in os.environ.items() if not name.startswith("INOCYCLE_")}
+    surroundings |= {"INOCYCLE_VAR_DIR": str(tmp_path), setting: value}
+    ended = subprocess.run(
+        [sys.executable, "-m", "worker"], cwd=ROOT, env=surroundings, capture_output=True, text=True, timeout=60
+    )
+    assert ended.returncode == code
+    assert words in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert "SECRET" not in ended.stderr
+
+
 def test_a_dev_server_that_ends_by_itself_is_not_waited_for(tmp_path: Path) -> None:
     binary = tmp_path / "temporal"
     binary.write_text("#!/bin/sh\nexit 7\n")

@@ -1,0 +1,45 @@
+"""What a person must look at soon: messages and results that nobody could read, implausible values, ungraded reactions."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import NamedTuple
+
+from clinical.case import Case
+from models.facts import Fact, Reaction
+from models.people import Role
+
+
+class Call(NamedTuple):
+    """One thing that waits for a person since an instant; `urgent` ones are overdue within minutes."""
+
+    key: str
+    title: str
+    rule: str
+    owner: Role
+    since: datetime
+    urgent: bool
+    clears: str
+
+
+def calls(case: Case) -> Iterator[Call]:
+    """Every open call. Its instants come from the facts that opened it (LAB-05, LAB-06, NON-04)."""
+    for fact, message in case.results.unreadable_messages:
+        title = f"message {message.sha256[:12]} could not be read"
+        clears = "resolve_unreadable: transcribe its values or dismiss it"
+        yield Call(
+            f"unreadable-{message.sha256[:12]}", title, "LAB-05", Role.PHYSICIAN, fact.recorded_at, False, clears
+        )
+    recorded = {f.id: f.recorded_at for f in case.reading.facts}
+    for unknown in case.results.urgent():
+        clears = "the result confirmed or corrected, or a later usable one"
+        since = recorded[unknown.fact]
+        yield Call(f"implausible-{unknown.analyte}", unknown.why, "LAB-06", Role.PHYSICIAN, since, True, clears)
+    ungraded = case.ungraded_reaction
+    if ungraded is not None:
+        since = min(f.recorded_at for f in _reports_of(case, ungraded.reaction_id))
+        title, clears = "infusion-related reaction without a grade", "report_reaction with its grade"
+        yield Call(f"reaction-{ungraded.reaction_id}", title, "NON-04", Role.PHYSICIAN, since, True, clears)
+
+
+def _reports_of(case: Case, reaction_id: str) -> list[Fact]:
+    return [fact for fact, what in case.reading.of(Reaction) if what.reaction_id == reaction_id]

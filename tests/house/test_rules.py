@@ -1,0 +1,152 @@
+"""What the rules may not do: read a clock, draw lots, count in floats, know a number or a rule that no protocol holds."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from models.protocol import Protocol
+from plumbing.protocol_files import load_protocol, released_names
+
+ROOT = Path(__file__).resolve().parents[2]
+RULES = sorted((ROOT / "clinical").glob("*.py"))
+VOCABULARY = [path for path in sorted((ROOT / "models").glob("*.py")) if path.name != "tables.py"]
+
+PURE = {
+    *("clinical", "models", "collections", "dataclasses", "datetime", "decimal", "enum", "functools", "itertools"),
+    *("typing", "zoneinfo", "pydantic", "hashlib", "json", "fractions", "math", "re", "base64"),
+}
+"""Nothing in these knows the time, the machine or chance. `time`, `random`, `uuid`, `os` are missing on purpose."""
+
+CLOCKS = {"now", "today", "utcnow", "fromtimestamp"}
+RULE_ID = re.compile(r"(?:[A-Z]+-)+\d{2}")
+OTHER_RULES = {"CONSENT"}
+
+SHAPE = {0, 1}
+"""An index, a sign, the first cycle, the first day: the shape of a rule, not a limit."""
+
+NO_LIMIT = {
+    ("calendar.py", 12): "noon, where only the day of a transplant is known (MON-03)",
+    ("calendar.py", 256): "how many zones are kept in memory",
+    ("calendar.py", 2): "halving, to find the moment of a clock change",
+    ("calendar.py", 3): "1 March, the birthday of who was born on 29 February",
+    ("calls.py", 12): "how many digits of a hash a person is shown",
+    ("required.py", 12): "how many digits of a hash a person is shown",
+    ("decide.py", 32): "how many digits of a hash name a fact",
+    ("case.py", 2): "the second cycle, which follows the length of the first",
+    ("dosing.py", 8): "day 8, a name",
+    ("dosing.py", 2): "digits that a function rounds to when nobody says otherwise",
+    ("dosing.py", 28): "digits of the root in Mosteller's formula",
+    ("judge.py", 2): "two identifiers (IDN-02): the shape of the check",
+    ("judge.py", 60): "seconds of a minute",
+    ("results.py", 2): "rank of a status",
+    ("results.py", 3): "rank of a status",
+    ("results.py", 4): "rank of a status",
+    ("signs.py", 2): "digits shown",
+}
+FORMULAS = {
+    ("dosing.py", "3600"): "Mosteller (BSA-01)",
+    ("dosing.py", "0.01"): "a hundredth of a millilitre (RND-02)",
+    ("units.py", "100"): "per cent",
+    ("units.py", "17.104"): "bilirubin, mg/dL to umol/L (reference §9.2)",
+    ("signs.py", "4.0"): "albumin in the correction of calcium (reference §9.2)",
+    ("signs.py", "0.8"): "albumin in the correction of calcium (reference §9.2)",
+}
+NOT_READ_YET = {
+    "cycle1_max_length": "extend_cycle comes with a later release (DOSE-05)",
+    "mandatory": "said by the card and by the override class of PRE-07 (DIV-07)",
+}
+
+
+def nodes(path: Path) -> Iterator[ast.AST]:
+    return ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+
+
+def named(paths: list[Path]) -> list[object]:
+    return [pytest.param(path, id=f"{path.parent.name}/{path.name}") for path in paths]
+
+
+@pytest.mark.parametrize("path", named([*RULES, *VOCABULARY]))
+def test_no_rule_and_no_word_reads_a_clock_or_draws_lots(path: Path) -> None:
+    asked = [
+        f"line {n.lineno}: {ast.unparse(n)}"
+        for n in nodes(path)
+        if isinstance(n, ast.Attribute) and n.attr in CLOCKS
+        if ast.unparse(n.value) in {"datetime", "date", "time", "datetime.datetime", "datetime.date"}
+    ]
+    assert asked == []
+    imported = {a.name.split(".")[0] for n in nodes(path) if isinstance(n, ast.Import) for a in n.names}
+    imported |= {(n.module or "").split(".")[0] for n in nodes(path) if isinstance(n, ast.ImportFrom)}
+    assert imported <= PURE
+
+
+@pytest.mark.parametrize("path", named(RULES))
+def test_no_rule_counts_in_floats(path: Path) -> None:
+    floats = [n.lineno for n in nodes(path) if isinstance(n, ast.Constant) and isinstance(n.value, float)]
+    made = [n.lineno for n in nodes(path) if isinstance(n, ast.Name) and n.id == "float"]
+    assert (floats, made) == ([], [])
+
+
+def _numbers(path: Path) -> Iterator[tuple[str, int]]:
+    for node in nodes(path):
+        if isinstance(node, ast.Constant) and isinstance(node.value, int) and not isinstance(node.value, bool):
+            yield path.name, node.value
+
+
+def _decimals(path: Path) -> Iterator[tuple[str, str]]:
+    for node in nodes(path):
+        if (
+            isinstance(node, ast.Call)
+            and ast.unparse(node.func) == "Decimal"
+            and isinstance(node.args[0], ast.Constant)
+        ):
+            yield path.name, str(node.args[0].value)
+
+
+@pytest.mark.parametrize("path", named(RULES))
+def test_every_limit_comes_from_the_protocol(path: Path) -> None:
+    """A number in a rule file is a shape, a formula, or has its reason above; a limit belongs into a protocol file."""
+    formulas = {value for name, value in FORMULAS if name == path.name}
+    known = {*NO_LIMIT, *((path.name, int(v)) for v in formulas if v.isdigit())}
+    unknown = [n for n in _numbers(path) if n[1] not in SHAPE and n not in known]
+    made = [d for d in _decimals(path) if d[1] not in {"0", "1"} and d not in FORMULAS]
+    assert (unknown, made) == ([], [])
+
+
+def test_no_reason_above_is_out_of_date() -> None:
+    used = {n for path in RULES for n in _numbers(path)} | {d for path in RULES for d in _decimals(path)}
+    assert set(NO_LIMIT) | set(FORMULAS) <= used
+
+
+def _rules_named(path: Path) -> set[str]:
+    words = {n.value for n in nodes(path) if isinstance(n, ast.Constant) and isinstance(n.value, str)}
+    called = {
+        n.args[0].value
+        for n in nodes(path)
+        if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute) and n.func.attr == "finding"
+        if n.args and isinstance(n.args[0], ast.Constant)
+    }
+    return {word for word in words if RULE_ID.fullmatch(word) or word in OTHER_RULES} | called
+
+
+@pytest.mark.parametrize("name", released_names())
+@pytest.mark.parametrize("path", named(RULES))
+def test_every_rule_that_is_named_stands_in_the_protocol(path: Path, name: str) -> None:
+    assert _rules_named(path) <= set(load_protocol(name).rules)
+
+
+def test_the_rules_that_decide_a_dose_are_found_by_this_search() -> None:
+    found = set().union(*(_rules_named(path) for path in RULES))
+    assert {"NON-02", "NON-08", "DAY-03", "CYT-02", "MOD-G-01", "CONSENT", "LAB-06", "MON-17"} - {"MON-17"} <= found
+
+
+def _leaf_names(protocol: Protocol) -> set[str]:
+    return {path.split(".")[-1] for path, _ in protocol.entries() if not path.startswith("plausible")}
+
+
+def test_every_number_of_the_protocol_is_read_by_a_rule() -> None:
+    read = {n.attr for path in RULES for n in nodes(path) if isinstance(n, ast.Attribute)}
+    for name in released_names():
+        assert _leaf_names(load_protocol(name)) - read == set(NOT_READ_YET)
