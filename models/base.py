@@ -9,7 +9,16 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, PlainSerializer, StringConstraints
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+)
 
 MAX_DECIMAL_EXPONENT = 18
 """No laboratory value or dose lies outside 1e-18 … 1e18; a larger exponent only makes a text of megabytes."""
@@ -61,7 +70,15 @@ def plain(number: Decimal) -> str:
     return format(number, "f")
 
 
-Instant = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+def _written_out(value: Any) -> Any:
+    """Seconds since 1970 are no time that a person or a laboratory writes; they are a number in the wrong field."""
+    if isinstance(value, int | float) or (isinstance(value, str) and not any(c in value for c in "Tt ")):
+        raise ValueError("write the date and the time with its zone")
+    return value
+
+
+# Not strict: what the first validator hands on is text again, and it has refused everything that is no written time.
+Instant = Annotated[AwareDatetime, Field(strict=False), AfterValidator(_in_utc), BeforeValidator(_written_out)]
 """An instant with its zone, kept in UTC. A time without a zone does not validate."""
 
 Day = Annotated[date, AfterValidator(_in_sane_years)]

@@ -106,8 +106,6 @@ def _is_number(value: Any) -> bool:
 def _is_aware_time(value: Any) -> bool:
     if value is None:
         return True
-    if isinstance(value, int | float):
-        return False
     try:
         _TIME.validate_python(value)
     except ValidationError:

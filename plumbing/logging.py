@@ -24,8 +24,8 @@ from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
 # fmt: off
 ALLOWED_KEYS: Final = frozenset({
     "activity", "actor", "address", "attempt", "build", "caused_by", "code", "command", "count", "course", "cycle", "decision",
-    "digest", "entries", "error", "key_id", "kind", "logger", "mode", "namespace", "obligation", "port", "protocol", "reason_code",
-    "role", "rule", "rules", "rung", "seconds", "size_bytes", "state", "status", "task_queue", "verdict",
+    "digest", "entries", "error", "key_id", "kind", "logger", "mode", "namespace", "obligation", "port", "protocol",
+    "reason_code", "role", "rule", "rules", "rung", "seconds", "size_bytes", "state", "status", "task_queue", "verdict",
     "version", "where", "worker", "workflow",
 })
 # fmt: on
