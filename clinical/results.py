@@ -230,9 +230,25 @@ def _standing(reading: Reading) -> list[tuple[Fact, LabResult]]:
     for arrival, (fact, result) in enumerate(reading.of(LabResult)):
         order = (STATUS_RANK[result.status], result.issued_at or fact.recorded_at, arrival)
         key = _chain_key(fact, result)
-        if key not in chains or order > chains[key][0]:
-            chains[key] = (order, fact, result)
+        known = chains.get(key)
+        if known is None or order > known[0]:
+            contradicts = known is not None and _contradict(known[1], known[2], fact, result)
+            chains[key] = (order, fact, _without_value(result) if contradicts else result)
     return [(fact, result) for _, fact, result in chains.values()]
+
+
+def _contradict(fact: Fact, result: LabResult, other_fact: Fact, other: LabResult) -> bool:
+    """One message gives one analyte of one draw two values: which is right is not ours to guess."""
+    same_message = bool(fact.message) and fact.message == other_fact.message and result.status == other.status
+    return same_message and (result.value, result.unit, result.comparator) != (
+        other.value,
+        other.unit,
+        other.comparator,
+    )
+
+
+def _without_value(result: LabResult) -> LabResult:
+    return result.model_copy(update={"value": None, "absent_reason": "two different values in one message"})
 
 
 def _chain_key(fact: Fact, result: LabResult) -> object:

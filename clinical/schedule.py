@@ -100,7 +100,7 @@ def _interrupted(case: Case, interruption: Interruption) -> Iterator[Finding]:
     if interruption.days >= limit:
         clears = f"the ladder for interruptions of {limit} days or longer, by the prescriber"
         yield case.finding("DUR-02", Verdict.HOLD, f"{words}: {NOT_AUTOMATED}", clears=clears)
-    else:
+    elif interruption.days:
         yield case.finding("DUR-01", None, words)
 
 

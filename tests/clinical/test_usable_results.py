@@ -350,3 +350,12 @@ def test_every_refused_result_says_why_in_words(analyte: str) -> None:
     card = PaperCourse(chart, D8).card
     assert "status is preliminary" in card.standing[0].reason
     assert card.standing[0].clears
+
+
+def test_two_values_for_one_analyte_in_one_message_are_no_value() -> None:
+    chart = ready()
+    for value in ("30", "300"):
+        chart.add(a_lab("alt", value, at=NEWER), NEWER, Role.LABORATORY, message="one draw, two values")
+    card = PaperCourse(chart, D8).card
+    assert card.verdict is Verdict.NEED_DATA
+    assert "two different values" in card.standing[0].reason
