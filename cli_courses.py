@@ -82,7 +82,7 @@ async def send_labs(
 
 async def _sentence(courses: CourseClient, course_id: str, within: float) -> str | None:
     try:
-        return (await asyncio.wait_for(courses.status(course_id), within)).sentence
+        return (await asyncio.wait_for(courses.settled(course_id), within)).sentence
     except (CourseError, RPCError, TimeoutError):
         return None
 

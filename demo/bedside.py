@@ -67,8 +67,8 @@ class Bedside:
         return read
 
     async def status(self) -> Status:
-        """Where the course stands now; asking also shows that every signal sent before has arrived."""
-        return await self.courses.status(self.course_id)
+        """Where the course stands now that everything sent before is judged."""
+        return await self.courses.settled(self.course_id)
 
     async def into_next_run(self, act: Awaitable[object]) -> Status:
         """Do what ends the current run, and come back when the next one is there."""

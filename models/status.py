@@ -6,7 +6,10 @@ from models.chart import ProtocolPin
 
 
 class Status(Frozen):
-    """Where a course stands, as of its own time. `trouble` says what an administrator must know, in words."""
+    """Where a course stands, as of its own time. `trouble` says what an administrator must know, in words.
+
+    `waiting` messages have arrived and are not judged yet; `unwritten` decisions are not in the record yet.
+    """
 
     course_id: str
     workflow_type: str
@@ -21,4 +24,5 @@ class Status(Frozen):
     decisions: int
     facts: int
     unwritten: int
+    waiting: int = 0
     trouble: tuple[str, ...] = ()

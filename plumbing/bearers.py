@@ -7,7 +7,6 @@ import hashlib
 import hmac
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Final, Self
 
 from models.people import Actor, Role
@@ -15,12 +14,14 @@ from models.people import Actor, Role
 _ENTRY: Final = re.compile(r"([0-9a-f]{64}):([a-z]+):([A-Za-z0-9][A-Za-z0-9._-]{0,63})")
 
 
-@dataclass(frozen=True)
 class Bearer:
-    """Whoever shows a certain token, and as whom they are taken."""
+    """Whoever shows a certain token, and as whom they are taken. No text shows the hash."""
 
-    actor: Actor
-    sha256: str = field(repr=False)
+    __slots__ = ("_sha256", "actor")
+
+    def __init__(self, actor: Actor, sha256: str) -> None:
+        self.actor = actor
+        self._sha256 = sha256
 
     @classmethod
     def parse(cls, text: str, position: int) -> Self:
@@ -30,13 +31,20 @@ class Bearer:
             raise ValueError(f"entry {position} is not of the form token-sha256:role:id")
         return cls(Actor(role=Role(found[2]), id=found[3]), found[1])
 
+    def has(self, token: str) -> bool:
+        """Whether this is the token."""
+        shown = hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
+        return hmac.compare_digest(self._sha256, shown)
+
+    def __repr__(self) -> str:
+        return f"Bearer({self.actor}; hash hidden)"
+
 
 def bearer_of(authorization: str, bearers: Iterable[Bearer]) -> Actor | None:
     """Who shows this `Authorization` header; nobody when its token is not known."""
     scheme, _, token = authorization.partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         return None
-    shown = hashlib.sha256(token.strip().encode("utf-8", "surrogatepass")).hexdigest()
     # All are compared, so the time taken says nothing about which one is near.
-    known = [bearer.actor for bearer in bearers if hmac.compare_digest(bearer.sha256, shown)]
+    known = [bearer.actor for bearer in bearers if bearer.has(token.strip())]
     return known[0] if known else None

@@ -1,5 +1,6 @@
 """How a door speaks to a course: start, signal, command, look. One place for ids, update ids and refusals."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -25,6 +26,7 @@ from models.messages import Command, MachineMessage
 from models.status import Status
 
 ANSWER_WITHIN = timedelta(seconds=20)
+BETWEEN_LOOKS = timedelta(milliseconds=50)
 Answer = TypeVar("Answer", bound=Frozen)
 
 
@@ -100,6 +102,15 @@ class CourseClient:
     async def status(self, course_id: str) -> Status:
         """Where the course stands, in a few words."""
         return await self._look(course_id, "status", Status)
+
+    async def settled(self, course_id: str) -> Status:
+        """Where the course stands once it has judged everything that was sent before; as it is after 20 seconds."""
+        for _ in range(int(ANSWER_WITHIN / BETWEEN_LOOKS)):
+            status = await self.status(course_id)
+            if not status.waiting:
+                return status
+            await asyncio.sleep(BETWEEN_LOOKS.total_seconds())
+        return status
 
     async def assessment(self, course_id: str) -> Assessment:
         """The whole card. Raises `CourseError` of type `NotAssessedYet` before the first decision."""

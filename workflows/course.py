@@ -545,6 +545,7 @@ class CourseWorkflow:
             decisions=self._next_decision - 1,
             facts=len(self._facts),
             unwritten=len(self._record.waiting),
+            waiting=len(self._waiting),
             trouble=self._trouble,
         )
 

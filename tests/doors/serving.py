@@ -16,11 +16,11 @@ from plumbing.settings import Settings
 
 
 @asynccontextmanager
-async def codec_server(settings: Settings) -> AsyncIterator[str]:
-    """A codec server with these settings; its address."""
+async def codec_server(settings: Settings, port: int = 0) -> AsyncIterator[str]:
+    """A codec server with these settings, on a free port unless one is named; its address."""
     server = server_of(make_app(settings))
-    server.capture_signals = nullcontext  # type: ignore[method-assign]  # Ctrl-C belongs to pytest
-    listener = socket.create_server(("127.0.0.1", 0))
+    server.capture_signals = nullcontext  # type: ignore[assignment, method-assign]  # Ctrl-C belongs to pytest
+    listener = socket.create_server(("127.0.0.1", port))
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     try:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"

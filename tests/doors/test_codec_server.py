@@ -129,9 +129,13 @@ async def test_what_came_in_clear_is_shown_as_it_came(ward_codec: str) -> None:
 
 @pytest.mark.parametrize("path", ["/decode", "/decode?preserveStorageRefs=true", "/encode", "/", "/a/b"])
 async def test_the_preflight_of_the_web_ui_is_answered_on_every_path(demo: str, path: str) -> None:
-    asked = {"origin": UI, "access_control_request_method": "POST"}
     answer = await call(
-        demo, path, method="OPTIONS", **asked, access_control_request_headers="x-namespace,content-type"
+        demo,
+        path,
+        method="OPTIONS",
+        origin=UI,
+        access_control_request_method="POST",
+        access_control_request_headers="x-namespace,content-type",
     )
     assert answer.status == 200
     assert answer.headers["access-control-allow-origin"] == UI
@@ -286,13 +290,13 @@ async def test_a_canary_sent_anywhere_is_not_in_the_log(demo: str, log: io.Strin
 
 
 async def test_a_fault_of_the_server_itself_says_nothing_of_a_payload(
-    demo: str, log: io.StringIO, monkeypatch: pytest.MonkeyPatch
+    log: io.StringIO, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def broken(_: EncryptionCodec, payloads: list[Payload]) -> list[Payload]:
         raise ValueError(f"cannot decode {payloads[0].data!r}")
 
     monkeypatch.setattr(EncryptionCodec, "encode", broken)
-    async with codec_server(settings(Path("/nowhere"))) as address:
+    async with codec_server(settings(tmp_path)) as address:
         answer = await call(address, "/encode", [PLAIN])
     assert answer.status == 500
     assert CANARY.encode() not in answer.body
