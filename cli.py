@@ -366,6 +366,12 @@ def worker() -> None:
     _become("worker")
 
 
+@app.command("codec-server")
+def codec_server() -> None:
+    """Run the codec server until Ctrl-C or SIGTERM: it opens payloads for the Web UI, for those who may read them."""
+    _become("codec_server")
+
+
 @app.command(context_settings=PASSED_ON)
 def up(context: typer.Context) -> None:
     """Start everything and lay out invented patients; on the first start conduct one course on screen."""

@@ -198,13 +198,14 @@ def _listener(address: str) -> socket.socket:
 
 
 def main() -> None:
-    """The process `inocycle codec-server`."""
+    """The process `inocycle codec-server`; what keeps it from starting is said in words, with code 2."""
     configure_logging()
     try:
         settings = load_settings()
         app, listener = make_app(settings), _listener(settings.codec_address)
     except SettingsRefused as fault:
-        sys.exit(str(fault))
+        sys.stderr.write(f"inocycle codec-server: {fault}\n")
+        sys.exit(2)
     get_logger().info("codec_server_started", address=settings.codec_address, mode=settings.mode)
     server_of(app).run(sockets=[listener])
 

@@ -70,12 +70,14 @@ class WorklistItem(Frozen):
     standing: str
     opened_by: int
     clock_offset_s: int
+    message_sha256: str | None = None
+    fact_id: str | None = None
 
 
 async def list_courses(engine: AsyncEngine) -> list[CourseOnRecord]:
     """All courses on record, by id."""
     async with AsyncSession(reading(engine)) as session:
-        return [_course(row) for row in await session.exec(select(CourseRow).order_by(col(CourseRow.course_id)))]
+        return [course_on_record(row) for row in await session.exec(select(CourseRow).order_by(col(CourseRow.course_id)))]
 
 
 async def read_entries(engine: AsyncEngine, course_id: str) -> list[RecordEntry]:
@@ -98,15 +100,19 @@ async def verify_chain(engine: AsyncEngine, course_id: str) -> int | None:
 
 async def worklist(engine: AsyncEngine, role: Role | None = None) -> list[WorklistItem]:
     """The open items, of one role or of all, first due first."""
-    open_items = select(WorklistItemRow, CourseRow).where(
+    async with AsyncSession(reading(engine)) as session:
+        return await open_items(session, role)
+
+
+async def open_items(session: AsyncSession, role: Role | None = None) -> list[WorklistItem]:
+    """The same, within what a session sees."""
+    rows = select(WorklistItemRow, CourseRow).where(
         col(WorklistItemRow.course_id) == col(CourseRow.course_id), col(WorklistItemRow.resolved_by).is_(None)
     )
     if role is not None:
-        open_items = open_items.where(col(WorklistItemRow.owner) == str(role))
+        rows = rows.where(col(WorklistItemRow.owner) == str(role))
     columns = (WorklistItemRow.due_at, WorklistItemRow.course_id, WorklistItemRow.obligation)
-    open_items = open_items.order_by(*map(col, columns))
-    async with AsyncSession(reading(engine)) as session:
-        return [_item(item, course) for item, course in await session.exec(open_items)]
+    return [worklist_item(item, course) for item, course in await session.exec(rows.order_by(*map(col, columns)))]
 
 
 async def _checked(engine: AsyncEngine, course_id: str) -> tuple[list[RecordEntry], int | None]:
@@ -151,7 +157,8 @@ def _as_written(row: DecisionRow, facts: list[FactRow]) -> RecordEntry | None:
     return entry if same else None
 
 
-def _course(row: CourseRow) -> CourseOnRecord:
+def course_on_record(row: CourseRow) -> CourseOnRecord:
+    """The course of a row."""
     return CourseOnRecord(
         course_id=row.course_id,
         zone=row.zone,
@@ -170,7 +177,8 @@ def _course(row: CourseRow) -> CourseOnRecord:
     )
 
 
-def _item(row: WorklistItemRow, course: CourseRow) -> WorklistItem:
+def worklist_item(row: WorklistItemRow, course: CourseRow) -> WorklistItem:
+    """The item of a row, on the clock of its course."""
     return WorklistItem(
         course_id=row.course_id,
         obligation=row.obligation,
@@ -182,4 +190,6 @@ def _item(row: WorklistItemRow, course: CourseRow) -> WorklistItem:
         standing=row.standing,
         opened_by=row.opened_by,
         clock_offset_s=course.clock_offset_s,
+        message_sha256=row.message_sha256,
+        fact_id=row.fact_id,
     )

@@ -50,7 +50,8 @@ def assess_case(case: Case) -> Assessment:
     opened = obligations(case)
     findings = _sorted([*found, *starting])
     state = _state(case, verdict, over, findings, plan)
-    owner, next_action = turn_of(case, state, verdict, plan)
+    urgent = any(f.verdict is Verdict.HOLD_URGENT for f in findings)
+    owner, next_action = turn_of(case, state, verdict, plan, urgent=urgent)
     return Assessment(
         state=state,
         verdict=verdict,

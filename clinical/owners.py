@@ -26,8 +26,14 @@ BY_STATE: dict[CourseState, Turn] = {
 }
 
 
-def turn_of(case: Case, state: CourseState, verdict: Verdict, plan: DosePlan | None) -> Turn:
-    """Who must act now, and what is asked."""
+WITHOUT_A_PHYSICIAN = frozenset({CourseState.INFUSION, CourseState.OBSERVATION, CourseState.LIVER_MONITORING})
+"""States that somebody else watches while nothing is urgent."""
+
+
+def turn_of(case: Case, state: CourseState, verdict: Verdict, plan: DosePlan | None, *, urgent: bool) -> Turn:
+    """Who must act now, and what is asked. An urgent finding calls a physician, whoever watches the course else."""
+    if urgent and state in WITHOUT_A_PHYSICIAN:
+        return Role.PHYSICIAN, "look at the patient now"
     if state is CourseState.DOSE_ADJUSTMENT and standing_authorisation(case, plan) is not None:
         return Role.PHARMACIST, "check the dose that was authorised"
     if state is CourseState.PREMEDICATION and verdict is Verdict.MAY_START:

@@ -8,7 +8,7 @@ from clinical.results import Known, Unknown
 from clinical.screening import blasts
 from clinical.units import label
 from models.assessment import Finding, Input, Verdict
-from models.facts import DoseSlot, Ecg, InfectionBleedingCheck, PregnancyTest, Response, VodExamination
+from models.facts import DoseSlot, Ecg, Fact, InfectionBleedingCheck, PregnancyTest, Response, VodExamination
 from models.protocol import Entry
 
 GATING_ANALYTES = ("wbc", "anc", "platelets", "alt", "ast", "bilirubin", "alp")
@@ -106,9 +106,10 @@ def latest_qtcf(case: Case) -> Known | Unknown | None:
 
 def _charted_qtcf(case: Case) -> Known | Unknown | None:
     latest = case.reading.latest(Ecg)
-    if latest is None:
-        return None
-    fact, ecg = latest
+    return None if latest is None else _read_ecg(case, *latest)
+
+
+def _read_ecg(case: Case, fact: Fact, ecg: Ecg) -> Known | Unknown:
     if ecg.qtcf_ms is None:
         return Unknown("qtcf", "LAB-05", "QTcF: the last ECG has none", fact.id, fact.at)
     limits = case.protocol.plausible["qtcf"]
@@ -121,12 +122,9 @@ def _charted_qtcf(case: Case) -> Known | Unknown | None:
 
 def qtcf_history(case: Case) -> list[Known]:
     """Every usable QTcF, oldest first."""
-    charted = [
-        Known("qtcf", fact.id, ecg.qtcf_ms, "ms", fact.at, None, None)
-        for fact, ecg in case.reading.of(Ecg)
-        if ecg.qtcf_ms is not None
-    ]
-    return sorted(charted + case.results.history("qtcf"), key=lambda k: k.collected_at)
+    charted = [_read_ecg(case, fact, ecg) for fact, ecg in case.reading.of(Ecg)]
+    usable = [k for k in charted if isinstance(k, Known)] + case.results.history("qtcf")
+    return sorted(usable, key=lambda k: k.collected_at)
 
 
 def _pregnancy(case: Case, slot: DoseSlot) -> Iterator[Finding]:

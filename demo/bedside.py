@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any
 
-from temporalio.client import WorkflowHistoryEventFilterType
+from temporalio.client import Client, WorkflowHistoryEventFilterType
 
 from demo import bundles
 from demo.driver import Clock
@@ -37,6 +37,11 @@ class Bedside:
         self._key = key
         self._run = run
         self._messages = 0
+
+    def move_to(self, client: Client) -> None:
+        """Go on over another connection: the server was started again."""
+        self.courses = CourseClient(client, self.courses.task_queue)
+        self.clock = Clock(client, self.course_id)
 
     # ── one message each ───────────────────────────────────────────────────────────────────────────────────────────
 

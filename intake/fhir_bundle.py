@@ -1,4 +1,4 @@
-"""The entries of a FHIR document and what they refer to: subjects (IDN-01), specimens, reports.
+"""The entries of a FHIR document and what they refer to: subjects (IDN-01), specimens.
 
 Only what came in the same document is looked at; nothing is ever fetched.
 """
@@ -18,13 +18,17 @@ _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d")
 _LOCAL: Final = ("#", "urn:")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Entry:
-    """One resource of a document, and how others in it may refer to it."""
+    """One resource of a document, and how others in it may refer to it; two with the same content stay two.
+
+    `inside` is the resource that contains this one: only there `#` and its id mean it.
+    """
 
     position: str
     resource: Resource
     full_url: str | None = None
+    inside: "Entry | None" = None
 
     @property
     def resource_type(self) -> str:
@@ -41,6 +45,8 @@ class Entry:
 
     def references(self) -> Iterator[str]:
         """The texts by which another entry may refer to this one."""
+        if self.inside:
+            return
         if self.full_url:
             yield self.full_url
         if own := words(self.resource.get("id")):
@@ -55,10 +61,11 @@ class Person(NamedTuple):
 
 
 class Subject(NamedTuple):
-    """The one patient of a document, in keyed hashes."""
+    """The one patient of a document, in keyed hashes; `shared` are those of all identifiers that all results share."""
 
     subject_hash: str
     birth_hash: str | None
+    shared: tuple[str, ...]
 
 
 class References:
@@ -66,13 +73,11 @@ class References:
 
     def __init__(self, entries: Iterable[Entry]) -> None:
         self._resources: dict[str, Resource | None] = {}  # `None`: two different ones go by this name
-        self._reports: dict[str, str | None] = {}
+        self._contained: dict[int, tuple[object, dict[str, Resource | None]]] = {}
         for entry in entries:
             for reference in entry.references():
                 same = self._resources.setdefault(reference, entry.resource) == entry.resource
                 self._resources[reference] = entry.resource if same else None
-            if entry.resource_type == "DiagnosticReport":
-                self._file(entry)
 
     def person(self, observation: Resource) -> Person | None:
         """The person of `Observation.subject`, or `None` where it does not lead to an identifier of one patient."""
@@ -88,6 +93,17 @@ class References:
         born = patient.get("birthDate")
         return Person(identifiers, None if born is None else str(born).strip())
 
+    def people(self, observation: Resource, reports: Iterable[Resource]) -> Iterator[Person | None]:
+        """The person of an observation, and those of the reports that list it, which must be the same one.
+
+        A report that leads to nobody here does not contradict an observation that refers to the same place.
+        """
+        yield self.person(observation)
+        for report in reports:
+            found = self.person(report)
+            if names_a_subject(report) and (found or not _same_reference(report, observation)):
+                yield found
+
     def accession(self, observation: Resource) -> str | None:
         """What ties the results of one specimen together, the same in every document the sender makes of it.
 
@@ -98,30 +114,41 @@ class References:
         found = self._find("Specimen", reference, observation) or {}
         known = identifier_words([found.get("accessionIdentifier")]) or identifier_words(found.get("identifier"))
         known = known or identifier_words([specimen.get("identifier")])
-        return known or (None if _is_local(reference) else words(reference))
-
-    def report_id(self, entry: Entry) -> str | None:
-        """The identifier of the report in this document that lists the observation."""
-        return next((self._reports[r] for r in entry.references() if r in self._reports), None)
+        return known or (None if is_local(reference) else words(reference))
 
     def _is_here(self, reference: object) -> bool:
-        return isinstance(reference, str) and (_is_local(reference) or _without_version(reference) in self._resources)
+        return isinstance(reference, str) and (is_local(reference) or without_version(reference) in self._resources)
 
     def _find(self, resource_type: str, reference: object, within: Resource) -> Resource | None:
         if not isinstance(reference, str):
             return None
         if reference.startswith("#"):
-            contained = [c for c in objects(within.get("contained")) if c.get("id") == reference[1:]]
-            found = contained[0] if len(contained) == 1 else None
+            found = self._inside(within).get(reference[1:])
         else:
-            found = self._resources.get(_without_version(reference))
+            found = self._resources.get(without_version(reference))
         return found if found and found.get("resourceType") == resource_type else None
 
-    def _file(self, report: Entry) -> None:
-        lasting = None if _is_local(report.full_url) else words(report.resource.get("id"))
-        for result in objects(report.resource.get("result")):
-            if isinstance(reference := result.get("reference"), str):
-                self._reports.setdefault(reference, identifier_words(report.resource.get("identifier")) or lasting)
+    def _inside(self, within: Resource) -> dict[str, Resource | None]:
+        """What a resource contains, by id; kept, because thousands of observations inside one report ask for it."""
+        contained = within.get("contained")
+        known = self._contained.get(id(contained))
+        if known is None or known[0] is not contained:
+            inner: dict[str, Resource | None] = {}
+            for one in objects(contained):
+                if isinstance(own := one.get("id"), str):
+                    inner[own] = None if own in inner else one
+            known = self._contained[id(contained)] = (contained, inner)
+        return known[1]
+
+
+def is_local(reference: object) -> bool:
+    """Whether a reference means something in this document only."""
+    return isinstance(reference, str) and reference.startswith(_LOCAL)
+
+
+def without_version(reference: str) -> str:
+    """The reference to a resource, whichever version of it was meant."""
+    return reference.partition("/_history/")[0]
 
 
 def names_a_subject(observation: Resource) -> bool:
@@ -141,13 +168,19 @@ def one_subject(people: Iterable[Person | None], expected: ExpectedSubject) -> S
         return None
     hashes = [dict.fromkeys(expected.hash_of(system, value) for system, value in p.identifiers) for p in known]
     shared = [h for h in hashes[0] if all(h in others for others in hashes)]
-    if expected.subject_hash is not None:
-        shared = [h for h in shared if h == expected.subject_hash]
+    meant = shared if expected.subject_hash is None else [h for h in shared if h == expected.subject_hash]
     births = {_full_date(person.birth_date) for person in known if person.birth_date is not None}
-    if not shared or len(births) > 1 or None in births:
+    if not meant or len(births) > 1 or None in births:
         return None
     birth = next(iter(births), None)
-    return Subject(shared[0], None if birth is None else expected.birth_hash_of(birth))
+    return Subject(meant[0], None if birth is None else expected.birth_hash_of(birth), tuple(shared))
+
+
+def _same_reference(one: Resource, other: Resource) -> bool:
+    """Whether the subjects of two resources are one reference that means the same in both."""
+    there = an_object(one.get("subject")).get("reference")
+    inner = isinstance(there, str) and there.startswith("#")
+    return there is not None and not inner and there == an_object(other.get("subject")).get("reference")
 
 
 def _identifiers(identifiers: object) -> tuple[tuple[str, str], ...]:
@@ -155,15 +188,6 @@ def _identifiers(identifiers: object) -> tuple[tuple[str, str], ...]:
     pairs = ((i.get("system"), i.get("value")) for i in objects(identifiers))
     trimmed = ((s.strip(), v.strip()) for s, v in pairs if isinstance(s, str) and isinstance(v, str))
     return tuple((s, v) for s, v in trimmed if s and v)
-
-
-def _is_local(reference: object) -> bool:
-    """Whether a reference means something in this document only."""
-    return isinstance(reference, str) and reference.startswith(_LOCAL)
-
-
-def _without_version(reference: str) -> str:
-    return reference.partition("/_history/")[0]
 
 
 def _may_be_a_patient(subject: Resource) -> bool:

@@ -21,6 +21,7 @@ _SENDERS: Final = ("Organization", "PractitionerRole", "Practitioner")
 class Origin(NamedTuple):
     """What all results of one observation share, besides what it says itself: read from the document around it."""
 
+    status: LabStatus
     sender: str | None = None
     accession: str | None = None
     report_id: str | None = None
@@ -48,6 +49,12 @@ def draw_of(observation: Resource, specimen: str | None, report_id: str | None) 
     return Draw(*_collected(observation), specimen, report_id)
 
 
+def status_of(observation: Resource) -> LabStatus:
+    """The status that the observation gives; a word that FHIR does not know is none."""
+    status = observation.get("status")
+    return _STATUS.get(status, LabStatus.UNKNOWN) if isinstance(status, str) else LabStatus.UNKNOWN
+
+
 def sender_of(observation: Resource) -> str | None:
     """The name of the performing organisation, else of another performer; never of the patient or a relative."""
     named = [(_performer_kind(p), words(p.get("display"))) for p in objects(observation.get("performer"))]
@@ -60,25 +67,20 @@ def results_of(observation: Resource, origin: Origin) -> Iterator[LabResult | No
     A panel without a value of its own is only its components; an observation with neither is a result without a
     value, because what was ordered and did not come makes the analyte unknown.
     """
-    components = _listed(observation.get("component"))
-    if refused := _not_to_be_read("", observation):
+    components = shapes.as_list(observation.get("component"))
+    if refused := not_to_be_read("", observation):
         yield refused
         return
     shared = _shared(observation, origin)
-    if not components or _says_something(observation):
+    if not components or says_something(observation):
         yield _result("", observation, shared)
     for number, component in enumerate(components, start=1):
         suffix, part = f", component {number}", an_object(component)
-        yield _not_to_be_read(suffix, part) or _result(suffix, part, shared)
+        yield not_to_be_read(suffix, part) or _result(suffix, part, shared)
 
 
-def _listed(components: object) -> list[object]:
-    if components is None:
-        return []
-    return components if isinstance(components, list) else [components]
-
-
-def _not_to_be_read(suffix: str, part: Resource) -> NoResult | None:
+def not_to_be_read(suffix: str, part: Resource) -> NoResult | None:
+    """Why a part, or what a report or panel lists, must not be read by somebody who knows as little as we do."""
     if part.get("modifierExtension") or part.get("implicitRules"):  # FHIR: not to be read by those who do not know them
         return NoResult(suffix, Refusal.MODIFIED, "a modifier that changes the meaning is not understood")
     if part.get("focus"):
@@ -86,18 +88,17 @@ def _not_to_be_read(suffix: str, part: Resource) -> NoResult | None:
     return None
 
 
-def _says_something(part: Resource) -> bool:
+def says_something(part: Resource) -> bool:
+    """Whether there is a value or a word about its absence."""
     return bool(_stated(part)) or part.get("dataAbsentReason") is not None
 
 
 def _shared(observation: Resource, origin: Origin) -> dict[str, Any]:
     collected_at, collected_text = _collected(observation)
-    status = observation.get("status")
     return {
         "collected_at": collected_at,
         "collected_text": collected_text,
         "issued_at": shapes.instant(observation.get("issued")),
-        "status": _STATUS.get(status, LabStatus.UNKNOWN) if isinstance(status, str) else LabStatus.UNKNOWN,
         "method": shapes.concept_words(observation.get("method")),
         **origin._asdict(),
     }

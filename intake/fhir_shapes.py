@@ -55,6 +55,13 @@ def objects(value: object) -> Iterator[Resource]:
         yield from (item for item in value if isinstance(item, dict))
 
 
+def as_list(value: object) -> list[object]:
+    """The items of a list; what is no list counts as a list of one."""
+    if value is None:
+        return []
+    return value if isinstance(value, list) else [value]
+
+
 def words(value: object, longest: int = SHORT) -> str | None:
     """Text as the sender wrote it, trimmed, cut to a length; `None` where there is none."""
     text = value.strip() if isinstance(value, str) else ""

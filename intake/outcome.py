@@ -4,13 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from typing import Final
 
 from models.base import Frozen
 from models.messages import LabResults
 
 
 class Refusal(StrEnum):
-    """Why an entry is in no message. A door may branch on it: `NOT_AN_OBSERVATION` lost no result, the others may."""
+    """Why an entry is in no message. A door may branch on it: what is in `LOST_NOTHING` lost no result, the others may."""
 
     BAD_JSON = "BadJson"
     TOO_LARGE = "TooLarge"
@@ -22,6 +23,14 @@ class Refusal(StrEnum):
     SEVERAL_LOINCS = "SeveralLoincs"
     SUBJECT_MISSING = "SubjectMissing"
     SUBJECT_MISMATCH = "SubjectMismatch"
+    ONLY_A_PANEL = "OnlyAPanel"
+    NOT_READ_THERE = "NotReadThere"
+    TOO_MANY_GROUPS = "TooManyGroups"
+    WITHDRAWS_ANOTHER = "WithdrawsAnother"
+
+
+LOST_NOTHING: Final = frozenset({Refusal.NOT_AN_OBSERVATION, Refusal.ONLY_A_PANEL})
+"""Resources that hold no result of their own."""
 
 
 class RefusedEntry(Frozen):
@@ -39,11 +48,13 @@ class RefusedEntry(Frozen):
 class Intake(Frozen):
     """What became of one document: every entry is in a message or named in `refused`.
 
-    Text is cut to sane lengths, so that a message stays far below what Temporal takes.
+    Text is cut to sane lengths, so that a message stays far below what Temporal takes. `subjects` are the keyed hashes
+    of every identifier that all its results share: the patient may be known here by another one than the first.
     """
 
     messages: tuple[LabResults, ...] = ()
     refused: tuple[RefusedEntry, ...] = ()
+    subjects: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

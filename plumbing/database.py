@@ -12,7 +12,7 @@ import aiosqlite
 import asyncpg  # type: ignore[import-untyped]
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import URL, Connection, event, make_url, text
+from sqlalchemy import URL, Connection, event, inspect, make_url, text
 from sqlalchemy.exc import ArgumentError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
@@ -95,20 +95,23 @@ def alembic_config(connection: Connection) -> Config:
 
 async def settle_mode(engine: AsyncEngine, mode: Mode) -> None:
     """Write the mode of this installation, once. Raises `ModeMismatch` when the database belongs to the other one."""
-    found = await _mode_of(engine)
+    found = await mode_of(engine)
     if found is None:
         try:
             async with AsyncSession(writing(engine)) as session, session.begin():
                 session.add(InstallationRow(mode=mode))
         except IntegrityError:
             pass  # another process was first; its word counts
-        found = await _mode_of(engine)
+        found = await mode_of(engine)
     if found != mode:
         raise ModeMismatch(str(found), mode)
 
 
-async def _mode_of(engine: AsyncEngine) -> str | None:
+async def mode_of(engine: AsyncEngine) -> str | None:
+    """The mode that this database was laid out for; `None` where no worker has been yet."""
     async with AsyncSession(engine) as session:
+        if not await session.run_sync(lambda s: inspect(s.connection()).has_table(InstallationRow.__tablename__)):
+            return None
         row = await session.get(InstallationRow, 1)
         return row.mode if row else None
 

@@ -135,7 +135,7 @@ class DevServer:
 
     Without `ui_port` there is no Web UI, without `database` the state ends with the server.
     `search_attributes` gives name and type (`{"CycleNumber": "Int"}`).
-    The child's output is appended to `log_file`.
+    `dynamic_config` gives further server settings as `key=value`. The child's output is appended to `log_file`.
 
     Start it in a thread that outlives it (the main thread): on Linux the server ends with the thread that started it.
     """
@@ -151,8 +151,10 @@ class DevServer:
         skip_time: bool = False,
         search_attributes: Mapping[str, str] | None = None,
         codec_endpoint: str | None = None,
+        dynamic_config: Sequence[str] = (),
     ) -> None:
         self._binary = binary
+        self._dynamic_config = tuple(dynamic_config)
         self._port = port
         self._log_file = log_file
         self._ui_port = ui_port
@@ -184,7 +186,7 @@ class DevServer:
             line += ["--db-filename", str(self._database)]
         if self._codec_endpoint:
             line += ["--ui-codec-endpoint", self._codec_endpoint]
-        for setting in _SKIP_TIME if self._skip_time else ():
+        for setting in (*(_SKIP_TIME if self._skip_time else ()), *self._dynamic_config):
             line += ["--dynamic-config-value", setting]
         return line
 

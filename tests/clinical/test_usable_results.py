@@ -325,6 +325,16 @@ def test_a_dismissed_result_gives_way_to_the_older_one_and_a_transcribed_one_to_
     assert (dismissing.card.verdict, standing_rules(dismissing.card)) == PASSES
 
 
+def test_two_results_without_a_time_are_two_and_each_is_resolved() -> None:
+    chart = ready()
+    first = chart.result("alt", "30", NEWER, collected_at=None)
+    second = chart.result("alt", "31", NEWER, collected_at=None)
+    course = PaperCourse(chart, D8)
+    for target, rules in ((second, ["LAB-04"]), (first, [])):
+        course.does("resolve_unreadable", Role.NURSE, target=target, outcome="dismissed", reason="no time known")
+        assert standing_rules(course.card) == rules
+
+
 def test_a_result_that_can_be_read_is_not_dismissed() -> None:
     chart = ready()
     high = chart.result("alt", "160", NEWER)

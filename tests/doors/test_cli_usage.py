@@ -329,6 +329,7 @@ def test_the_exit_codes_are_in_the_help(terminal: Terminal) -> None:
         (["demo", "advance", "course-1", "--days", "7"], ["demo", "advance", "course-1", "--days", "7"]),
         (["demo", "--help"], ["demo", "--help"]),
         (["worker"], ["worker"]),
+        (["codec-server"], ["codec_server"]),
     ],
 )
 def test_another_door_is_another_process(

@@ -342,9 +342,9 @@ def test_the_process_says_in_one_clear_word_why_it_does_not_start(tmp_path: Path
         text=True,
         timeout=60,
     )
-    assert ended.returncode == 1
+    assert ended.returncode == 2
     assert ended.stderr.splitlines() == [
-        "the codec server does not start:",
+        "inocycle codec-server: the codec server does not start:",
         "  set INOCYCLE_CODEC_ORIGINS to the address of the Web UI, as in https://temporal.example",
         "  set INOCYCLE_CODEC_TOKENS to token-sha256:role:id of those who may come",
     ]

@@ -1,133 +1,54 @@
-"""Observations and bundles into draws. All patients are invented by the builders below or by Synthea.
-
-The real sample files are read where INOCYCLE_SAMPLE_DATA points (default `../shared/data` beside the repository).
-"""
+"""Observations and bundles into draws. All patients are invented by the builders or by Synthea."""
 
 import gzip
 import json
-import os
 from collections import Counter
-from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from intake.fhir import MAX_RESULTS, read_fhir
-from intake.outcome import ExpectedSubject, Intake, Refusal
+from intake.fhir import MAX_RESULTS
+from intake.outcome import Intake, Refusal
 from intake.strict_json import MAX_BYTES, MAX_DEPTH
 from models.facts import LabResult, LabStatus
-from models.messages import NamedMessage
-from models.people import Actor, Role
-
-LABORATORY = Actor(role=Role.LABORATORY, id="lab-1")
-MRN = "urn:invented:mrn"
-P1 = {"reference": "Patient/p1"}
-REPOSITORY = Path(__file__).parents[2]
-SAMPLES = REPOSITORY / os.environ.get("INOCYCLE_SAMPLE_DATA", "../shared/data")
-needs_samples = pytest.mark.skipif(not SAMPLES.is_dir(), reason="no sample data: set INOCYCLE_SAMPLE_DATA")
-
-
-# ── builders ───────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def hash_of(system: str, value: str) -> str:
-    return f"subject:{system}|{value}"
-
-
-def birth_hash_of(born_on: date) -> str:
-    return f"birth:{born_on.isoformat()}"
-
-
-def expecting(value: str = "100", system: str = MRN) -> ExpectedSubject:
-    return ExpectedSubject(hash_of, birth_hash_of, hash_of(system, value))
-
-
-ANYBODY = ExpectedSubject(hash_of, birth_hash_of)
-
-
-def patient(mrn: str | None = "100", *, id: str = "p1", **fields: Any) -> dict[str, Any]:
-    identifiers = {} if mrn is None else {"identifier": [{"system": MRN, "value": mrn}]}
-    return {"resourceType": "Patient", "id": id, **identifiers, **fields}
-
-
-def identified(value: str, system: str = MRN) -> dict[str, Any]:
-    return {"identifier": {"system": system, "value": value}}
-
-
-def code(loinc: str) -> dict[str, Any]:
-    return {"coding": [{"system": "http://loinc.org", "code": loinc}]}
-
-
-def ucum(value: Any, unit: str = "U/L", **fields: Any) -> dict[str, Any]:
-    return {"value": value, "unit": unit, "system": "http://unitsofmeasure.org", "code": unit, **fields}
-
-
-def observation(loinc: str = "1742-6", **fields: Any) -> dict[str, Any]:
-    """A final ALT of 38 U/L of patient p1, unless told otherwise; a field given as `None` is left out."""
-    usual = {
-        "resourceType": "Observation",
-        "status": "final",
-        "code": code(loinc),
-        "subject": P1,
-        "effectiveDateTime": "2026-03-02T07:10:00+01:00",
-        "valueQuantity": ucum(38),
-    }
-    return {key: value for key, value in {**usual, **fields}.items() if value is not None}
-
-
-def said(**fields: Any) -> dict[str, Any]:
-    """An observation without a quantity, but with these fields."""
-    return observation(**{"valueQuantity": None, **fields})
-
-
-def bundle(*resources: dict[str, Any], type: str = "collection") -> dict[str, Any]:
-    return {"resourceType": "Bundle", "type": type, "entry": [{"resource": r} for r in resources]}
-
-
-def urn(name: str, resource: dict[str, Any]) -> dict[str, Any]:
-    return {"fullUrl": f"urn:uuid:{name}", "resource": resource}
-
-
-def read(document: Any, *, expected: ExpectedSubject | None = None, sender: str | None = None) -> Intake:
-    raw = document if isinstance(document, bytes) else json.dumps(document).encode()
-    return read_fhir(raw, expected=expected or expecting(), by=LABORATORY, sender=sender)
-
-
-def results(intake: Intake) -> list[LabResult]:
-    return [result for message in intake.messages for result in message.results]
-
-
-def result_of(one: dict[str, Any], *around: dict[str, Any], sender: str | None = None) -> LabResult:
-    intake = read(bundle(patient(), one, *around), sender=sender)
-    assert not lost(intake)
-    (result,) = results(intake)
-    return result
-
-
-def arrives(intake: Intake) -> bool:
-    """Whether every message is the same after its way through Temporal, as text."""
-    return all(NamedMessage.of(message).read() == message for message in intake.messages)
-
-
-def lost(intake: Intake) -> list[Refusal]:
-    """What was refused, but for the resources that are no observations."""
-    return [r.type for r in intake.refused if r.type is not Refusal.NOT_AN_OBSERVATION]
-
-
-def ranges(*highs: Any, **fields: Any) -> list[dict[str, Any]]:
-    return [{"high": ucum(high), **fields} for high in highs]
-
-
-NORMAL = {
-    "coding": [{"system": "http://terminology.hl7.org/CodeSystem/referencerange-meaning", "code": "normal"}],
-}
-THERAPEUTIC = {"coding": [{**NORMAL["coding"][0], "code": "therapeutic"}]}
-
+from tests.intake.builders import (
+    ANYBODY,
+    LABORATORY,
+    MRN,
+    NORMAL,
+    P1,
+    THERAPEUTIC,
+    arrives,
+    bundle,
+    code,
+    expecting,
+    hash_of,
+    identified,
+    lost,
+    observation,
+    patient,
+    ranges,
+    read,
+    result_of,
+    results,
+    said,
+    ucum,
+    urn,
+)
+from tests.intake.samples import (
+    SAMPLES,
+    expected_of,
+    in_portions,
+    needs_samples,
+    observations_in,
+    parts,
+    sample,
+    single_observations,
+)
 
 # ── a result in the sender's words ─────────────────────────────────────────────────────────────────────────────────
 
@@ -701,6 +622,7 @@ def test_other_resources_are_listed_by_name() -> None:
         ("entry 1", "Patient", Refusal.NOT_AN_OBSERVATION),
         ("entry 3", "Encounter", Refusal.NOT_AN_OBSERVATION),
         ("entry 4", "Bundle", Refusal.NOT_AN_OBSERVATION),
+        ("entry 4, observation 1 inside it", "Observation", Refusal.NOT_READ_THERE),
     ]
 
 
@@ -857,50 +779,6 @@ def test_an_observation_of_any_shape_is_a_result_or_a_named_refusal(fields: dict
 
 
 # ── real files ─────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def parts(one: dict[str, Any]) -> int:
-    """How many results or refusals an observation must become, counted apart from the reader."""
-    components = len(one.get("component", ()))
-    own = not components or any(key.startswith("value") or key == "dataAbsentReason" for key in one)
-    return components + own
-
-
-def observations_in(document: dict[str, Any]) -> list[dict[str, Any]]:
-    resources = [entry["resource"] for entry in document.get("entry", [{"resource": document}])]
-    return [r for r in resources if r["resourceType"] == "Observation"]
-
-
-def sample(path: Path) -> dict[str, Any]:
-    raw = path.read_bytes()
-    document: dict[str, Any] = json.loads(gzip.decompress(raw) if path.suffix == ".gz" else raw, parse_float=Decimal)
-    return document
-
-
-def single_observations() -> Iterator[tuple[str, bytes, dict[str, Any]]]:
-    """Each in a bundle with an invented patient, because the files hold the observation alone. Bytes untouched."""
-    paths = [*(SAMPLES / "us-core-9.0.0/examples").glob("*.json"), *(SAMPLES / "fhir-r4-examples").glob("*.json")]
-    for path in sorted(paths):
-        document = sample(path)
-        if document["resourceType"] == "Observation":
-            reference = document.get("subject", {}).get("reference", "Patient/none").removeprefix("Patient/")
-            someone = json.dumps({"resource": patient(id=reference)})
-            entries = f'{someone}, {{"resource": {path.read_text()}}}'
-            yield path.name, f'{{"resourceType": "Bundle", "entry": [{entries}]}}'.encode(), document
-
-
-def expected_of(document: dict[str, Any]) -> ExpectedSubject:
-    first = next(e["resource"] for e in document["entry"] if e["resource"]["resourceType"] == "Patient")
-    identifier = next(i for i in first["identifier"] if i.get("system") and i.get("value"))
-    return expecting(identifier["value"], identifier["system"])
-
-
-def in_portions(document: dict[str, Any], size: int = 150) -> Iterator[dict[str, Any]]:
-    """The chart as a sender with our limit would send it: its patient with every portion."""
-    patients = [e for e in document["entry"] if e["resource"]["resourceType"] == "Patient"]
-    others = [e for e in document["entry"] if e not in patients]
-    for first in range(0, len(others), size):
-        yield {**document, "entry": [*patients, *others[first : first + size]]}
 
 
 @needs_samples

@@ -1,9 +1,13 @@
 """When parts are away: the worker, the record, the laboratory's order of things; and what happened is not refused."""
 
 import asyncio
+import os
+import sys
+from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,15 +19,17 @@ from activities.record_reader import read_entries, verify_chain
 from demo import bundles
 from demo.bedside import Bedside
 from demo.driver import Clock, skipper
-from demo.patients import ANNA, NURSE, PHYSICIAN, PRESCRIBER
+from demo.patients import ANNA, LABORATORY, NURSE, PHYSICIAN, PRESCRIBER
+from intake.fhir import read_fhir
+from intake.outcome import ExpectedSubject
 from models.assessment import Verdict
 from models.messages import COMMANDS
 from models.status import Status
 from plumbing.converter import data_converter
 from plumbing.database import make_engine, migrate
 from plumbing.dev_server import DevServer
-from plumbing.keys import TEST_KEY_RING, TEST_SUBJECT_KEY
-from plumbing.settings import Settings
+from plumbing.keys import TEST_KEY_RING, TEST_SUBJECT_KEY, birth_hash, subject_hash
+from plumbing.settings import ROOT, Settings
 from tests.conftest import MANY_LOOKS, Ward, until_written
 from tests.factories import LABEL
 from worker import make_worker
@@ -43,7 +49,25 @@ class SmallWard:
         async with make_worker(self.client, self.engine, self._settings, task_queue=self.queue):
             yield
 
-    async def course(self, course_id: str) -> Bedside:
+    async def worker_process(self, var_dir: Path) -> Process:
+        """A worker in a process of its own, to be killed."""
+        settings = {
+            "INOCYCLE_TEMPORAL_ADDRESS": self.client.service_client.config.target_host,
+            "INOCYCLE_DATABASE_URL": self.engine.url.render_as_string(hide_password=False),
+            "INOCYCLE_TASK_QUEUE": self.queue,
+            "INOCYCLE_VAR_DIR": str(var_dir),
+            "INOCYCLE_PAYLOAD_KEY_FILE": str(var_dir / "payload-keys"),
+            "INOCYCLE_SUBJECT_KEY_FILE": str(var_dir / "subject-key"),
+        }
+        command = (sys.executable, "-m", "worker")
+        log = (var_dir / "worker.log").open("ab")
+        with log:
+            return await asyncio.create_subprocess_exec(
+                *command, cwd=ROOT, env={**os.environ, **settings}, stdout=log, stderr=log
+            )
+
+    async def course(self, name: str) -> Bedside:
+        course_id = f"course-{name}-{self.engine.dialect.name}"
         await self.courses.start(ANNA.course(course_id, LABEL, TEST_SUBJECT_KEY, datetime.now(UTC)))
         return Bedside(self.courses, Clock(self.client, course_id), course_id, ANNA, TEST_SUBJECT_KEY)
 
@@ -59,7 +83,7 @@ async def small_ward(dev_server: DevServer, tmp_path: Path, request: pytest.Fixt
 
 async def test_nothing_is_lost_while_the_worker_is_away(small_ward: SmallWard) -> None:
     async with small_ward.worker():
-        bedside = await small_ward.course("course-worker-away")
+        bedside = await small_ward.course("worker-away")
         await bedside.screen()
     weight = COMMANDS["record_finding"].model_validate_json(
         '{"id": "while-away", "by": "nurse:n-1", "finding": {"kind": "weight", "kg": "71"}}'
@@ -91,9 +115,43 @@ async def test_nothing_is_lost_while_the_worker_is_away(small_ward: SmallWard) -
     assert messages.count("labs-while-away") == 1
 
 
+async def test_a_worker_killed_in_the_middle_loses_and_doubles_nothing(small_ward: SmallWard, tmp_path: Path) -> None:
+    TEST_KEY_RING.write(tmp_path / "payload-keys")
+    TEST_SUBJECT_KEY.write(tmp_path / "subject-key")
+    worker = await small_ward.worker_process(tmp_path)
+    bedside = await small_ward.course("worker-killed")
+    await bedside.screen()
+    labs = bundles.bundle(ANNA.identifier, ANNA.birth_on.isoformat(), await bedside.clock.now(), bundles.NORMAL)
+    subject = (await bedside.courses.chart(bedside.course_id)).course
+    for round_number in range(3):
+        read = read_fhir(labs, expected=expecting(subject.subject_hash), by=LABORATORY, sender=f"lab-{round_number}")
+        for message in read.messages:
+            await bedside.courses.send(bedside.course_id, message)
+        worker.kill()
+        await worker.wait()
+        worker = await small_ward.worker_process(tmp_path)
+        await bedside.examine()
+    await until_written(bedside, looks=20 * MANY_LOOKS)  # what a killed worker had in hand is tried again after 10 s
+    worker.terminate()
+    await worker.wait()
+    entries = await read_entries(small_ward.engine, bedside.course_id)
+    messages = [e.message.id for e in entries if e.message]
+    assert len(messages) == len(set(messages))
+    assert sum(e.message is not None and e.message.name == "lab_results" for e in entries) == 3
+    assert await verify_chain(small_ward.engine, bedside.course_id) is None
+
+
+def expecting(subject: str) -> ExpectedSubject:
+    return ExpectedSubject(
+        hash_of=partial(subject_hash, TEST_SUBJECT_KEY),
+        birth_hash_of=partial(birth_hash, TEST_SUBJECT_KEY),
+        subject_hash=subject,
+    )
+
+
 async def test_a_worker_that_dies_leaves_nothing_behind(small_ward: SmallWard) -> None:
     async with small_ward.worker():
-        bedside = await small_ward.course("course-worker-dies")
+        bedside = await small_ward.course("worker-dies")
         await bedside.screen()
         await bedside.prepare_day(1, 1)
     async with small_ward.worker():
@@ -108,7 +166,7 @@ async def test_a_course_goes_on_while_the_record_is_away_and_the_record_catches_
     small_ward: SmallWard,
 ) -> None:
     async with small_ward.worker():
-        bedside = await small_ward.course("course-record-away")
+        bedside = await small_ward.course("record-away")
         await bedside.screen()
         await until_written(bedside)
         async with small_ward.engine.begin() as connection:

@@ -1,0 +1,296 @@
+"""The ward as its rows tell it: worklist and board, made of what the record holds. Pure; nothing is read or decided here.
+
+Every course has its own time (the wall clock and its `clock_offset_s`); what is due and overdue is said by it, also
+while no worker is there to fire a rung.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Literal
+
+from activities.record_reader import CourseOnRecord, WorklistItem
+from clinical.harm import Harm, harm_of, harm_of_turn
+from clinical.monitoring import DOSE, INFUSION, LIVER, OBSERVATION
+from models.assessment import Assessment, CourseState, Finding, Obligation, Verdict
+from models.base import Frozen, Instant, plain
+from models.people import PHYSICIANS, Role
+
+SOON = timedelta(hours=24)
+"""What is due later than this is no item of today's list; a course's own next step stands there all the same."""
+
+Standing = Literal["coming", "due", "overdue"]
+
+ABOUT: dict[CourseState, str] = {
+    CourseState.INFUSION: f"{INFUSION}-",
+    CourseState.OBSERVATION: f"{OBSERVATION}-",
+    CourseState.REACTION: "reaction-",
+    CourseState.CYTOREDUCTION: "cytoreduction-review",
+    CourseState.LIVER_MONITORING: LIVER,
+    CourseState.DISCONTINUED: LIVER,
+}
+"""State -> how the key of an obligation begins that is about the same as the course's turn; elsewhere it is the dose."""
+
+CLEARED_BY: dict[tuple[CourseState, Role], str] = {
+    (CourseState.DOSE_ADJUSTMENT, Role.PRESCRIBER): "authorise_dose",
+    (CourseState.DOSE_ADJUSTMENT, Role.PHARMACIST): "verify_dose",
+    (CourseState.PREMEDICATION, Role.NURSE): "record_premedication and record_preparation, then start_infusion",
+}
+
+
+class CourseInWard(Frozen):
+    """A course on record with its last decision, `None` where that is not as it was written, and its open items."""
+
+    course: CourseOnRecord
+    assessment: Assessment | None
+    items: tuple[WorklistItem, ...] = ()
+
+    @property
+    def over(self) -> bool:
+        """The course has come to its end; items can still be open."""
+        return self.course.state is CourseState.COMPLETED
+
+    def now(self, wall: datetime) -> datetime:
+        """The course's own time."""
+        return wall + timedelta(seconds=self.course.clock_offset_s)
+
+
+class Line(Frozen):
+    """One line of the worklist. `now` is the course's own time, `as_of` that of its last decision."""
+
+    course_id: str
+    zone: str
+    now: Instant
+    as_of: Instant
+    key: str
+    what: str
+    owner: Role
+    rule: str
+    clears: str
+    harm: Harm
+    due_at: Instant | None = None
+    overdue_at: Instant | None = None
+    standing: Standing = "due"
+
+    @property
+    def urgency(self) -> tuple[int, Harm, timedelta, str, str]:
+        """What the worklist is sorted by: overdue, then what is due today, then the rest; in each by harm, then due."""
+        until_due = self.due_at - self.now if self.due_at else timedelta()
+        rank = 0 if self.standing == "overdue" else 1 if until_due <= SOON else 2
+        return rank, self.harm, until_due, self.course_id, self.key
+
+    def is_for(self, role: Role) -> bool:
+        """Whether it is this role's to do; a prescriber is a physician."""
+        return self.owner is role or (self.owner is Role.PHYSICIAN and role in PHYSICIANS)
+
+
+class BoardRow(Frozen):
+    """One course on the board. `outdated`: its verdict has run out by the course's own time, and nothing came after."""
+
+    course_id: str
+    zone: str
+    now: Instant
+    as_of: Instant
+    valid_until: Instant | None
+    outdated: bool
+    over: bool
+    state: CourseState
+    verdict: Verdict
+    cycle: int
+    next_dose: str | None
+    rule: str
+    why: str
+    owner: Role
+    next_action: str
+    next_due: Line | None
+    overdue: tuple[str, ...]
+    last_decision: int
+
+
+class Ward(Frozen):
+    """All courses on record at one instant of the wall clock."""
+
+    read_at: Instant
+    courses: tuple[CourseInWard, ...]
+
+
+def worklist_lines(ward: Ward, role: Role | None = None) -> list[Line]:
+    """Every open item of every course, of one role or of all, the gravest first."""
+    lines = [line for course in ward.courses for line in lines_of(course, ward.read_at)]
+    return sorted((x for x in lines if role is None or x.is_for(role)), key=lambda x: x.urgency)
+
+
+def lines_of(course: CourseInWard, wall: datetime) -> list[Line]:
+    """The open items of one course: its turn, what is due today from its last decision, and what else its rows keep."""
+    if course.assessment is None:
+        return [_altered(course, wall)]
+    opened = _opened(course, course.assessment, wall)
+    turn, others = (None, opened) if course.over else _turn(course, course.assessment, opened, wall)
+    today = [line for line in others if line.due_at is None or line.due_at <= line.now + SOON]
+    return [turn, *today] if turn else today
+
+
+def board_rows(ward: Ward) -> list[BoardRow]:
+    """One row a course: those in trouble first, those that are over last; a course that cannot be read has none."""
+    rows = []
+    for course in ward.courses:
+        if course.assessment is not None:
+            lines = lines_of(course, ward.read_at)
+            gravest = min((line.urgency for line in lines), default=(3, Harm.INBOX, timedelta(), "", ""))
+            rows.append((course.over, gravest[:3], _row(course, course.assessment, lines, ward.read_at)))
+    return [row for *_, row in sorted(rows, key=lambda r: (r[0], r[1], r[2].course_id))]
+
+
+# ── what is open ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _opened(course: CourseInWard, assessment: Assessment, wall: datetime) -> list[Line]:
+    """The obligations of the last decision, and the open rows that are none of them."""
+    lines = [_of_obligation(course, o, wall) for o in assessment.obligations]
+    found: dict[tuple[str, datetime | None], Line] = {}
+    for line in (*lines, *(_of_item(course, item, wall) for item in course.items)):
+        # One message is one line, whether a rung fired for it or its row waits; a test is one line for each due time.
+        found.setdefault((line.key, None if line.harm is Harm.MESSAGE else line.due_at), line)
+    return list(found.values())
+
+
+def _of_obligation(course: CourseInWard, o: Obligation, wall: datetime) -> Line:
+    line = _line(course, wall, o.key, o.title, o.owner, o.rule, o.clears)
+    return _dated(line, o.due_at, o.overdue_at)
+
+
+def _of_item(course: CourseInWard, item: WorklistItem, wall: datetime) -> Line:
+    unread = item.message_sha256 is not None and item.fact_id is not None
+    key = f"unreadable-{item.message_sha256[:12]}" if unread and item.message_sha256 else item.obligation
+    line = _dated(
+        _line(course, wall, key, item.title, item.owner, item.rule, _clears(item)), item.due_at, item.overdue_at
+    )
+    return line.model_copy(update={"standing": "overdue"}) if "overdue" in item.standing else line
+
+
+def _clears(item: WorklistItem) -> str:
+    if item.fact_id is not None:
+        return "resolve_unreadable: transcribe its values or dismiss it"
+    if item.message_sha256 is not None:
+        return "its sender says whose it is; nothing closes this item yet"
+    return "a complete liver panel" if item.obligation.startswith(LIVER) else "the next decision of the course"
+
+
+def _altered(course: CourseInWard, wall: datetime) -> Line:
+    what = "the last decision in the record is not as it was written"
+    return _line(course, wall, "record-altered", what, Role.ADMINISTRATOR, "", "the record compared with its backup")
+
+
+# ── whose turn it is ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _turn(
+    course: CourseInWard, assessment: Assessment, opened: Sequence[Line], wall: datetime
+) -> tuple[Line, list[Line]]:
+    """The course's next step, and the other lines. What an obligation says of the same step is not said twice.
+
+    At the bedside and in monitoring the obligation has the better words, and stands for the turn; about a dose the turn
+    has them, and takes over the dose's times. An overdue dose stays with its owner when the turn is somebody else's.
+    """
+    about = _about(assessment)
+    same = sorted((x for x in opened if x.key.startswith(about)), key=lambda x: x.urgency)
+    mine = next((x for x in same if _same_person(x.owner, assessment.owner)), None)
+    if mine is not None and not about.startswith(DOSE):
+        return mine, [x for x in opened if x is not mine]
+    turn = _turn_line(course, assessment, wall)
+    dose = same[0] if same and about.startswith(DOSE) else None
+    if dose is None:
+        return turn, list(opened)
+    left = [x for x in opened if x is not dose or (x.standing == "overdue" and x is not mine)]
+    return _dated(turn, dose.due_at, dose.overdue_at), left
+
+
+def _about(assessment: Assessment) -> str:
+    """How the key of an obligation begins that asks for the same as the turn."""
+    if assessment.owner is Role.ADMINISTRATOR:
+        return "rules-"
+    urgent = next((o.key for o in assessment.obligations if _is_urgent(o)), None)
+    if urgent is not None and assessment.verdict is Verdict.HOLD_URGENT:
+        return urgent
+    return ABOUT.get(assessment.state, f"{DOSE}-{assessment.next_dose}")
+
+
+def _is_urgent(o: Obligation) -> bool:
+    return harm_of(o.key) is Harm.URGENT
+
+
+def _same_person(a: Role, b: Role) -> bool:
+    return a is b or {a, b} <= PHYSICIANS
+
+
+def _turn_line(course: CourseInWard, assessment: Assessment, wall: datetime) -> Line:
+    finding = _first_finding(assessment)
+    slot = f"{assessment.next_dose}: " if assessment.next_dose else ""
+    because = f" – {finding.reason}" if finding else ""
+    clears = (finding.clears if finding else None) or CLEARED_BY.get((assessment.state, assessment.owner), "")
+    what, rule = f"{slot}{assessment.next_action}{because}", finding.rule if finding else ""
+    line = _line(course, wall, "turn", what, assessment.owner, rule, clears or assessment.next_action)
+    return line.model_copy(update={"harm": harm_of_turn(assessment.state, assessment.verdict)})
+
+
+def _first_finding(assessment: Assessment) -> Finding | None:
+    """The first reason of the verdict."""
+    return next((f for f in assessment.findings if f.verdict is assessment.verdict), None)
+
+
+# ── lines and rows ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _line(course: CourseInWard, wall: datetime, key: str, what: str, owner: Role, rule: str, clears: str) -> Line:
+    return Line(
+        course_id=course.course.course_id,
+        zone=course.course.zone,
+        now=course.now(wall),
+        as_of=course.course.updated_at,
+        key=key,
+        what=what,
+        owner=owner,
+        rule=rule,
+        clears=clears,
+        harm=harm_of(key),
+    )
+
+
+def _dated(line: Line, due_at: datetime | None, overdue_at: datetime | None) -> Line:
+    """The line with its times, and where it stands by the course's own clock."""
+    standing: Standing = "due" if due_at is None or line.now >= due_at else "coming"
+    if overdue_at is not None and line.now > overdue_at:
+        standing = "overdue"
+    return line.model_copy(update={"due_at": due_at, "overdue_at": overdue_at, "standing": standing})
+
+
+def _row(course: CourseInWard, assessment: Assessment, lines: Sequence[Line], wall: datetime) -> BoardRow:
+    now, finding = course.now(wall), _first_finding(assessment)
+    dated = [_of_obligation(course, o, wall) for o in assessment.obligations]
+    return BoardRow(
+        course_id=course.course.course_id,
+        zone=course.course.zone,
+        now=now,
+        as_of=assessment.as_of,
+        valid_until=assessment.valid_until,
+        outdated=assessment.valid_until is not None and now >= assessment.valid_until,
+        over=course.over,
+        state=assessment.state,
+        verdict=assessment.verdict,
+        cycle=assessment.cycle,
+        next_dose=assessment.next_dose,
+        rule=finding.rule if finding else "",
+        why=_why(assessment, finding),
+        owner=assessment.owner,
+        next_action=assessment.next_action,
+        next_due=min(dated, key=lambda x: (x.due_at or now, x.key), default=None),
+        overdue=tuple(x.what for x in lines if x.standing == "overdue"),
+        last_decision=course.course.last_decision,
+    )
+
+
+def _why(assessment: Assessment, finding: Finding | None) -> str:
+    """The first reason of the verdict; where nothing stands in the way, the dose."""
+    if finding is not None:
+        return finding.reason
+    dose = assessment.dose
+    return f"nothing stands in the way of {plain(dose.mg)} mg" if dose else "no dose is due"

@@ -1,0 +1,44 @@
+"""Reading the whole ward from the record: every course with its last decision and its open items, as of one instant."""
+
+from collections import defaultdict
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlmodel import and_, col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from activities.record_reader import course_on_record, open_items
+from activities.record_rows import entry_of
+from activities.ward import CourseInWard, Ward
+from models.assessment import Assessment
+from models.tables import CourseRow, DecisionRow
+from plumbing.database import reading
+
+
+async def read_ward(engine: AsyncEngine, wall: datetime) -> Ward:
+    """All courses by id. `wall` is the wall clock at which they are read; nobody but the database is asked."""
+    async with AsyncSession(reading(engine)) as session:
+        last = and_(
+            col(DecisionRow.course_id) == col(CourseRow.course_id),
+            col(DecisionRow.number) == col(CourseRow.last_decision),
+        )
+        courses = select(CourseRow, DecisionRow).join(DecisionRow, last, isouter=True)
+        found = (await session.exec(courses.order_by(col(CourseRow.course_id)))).all()
+        items = defaultdict(list)
+        for item in await open_items(session):
+            items[item.course_id].append(item)
+    return Ward(
+        read_at=wall,
+        courses=tuple(
+            CourseInWard(
+                course=course_on_record(course), assessment=_assessment(last), items=tuple(items[course.course_id])
+            )
+            for course, last in found
+        ),
+    )
+
+
+def _assessment(row: DecisionRow | None) -> Assessment | None:
+    """What was decided last; `None` where its content is gone or is not what was hashed."""
+    entry = entry_of(row) if row is not None else None
+    return entry.assessment if entry else None

@@ -1,0 +1,79 @@
+"""The order of harm: which of two open things a person looks at first. By rule, alike for every ward and every role.
+
+What is overdue comes before what is not; then the class, as below; then what is due first. Nothing here says what is due
+or from whom: that is `monitoring` and `owners`.
+"""
+
+from enum import IntEnum
+from typing import assert_never
+
+from clinical.monitoring import DOSE, INFUSION, LIVER, OBSERVATION
+from models.assessment import CourseState, Verdict
+
+
+class Harm(IntEnum):
+    """What can happen to the patient while nobody looks, gravest first."""
+
+    URGENT = 1
+    """A reaction, an urgent hold, a value that may kill, a course whose rules cannot be evaluated."""
+    OBSERVATION = 2
+    """An infusion that runs, and the hour after it: a reaction shows now or is missed."""
+    PREPARATION = 3
+    """The reconstituted drug expires within hours, and with it today's dose."""
+    HELD_DOSE = 4
+    """A dose is held and waits for somebody's judgement."""
+    LIVER_TEST = 5
+    """VOD is seen in a liver test before it is seen in the patient."""
+    DOSE = 6
+    """A dose, or what it needs: days, not minutes."""
+    MESSAGE = 7
+    """Something arrived that nobody has read, or that was not taken into the chart."""
+    INBOX = 8
+    """Results that belong to no course."""
+
+
+OF_OBLIGATIONS: tuple[tuple[str, Harm], ...] = (
+    ("reaction-", Harm.URGENT),
+    ("implausible-", Harm.URGENT),
+    ("rules-not-evaluated", Harm.URGENT),
+    (f"{INFUSION}-", Harm.OBSERVATION),
+    (f"{OBSERVATION}-", Harm.OBSERVATION),
+    ("preparation-", Harm.PREPARATION),
+    (LIVER, Harm.LIVER_TEST),
+    (f"{DOSE}-", Harm.DOSE),
+    ("cytoreduction-review", Harm.DOSE),
+    ("unreadable-", Harm.MESSAGE),
+    ("message_refused:", Harm.MESSAGE),
+)
+"""How the key of an obligation or worklist item begins -> its class."""
+
+
+def harm_of(key: str) -> Harm:
+    """The class of an obligation or worklist item, by its key. One that nobody has classed yet is looked at first."""
+    return next((harm for begins, harm in OF_OBLIGATIONS if key.startswith(begins)), Harm.URGENT)
+
+
+def harm_of_turn(state: CourseState, verdict: Verdict) -> Harm:
+    """The class of a course's own next step."""
+    if verdict is Verdict.HOLD_URGENT:
+        return Harm.URGENT
+    match state:
+        case CourseState.REACTION:
+            return Harm.URGENT
+        case CourseState.INFUSION | CourseState.OBSERVATION:
+            return Harm.OBSERVATION
+        case CourseState.HELD | CourseState.CORRECTION_REVIEW:
+            return Harm.HELD_DOSE
+        case CourseState.DISCONTINUED | CourseState.LIVER_MONITORING | CourseState.COMPLETED:
+            return Harm.LIVER_TEST
+        case (
+            CourseState.SCREENING
+            | CourseState.CYTOREDUCTION
+            | CourseState.LABS
+            | CourseState.DOSE_ADJUSTMENT
+            | CourseState.PREMEDICATION
+            | CourseState.BETWEEN_DOSES
+            | CourseState.CYCLE_REVIEW
+        ):
+            return Harm.DOSE
+    assert_never(state)

@@ -1,0 +1,58 @@
+"""The server is stopped and started again with open courses in the middle of their time: all go on."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from temporalio.client import Client
+
+from activities.record_reader import verify_chain
+from models.attributes import SEARCH_ATTRIBUTES
+from models.facts import RungFired
+from plumbing.converter import data_converter
+from plumbing.database import make_engine, migrate
+from plumbing.dev_server import DevServer, free_port
+from plumbing.keys import TEST_KEY_RING
+from plumbing.settings import Settings
+from tests.conftest import TASK_QUEUE, Ward, until_written
+from tests.factories import ARTICLE, LABEL
+from worker import make_worker
+
+
+def a_server(binary: Path, port: int, folder: Path) -> DevServer:
+    return DevServer(
+        binary,
+        port=port,
+        log_file=folder / "log",
+        database=folder / "temporal.db",
+        skip_time=True,
+        search_attributes=SEARCH_ATTRIBUTES,
+    )
+
+
+async def test_open_courses_go_on_after_the_server_was_restarted(binary: Path, tmp_path: Path) -> None:
+    engine, port = make_engine(f"sqlite:///{tmp_path / 'record.db'}"), free_port()
+    await migrate(engine)
+    async with a_server(binary, port, tmp_path) as server:
+        client = await Client.connect(server.address, data_converter=data_converter(TEST_KEY_RING))
+        async with make_worker(client, engine, Settings(var_dir=tmp_path), task_queue=TASK_QUEUE):
+            ward = Ward(client, engine)
+            courses = [await ward.course(LABEL), await ward.course(ARTICLE)]
+            for bedside in courses:
+                await bedside.screen()
+                await bedside.prepare_day(1, 1)
+                await bedside.give(1, 1)
+            before = [await b.clock.now() for b in courses]
+    async with a_server(binary, port, tmp_path) as server:
+        client = await Client.connect(server.address, data_converter=data_converter(TEST_KEY_RING))
+        async with make_worker(client, engine, Settings(var_dir=tmp_path), task_queue=TASK_QUEUE):
+            for bedside, then in zip(courses, before, strict=True):
+                bedside.move_to(client)
+                assert await bedside.clock.now() >= then
+                await bedside.clock.advance(timedelta(hours=31))
+                await bedside.liver_test()
+                await until_written(bedside)
+                chart = await bedside.courses.chart(bedside.course_id)
+                due = [f.what.obligation for f in chart.facts if isinstance(f.what, RungFired) and f.what.rung == "due"]
+                assert "liver-test-after-C1D1" in due
+                assert await verify_chain(engine, bedside.course_id) is None
+    await engine.dispose()
