@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
 
+import cli_inbox
 import cli_render
+import cli_ward
 from cli_answers import EXITS, Exit, Failed, answer, failure_of, not_confirmed, refused, start_refused, tell
 from intake.typed import read_acknowledgement, read_actor, read_course_id, read_instant, read_state
 from intake.written import NotReadable
@@ -348,6 +350,12 @@ def _list_commands(as_json: bool) -> None:
         for name, kind in COMMANDS.items()
     ]
     answer(as_json, document, cli_render.commands_list(roles))
+
+
+# ── the ward ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+cli_ward.add_to(app)
+cli_inbox.add_to(app, labs_app)
 
 
 # ── processes ──────────────────────────────────────────────────────────────────────────────────────────────────────

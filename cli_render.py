@@ -71,7 +71,7 @@ def card(assessment: Assessment, zone: ZoneInfo) -> RenderableType:
     until = when(assessment.valid_until, zone) if assessment.valid_until else "something is reported"
     about = f" for {assessment.next_dose}" if assessment.next_dose else ""
     head = [
-        _line(Text(f"{assessment.verdict}{about}", style=_style(assessment.verdict)), f"   state {assessment.state}"),
+        _line(Text(f"{assessment.verdict}{about}", style=style_of(assessment.verdict)), f"   state {assessment.state}"),
         Text(f"as of {when(assessment.as_of, zone)} until {until}"),
         Text(
             f"cycle {assessment.cycle}, protocol {assessment.protocol}{_divergences(assessment)}{_totals(assessment)}"
@@ -98,7 +98,9 @@ def findings_table(findings: Sequence[Finding], zone: ZoneInfo) -> Table:
     """Each finding: what it asks for, because of what, what clears it, and on whose word."""
     table = _grid("rule", "asks", "because")
     for finding, following in zip_longest(findings, findings[1:]):
-        asks = Text(str(finding.verdict), style=_style(finding.verdict)) if finding.verdict else Text("–", style="dim")
+        asks = (
+            Text(str(finding.verdict), style=style_of(finding.verdict)) if finding.verdict else Text("–", style="dim")
+        )
         last_of_its_clause = following is None or following.clause != finding.clause
         table.add_row(finding.rule, asks, _finding_words(finding, zone, last_of_its_clause))
     return table
@@ -165,7 +167,7 @@ def courses_table(rows: Iterable[Mapping[str, Any]]) -> Table:
 def receipt_lines(receipt: Receipt) -> RenderableType:
     """What became of a command."""
     text = Text(f"decision {receipt.decision}: accepted ({receipt.message_id})\n")
-    text.append(str(receipt.verdict), style=_style(receipt.verdict))
+    text.append(str(receipt.verdict), style=style_of(receipt.verdict))
     return text.append(f"   state {receipt.state}\n{receipt.sentence}")
 
 
@@ -301,7 +303,8 @@ def _line(*parts: Text | str) -> Text:
     return Text.assemble(*parts)
 
 
-def _style(verdict: object) -> str:
+def style_of(verdict: object) -> str:
+    """Red for what stops a dose, green for what lets it pass, yellow for what waits."""
     return "bold red" if verdict in _GRAVE else "bold green" if verdict in _OPEN else "bold yellow"
 
 

@@ -77,7 +77,9 @@ class WorklistItem(Frozen):
 async def list_courses(engine: AsyncEngine) -> list[CourseOnRecord]:
     """All courses on record, by id."""
     async with AsyncSession(reading(engine)) as session:
-        return [course_on_record(row) for row in await session.exec(select(CourseRow).order_by(col(CourseRow.course_id)))]
+        return [
+            course_on_record(row) for row in await session.exec(select(CourseRow).order_by(col(CourseRow.course_id)))
+        ]
 
 
 async def read_entries(engine: AsyncEngine, course_id: str) -> list[RecordEntry]:

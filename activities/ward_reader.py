@@ -18,11 +18,11 @@ from plumbing.database import reading
 async def read_ward(engine: AsyncEngine, wall: datetime) -> Ward:
     """All courses by id. `wall` is the wall clock at which they are read; nobody but the database is asked."""
     async with AsyncSession(reading(engine)) as session:
-        last = and_(
+        newest = and_(
             col(DecisionRow.course_id) == col(CourseRow.course_id),
             col(DecisionRow.number) == col(CourseRow.last_decision),
         )
-        courses = select(CourseRow, DecisionRow).join(DecisionRow, last, isouter=True)
+        courses = select(CourseRow, DecisionRow).join(DecisionRow, newest, isouter=True)
         found = (await session.exec(courses.order_by(col(CourseRow.course_id)))).all()
         items = defaultdict(list)
         for item in await open_items(session):

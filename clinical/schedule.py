@@ -34,7 +34,7 @@ def _closes_at(case: Case, window: Window, interruption: "Interruption | None") 
     limit = case.protocol.limits.interruption_max
     if window.closes_at is None or interruption is None:
         return window.closes_at
-    if interruption.days >= limit.count or interruption.recovered_at is None:
+    if interruption.days >= limit.count:
         return None
     return max(window.closes_at, midnight_of(window.nominal_on + limit.span, case.reading.zone))
 

@@ -2,15 +2,17 @@
 
 import asyncio
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
 
+from demo import tour
 from demo.driver import CannotSkipTime, Clock
 from demo.house import House, HouseFault
+from demo.layout import LAID_OUT, Layout
 from plumbing.connection import TemporalUnreachable, connect
-from plumbing.settings import Mode, SettingsRefused, load_settings
+from plumbing.settings import ROOT, Mode, SettingsRefused, load_settings
 from workflows.client import CourseClient, CourseError
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
@@ -48,6 +50,18 @@ def advance(
         _leave(str(fault), UNREACHABLE)
 
 
+@app.command("tour")
+def show_tour() -> None:
+    """Six short steps to try, with the exact commands, and what each one shows."""
+    try:
+        settings = load_settings()
+    except SettingsRefused as fault:
+        _leave(str(fault), 2)
+    layout, var = Layout(settings.var_dir / LAID_OUT), settings.var_dir
+    shown = str(var.relative_to(ROOT)) if var.is_relative_to(ROOT) else str(var)
+    out.print(tour.told(tour.steps(lambda name: layout.course_of(name) or name, shown)), markup=False)
+
+
 async def _advance(course_id: str, span: timedelta | None) -> None:
     settings = load_settings()
     if settings.mode is not Mode.DEMO:
@@ -73,7 +87,7 @@ async def _to_next_due(courses: CourseClient, clock: Clock, course_id: str) -> N
     await clock.advance_to(min(coming))
 
 
-def _leave(words: str, code: int) -> None:
+def _leave(words: str, code: int) -> NoReturn:
     err.print(words)
     raise typer.Exit(code)
 

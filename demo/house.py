@@ -6,8 +6,9 @@ import signal
 import sys
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from temporalio.client import Client
@@ -15,16 +16,18 @@ from temporalio.client import Client
 from demo import story
 from demo.bedside import Bedside
 from demo.driver import Clock, skipper
-from demo.patients import ANNA, BERND, CLARA, DORA, Patient
+from demo.keeping import Kept, ended
+from demo.layout import ARTICLE, LAID_OUT, MID_STORY, Bed, Layout, admitted
+from demo.patients import ANNA, PRESCRIBER
 from models.attributes import SEARCH_ATTRIBUTES
 from plumbing.connection import connect
 from plumbing.dev_server import DevServer, DevServerFailed, NoDevServer, find_binary, must_be_free
+from plumbing.keys import SubjectKey
 from plumbing.settings import DEMO_KEY_FILES, ROOT, Mode, Settings, with_demo_keys
 from workflows.client import CourseClient, CourseError
 
 KEPT_WHEN_FRESH = ("bin", *DEMO_KEY_FILES)  # the keys are in this process already: the others must find the same
-ARTICLE, LABEL = "article-2025.1", "us-label-2024.1"
-LAID_OUT = "laid-out"
+ON_SCREEN = Bed("course-anna", ANNA, ARTICLE, partial(story.article_course, with_a_hold=True))
 WORKER_PATIENCE_S = 30
 
 
@@ -47,16 +50,16 @@ class House:
         if fresh:
             self._clear()
         self._settings = with_demo_keys(self._settings)
-        async with self._server(), self._door("worker") as worker, self._door("codec_server") as codec_server:
+        async with self._server(), self._worker() as worker, self._door("codec_server") as codec_server:
             client = await connect(self._settings)
             laying_out = asyncio.ensure_future(self._lay_out(client))
-            await _first_of(laying_out, stopping.wait(), worker.wait(), codec_server.wait())
-            if laying_out.done():
+            await _first_of(laying_out, stopping.wait(), worker.given_up.wait(), codec_server.wait())
+            if laying_out.done() and not laying_out.cancelled():
                 laying_out.result()
                 self._welcome()
-                await _first_of(stopping.wait(), worker.wait(), codec_server.wait())
+                await _first_of(stopping.wait(), worker.given_up.wait(), codec_server.wait())
             if not stopping.is_set():
-                name = "worker" if worker.returncode is not None else "codec_server"
+                name = "worker" if worker.given_up.is_set() else "codec_server"
                 raise HouseFault(f"the {name} ended by itself; its words are in {self._log(name)}")
             self._say("stopping; the invented patients stay as they are for the next start")
 
@@ -92,18 +95,27 @@ class House:
         except (NoDevServer, DevServerFailed) as fault:
             raise HouseFault(str(fault)) from None
 
+    def _worker(self) -> Kept:
+        """The worker, started again when its process dies: the courses do not live in it."""
+        pid_file = self._settings.var_dir / "worker.pid"
+        return Kept("worker", partial(self._started, "worker"), pid_file, self._say)
+
     @asynccontextmanager
     async def _door(self, module: str) -> AsyncIterator[Process]:
-        """Another door in a process and a session of its own: Ctrl-C reaches this process, which ends it by its id."""
-        with self._log(module).open("ab") as log:
-            command = (sys.executable, "-m", module)
-            process = await asyncio.create_subprocess_exec(
-                *command, cwd=ROOT, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-            )
+        """Another door in a process of its own."""
+        process = await self._started(module)
         try:
             yield process
         finally:
-            await _ended(process)
+            await ended(process)
+
+    async def _started(self, module: str) -> Process:
+        """A door in a process and a session of its own: Ctrl-C reaches this process, which ends it by its id."""
+        with self._log(module).open("ab") as log:
+            command = (sys.executable, "-m", module)
+            return await asyncio.create_subprocess_exec(
+                *command, cwd=ROOT, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
 
     @property
     def _web_ui(self) -> str:
@@ -116,56 +128,63 @@ class House:
     # ── patients ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _lay_out(self, client: Client) -> None:
-        """Lay the patients out once; a file says that it is done, so that a second start keeps them."""
-        done = self._settings.var_dir / LAID_OUT
-        if done.exists():
+        """Lay out whoever is not there yet: the six at the same time, then one whole course on screen."""
+        layout = Layout(self._settings.var_dir / LAID_OUT)
+        missing = layout.missing(MID_STORY)
+        await asyncio.gather(*(self._mid_story(client, layout, bed) for bed in missing))
+        if layout.missing([ON_SCREEN]):
+            self._say(f"\n[bold]{ANNA.name}, protocol {ARTICLE}: one whole course, its time skipped[/bold]")
+            bedside = await self._admitted(client, ON_SCREEN)
+            await story.article_course(bedside, self._say, with_a_hold=True)
+            layout.keep(bedside.course_id)
+        elif not missing:
             self._say("the invented patients are as you left them")
-            return
-        await self._mid_story(client, "course-bernd", BERND, LABEL, story.ready_to_authorise)
-        await self._mid_story(client, "course-clara", CLARA, ARTICLE, story.overdue_after_transplant)
-        await self._mid_story(client, "course-dora", DORA, ARTICLE, story.held_for_the_liver)
-        self._say(f"\n[bold]{ANNA.name}, protocol {ARTICLE}: one whole course, its time skipped[/bold]")
-        bedside = await self._admit(client, "course-anna", ANNA, ARTICLE)
-        await story.article_course(bedside, self._say, with_a_hold=True)
-        done.write_text(f"{datetime.now(UTC).isoformat()}\n")
 
-    async def _mid_story(
-        self,
-        client: Client,
-        course_id: str,
-        patient: Patient,
-        protocol: str,
-        until: Callable[[Bedside], Awaitable[None]],
-    ) -> None:
-        bedside = await self._admit(client, course_id, patient, protocol)
-        await until(bedside)
+    async def _mid_story(self, client: Client, layout: Layout, bed: Bed) -> None:
+        bedside = await self._admitted(client, bed)
+        await bed.story(bedside)
         status = await bedside.status()
-        self._say(f"{patient.name}, {course_id}, {protocol}: {status.state} – {status.sentence}")
+        layout.keep(bedside.course_id)
+        self._say(f"{bed.patient.name}, {bedside.course_id}, {bed.protocol}: {status.state} – {status.sentence}")
 
-    async def _admit(self, client: Client, course_id: str, patient: Patient, protocol: str) -> Bedside:
-        key = self._settings.subject_key
-        assert key is not None, "a demo has made its keys"
-        courses = CourseClient(skipper(client).client, self._settings.task_queue)
-        try:
-            await courses.start(patient.course(course_id, protocol, key, datetime.now(UTC)))
-        except CourseError as fault:
-            raise HouseFault(
-                f"{fault}; an earlier start was interrupted: `make fresh` lays the patients out anew"
-            ) from None
-        bedside = Bedside(courses, Clock(client, course_id), course_id, patient, key)
+    async def _admitted(self, client: Client, bed: Bed) -> Bedside:
+        return await admitted(bed, partial(self._admit, client, bed), partial(self._end_dosing, client, bed))
+
+    async def _admit(self, client: Client, bed: Bed, course_id: str) -> Bedside:
+        bedside = self._bedside(client, bed, course_id)
+        started_at = datetime.now(UTC)
+        await bedside.courses.start(bed.patient.course(course_id, bed.protocol, self._key, started_at))
         await asyncio.wait_for(bedside.status(), WORKER_PATIENCE_S)
         return bedside
+
+    async def _end_dosing(self, client: Client, bed: Bed, course_id: str) -> None:
+        """One patient has one course that goes on: the half-told one is ended by the rules, as far as they let it."""
+        self._say(
+            f"{bed.patient.name} was left half-way by an interrupted start: dosing ends in {course_id}, all begins anew"
+        )
+        half = self._bedside(client, bed, course_id)
+        reason = "the invented patient begins anew after an interrupted start"
+        with suppress(CourseError):
+            await half.do("finish_dosing", PRESCRIBER, message_id=f"{course_id}-interrupted", reason=reason)
+
+    def _bedside(self, client: Client, bed: Bed, course_id: str) -> Bedside:
+        courses = CourseClient(skipper(client).client, self._settings.task_queue)
+        return Bedside(courses, Clock(client, course_id), course_id, bed.patient, self._key)
+
+    @property
+    def _key(self) -> SubjectKey:
+        key = self._settings.subject_key
+        assert key is not None, "a demo has made its keys"
+        return key
 
     def _welcome(self) -> None:
         self._say(
             f"\nWeb UI              {self._web_ui}/namespaces/default/workflows"
             f"\n                    all is encrypted there; the codec server on {self._settings.codec_address} opens it for you"
-            "\nsee the courses     .venv/bin/inocycle course list"
-            "\nwhy is she overdue  .venv/bin/inocycle course show course-clara"
-            "\nwhy is she held     .venv/bin/inocycle course show course-dora"
-            "\nthe ready dose      .venv/bin/inocycle course show course-bernd"
-            "\nauthorise it        .venv/bin/inocycle do course-bernd authorise_dose --by prescriber:dr-ahorn cycle=1 day=1"
-            "\nskip time           .venv/bin/inocycle demo advance course-clara --to-next-due"
+            "\nthe ward            .venv/bin/inocycle board"
+            "\nwho must act        .venv/bin/inocycle worklist --role prescriber"
+            "\none course          .venv/bin/inocycle course show course-dora"
+            "\nsix things to try   .venv/bin/inocycle demo tour"
             "\nCtrl-C ends everything; the next start keeps it. Nobody here is real."
         )
 
@@ -182,14 +201,3 @@ async def _first_of(*awaited: Awaitable[object]) -> None:
     _, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     for task in pending:
         task.cancel()
-
-
-async def _ended(process: Process) -> None:
-    """Ask the process to stop, by its own id, and see it gone."""
-    if process.returncode is None:
-        process.terminate()
-        try:
-            await asyncio.wait_for(process.wait(), 15)
-        except TimeoutError:
-            process.kill()
-            await process.wait()

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from clinical.calendar import at_local, local_date
 from demo.bedside import Bedside
-from demo.patients import PRESCRIBER
+from demo.patients import NURSE, PHYSICIAN, PRESCRIBER
 from models.assessment import Obligation
 from workflows.client import CommandRefused
 
@@ -140,12 +140,7 @@ async def ready_to_authorise(bedside: Bedside) -> None:
 
 async def overdue_after_transplant(bedside: Bedside) -> None:
     """Left mid-story: transplanted, and the weekly liver test has not come for more than a day."""
-    await wait_for_the_morning(bedside)
-    await bedside.screen()
-    await bedside.prepare_day(1, 1)
-    await bedside.give(1, 1)
-    await bedside.clock.advance(timedelta(hours=30))
-    await bedside.liver_test()
+    await first_dose_and_its_test(bedside)
     await bedside.into_next_run(bedside.transplant())
     due = await liver_test_due(bedside)
     assert due is not None
@@ -154,11 +149,52 @@ async def overdue_after_transplant(bedside: Bedside) -> None:
 
 async def held_for_the_liver(bedside: Bedside) -> None:
     """Left mid-story: the first dose was given, and on the day of the second the ALT is high."""
+    await first_dose_and_its_test(bedside)
+    await go_to_the_dose(bedside, 1, 8)
+    await bedside.prepare_day(1, 8, alt="160")
+
+
+async def waiting_for_labs(bedside: Bedside) -> None:
+    """Left mid-story: the day of the second dose has come, its results have not."""
+    await first_dose_and_its_test(bedside)
+    await go_to_the_dose(bedside, 1, 8)
+
+
+async def in_observation(bedside: Bedside) -> None:
+    """Left mid-story: the first infusion ended 20 minutes ago."""
+    await first_start(bedside)
+    await bedside.clock.advance(timedelta(hours=1))
+    await bedside.do("complete_infusion", NURSE)
+    await bedside.clock.advance(timedelta(minutes=20))
+
+
+async def after_a_severe_reaction(bedside: Bedside) -> None:
+    """Left mid-story: a reaction of grade 3 broke the first infusion off and ended the drug for good."""
+    await first_start(bedside)
+    await bedside.clock.advance(timedelta(minutes=20))
+    await bedside.do("report_reaction", NURSE, reaction_id="reaction-1", symptoms="chills, fall of blood pressure")
+    await bedside.do("complete_infusion", NURSE, stopped_early=True, given_mg="0.3")
+    await bedside.clock.advance(timedelta(minutes=40))
+    over = (await bedside.clock.now()).isoformat()
+    await bedside.do("report_reaction", PHYSICIAN, reaction_id="reaction-1", grade=3, resolved_at=over)
+    await bedside.clock.advance(timedelta(minutes=25))
+    await bedside.into_next_run(bedside.do("end_observation", NURSE))
+    await bedside.clock.advance(timedelta(hours=20))
+
+
+async def first_start(bedside: Bedside) -> None:
+    """Screened, and the first infusion started on a morning."""
+    await wait_for_the_morning(bedside)
+    await bedside.screen()
+    await bedside.prepare_day(1, 1)
+    await bedside.start(1, 1, await bedside.ready_to_start(1, 1))
+
+
+async def first_dose_and_its_test(bedside: Bedside) -> None:
+    """The first dose given on a morning, and the liver test after it."""
     await wait_for_the_morning(bedside)
     await bedside.screen()
     await bedside.prepare_day(1, 1)
     await bedside.give(1, 1)
     await bedside.clock.advance(timedelta(hours=30))
     await bedside.liver_test()
-    await go_to_the_dose(bedside, 1, 8)
-    await bedside.prepare_day(1, 8, alt="160")

@@ -58,3 +58,11 @@ def read_state(option: str, text: str) -> CourseState:
         return CourseState(text)
     except ValueError:
         raise NotReadable(f"{option}: {text!r} is no state; states are {', '.join(CourseState)}") from None
+
+
+def read_role(option: str, text: str) -> Role:
+    """A role. Raises `NotReadable`."""
+    try:
+        return Role(text)
+    except ValueError:
+        raise NotReadable(f"{option}: {text!r} is no role; roles are {', '.join(Role)}") from None

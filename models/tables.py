@@ -1,13 +1,14 @@
 """The tables of the record (design §8), and nothing that decides: rows are written and read in `activities` only.
 
 A table model validates nothing and never travels through Temporal. What is missing here on purpose: a patient's
-identity. SQLite keeps no zones and no decimal scale, so instants, decimals and JSON are text, alike on both databases.
+identity, but for `inbox.raw`. SQLite keeps no zones and no decimal scale, so instants, decimals and JSON are text, alike
+on both databases.
 """
 
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from sqlalchemy import CheckConstraint, Dialect, Index, MetaData, String, Text
+from sqlalchemy import CheckConstraint, Dialect, Index, LargeBinary, MetaData, String, Text
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Field, SQLModel
 
@@ -192,6 +193,34 @@ class RawMessageRow(Row, table=True):
     head_base64: str = Field(sa_type=Text)
     reason: str
     received_at: datetime = Field(sa_type=InstantText)
+
+
+class InboxRow(Row, table=True):
+    """One document as it was sent, committed before its sender is answered; each content once, and never deleted.
+
+    `raw` is what was sent, names and all: no other column here holds more than keyed hashes, ids and words of ours.
+    `read_as` is the actor in whose name it is read, so that the same bytes always make the same messages. `waits_for`
+    says what a waiting item lacked when it was last looked at. `course_id` names the course that a sent item went to; a
+    course may run before the record knows it, so nothing here refers to its row.
+    """
+
+    __tablename__ = "inbox"
+    __table_args__ = (CheckConstraint("state IN ('waiting', 'sent', 'dismissed')", name="known_state"),)
+
+    sha256: str = Field(primary_key=True)
+    size: int
+    raw: bytes = Field(sa_type=LargeBinary)
+    read_as: str
+    received_at: datetime = Field(sa_type=InstantText)
+    subjects_json: str = Field(sa_type=Text)
+    birth_hash: str | None = None
+    refused_json: str = Field(sa_type=Text)
+    state: str = Field(index=True)
+    waits_for: str | None = None
+    course_id: str | None = None
+    settled_by: str | None = None
+    settled_at: datetime | None = Field(default=None, sa_type=InstantText)
+    settled_why: str | None = Field(default=None, sa_type=Text)
 
 
 class InstallationRow(Row, table=True):

@@ -61,6 +61,16 @@ def make_engine(url: str) -> AsyncEngine:
     return engine
 
 
+def may_exist(url: str) -> bool:
+    """Whether somebody who only looks may make an engine for it: that of an SQLite file makes the file.
+
+    Raises `DatabaseRefused`.
+    """
+    address = _address(url)
+    file = address.database if address.get_backend_name() == "sqlite" else None
+    return not file or file == ":memory:" or Path(file).exists()
+
+
 def writing(engine: AsyncEngine) -> AsyncEngine:
     """The same engine for transactions that write: on SQLite they queue at their first line.
 

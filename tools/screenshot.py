@@ -159,7 +159,9 @@ async def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--web-ui", default="http://127.0.0.1:8233")
     parser.add_argument("--course", default="course-anna", help="whose first run the timeline shows")
-    parser.add_argument("--row", default="liver test again, the last one was abnormal", help="the bar in the middle of the picture")
+    parser.add_argument(
+        "--row", default="liver test again, the last one was abnormal", help="the bar in the middle of the picture"
+    )
     parser.add_argument("--into", type=Path, default=ROOT / "docs" / "images")
     given = parser.parse_args()
     executable = find_chromium()

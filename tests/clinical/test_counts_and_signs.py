@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -97,6 +98,32 @@ def test_counts_under_a_transfusion_or_growth_factor_are_not_decided_yet(
     chart = second_cycle()
     chart.add(finding, drawn - ago)
     assert rules(chart) == (["HEM-09"] if held else [])
+
+
+@pytest.mark.parametrize(
+    ("value", "comparator", "asked"),
+    [
+        ("50", ">", []),
+        ("50", ">=", []),
+        ("49", ">", ["HEM-03"]),
+        ("49", ">=", ["HEM-03"]),
+        ("50", "<", ["HEM-03"]),
+        ("50", "<=", ["HEM-03"]),
+        ("60", "<", ["HEM-03"]),
+        ("50", "=", []),
+    ],
+)
+def test_a_count_that_a_comparator_leaves_open_does_not_pass(value: str, comparator: str, asked: list[str]) -> None:
+    chart = second_cycle()
+    chart.result("platelets", value, D29 - H, comparator=comparator)
+    assert rules(chart) == asked
+
+
+def test_a_count_drawn_with_the_first_dose_is_no_baseline() -> None:
+    for drawn, asked in ((D1, []), (D1 - SECOND, ["HEM-05"])):
+        chart = ChartBuilder().ready()
+        chart.result("anc", "0.5", drawn)
+        assert rules(chart.cycle(1, D1).ready_for_cycle(D29)) == asked
 
 
 def test_a_transfused_baseline_counts_as_low() -> None:
@@ -197,9 +224,10 @@ def test_electrolytes_in_either_unit_give_one_verdict(
 
 
 @pytest.mark.parametrize("analyte", ["magnesium", "calcium"])
-def test_without_its_lower_limit_magnesium_or_calcium_is_unknown(analyte: str) -> None:
+@pytest.mark.parametrize("limit", [{"lln": None}, {"lln": Decimal(0)}, {"limit_unit": "mmol/L"}], ids=str)
+def test_without_its_lower_limit_magnesium_or_calcium_is_unknown(analyte: str, limit: dict[str, Any]) -> None:
     chart = ChartBuilder().ready()
-    chart.result(analyte, None, D1 - H, lln=None)
+    chart.result(analyte, None, D1 - H, **limit)
     assert rules(chart, D1) == ["LAB-05"]
 
 

@@ -169,6 +169,8 @@ def test_the_card_says_the_limit_in_numbers_and_what_clears_it() -> None:
     assert "137.5 U/L (2.5 x ULN of 55)" in alone.reason
     assert alone.override == "prescriber_and_second_person"
     assert alone.confidence == "site default"
+    above = finding(with_result("alt", "600", comparator=">"), "NON-08")
+    assert [i.value for i in above.inputs] == [">600 U/L (ULN 55)"]
     both = finding(second_dose(alt="160", bilirubin="2.0"), "NON-02")
     assert both.override == "never"
     assert "1.5 xULN" in (both.clears or "")

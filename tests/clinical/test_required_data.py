@@ -337,6 +337,12 @@ def test_a_measurement_that_cannot_be_read_closes_the_gate_until_someone_measure
     assert PaperCourse(chart, D1).card.verdict is Verdict.MAY_AUTHORISE
 
 
+def test_a_measurement_is_newer_by_when_it_was_taken_not_by_when_it_arrived() -> None:
+    chart = first_dose()
+    chart.result("weight", "80", D1 - 21 * H, unit="parsec", recorded_at=D1)
+    assert PaperCourse(chart, D1).card.verdict is Verdict.MAY_AUTHORISE
+
+
 def test_a_weight_in_pounds_from_the_scale_is_the_same_weight() -> None:
     chart = first_dose().without("weight")
     chart.result("weight", "154.3236", D1 - H, unit="[lb_av]")

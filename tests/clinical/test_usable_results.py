@@ -154,6 +154,13 @@ def test_when_the_only_result_was_entered_in_error_it_is_missing() -> None:
     assert asked(chart) == (Verdict.NEED_DATA, ["DATA-02"])
 
 
+def test_of_a_readable_and_an_unreadable_result_of_one_draw_that_arrive_together_neither_is_used() -> None:
+    chart = ready()
+    chart.result("alt", "30", NEWER, sender="lab-b", status="preliminary")
+    chart.result("alt", "30", NEWER)
+    assert asked(chart) == UNKNOWN
+
+
 def test_another_laboratory_does_not_replace_a_result_of_the_same_minute_but_the_later_arrival_counts() -> None:
     chart = ready()
     chart.result("alt", "160", NEWER, **A7)

@@ -73,8 +73,10 @@ class SmallWard:
 
 
 @pytest.fixture
-async def small_ward(dev_server: DevServer, tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[SmallWard]:
-    engine = make_engine(f"sqlite:///{tmp_path / 'record.db'}")
+async def small_ward(
+    dev_server: DevServer, database_url: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> AsyncIterator[SmallWard]:
+    engine = make_engine(database_url)
     await migrate(engine)
     client = await Client.connect(dev_server.address, data_converter=data_converter(TEST_KEY_RING))
     yield SmallWard(client, engine, f"queue-{request.node.name}", tmp_path)
@@ -251,3 +253,20 @@ async def held_without_rules(bedside: Bedside) -> Status:
         if status.state is not None:
             return status
     raise AssertionError("the course says nothing")
+
+
+async def test_after_ten_minutes_without_a_record_an_administrator_is_called(small_ward: SmallWard) -> None:
+    async with small_ward.worker():
+        bedside = await small_ward.course("record-behind")
+        await bedside.screen()
+        await until_written(bedside)
+        async with small_ward.engine.begin() as connection:
+            await connection.execute(text("ALTER TABLE decision RENAME TO decision_away"))
+        await bedside.weigh()
+        await bedside.clock.advance(timedelta(minutes=11))
+        status = await bedside.status()
+        assert any("record behind" in words for words in status.trouble)
+        async with small_ward.engine.begin() as connection:
+            await connection.execute(text("ALTER TABLE decision_away RENAME TO decision"))
+        await until_written(bedside, looks=20 * MANY_LOOKS)
+        assert (await bedside.status()).trouble == ()

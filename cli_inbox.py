@@ -1,0 +1,213 @@
+"""The inbox on the command line: receive documents without naming a course, see what waits, say what becomes of it.
+
+What happens to a document is for `cli_reception.py`, which is loaded only when one of these commands runs.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from cli_answers import Exit, Failed, answer
+from intake.outcome import LOST_NOTHING
+from intake.strict_json import MAX_BYTES
+from intake.typed import read_actor
+
+if TYPE_CHECKING:
+    from activities.inbox import InboxItem
+    from cli_reception import Reception
+
+Result = TypeVar("Result")
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout instead of tables.")]
+ItemName = Annotated[str, typer.Argument(metavar="ITEM", help="As `inocycle inbox` names it, or its beginning.")]
+ByWhom = Annotated[str, typer.Option("--by", metavar="ROLE:ID", help="Who says so, such as coordinator:c-5. No names.")]
+
+MOST_LINES = 5
+TO_DO = {
+    "NotLookedAt": "a process broke off: `inocycle inbox retry`",
+    "NotOnePatient": "it is not certainly about one patient: ask the sender, then dismiss it",
+    "NoResult": "nothing in it can be read as a result: ask the sender, then dismiss it",
+    "NoCourse": "no course of this patient is on record: start one and `inocycle inbox retry`, or dismiss it",
+    "CourseEnded": "the course has ended: tell a physician; start a later course and retry, or dismiss it",
+    "SeveralCourses": "several courses of this patient are open: `inocycle inbox assign ITEM COURSE`",
+    "NotSent": "Temporal did not answer: `inocycle inbox retry`",
+}
+"""What a person does about each thing that an item may wait for."""
+
+
+def add_to(app: typer.Typer, labs: typer.Typer) -> None:
+    """Give the command line its inbox, and its laboratory commands one that needs no course."""
+    inbox = typer.Typer(
+        help="What came in and reached no course; alone it lists what waits.",
+        invoke_without_command=True,
+        add_completion=False,
+        rich_markup_mode=None,
+    )
+    inbox.callback()(list_items)
+    for name, command in (("assign", assign), ("dismiss", dismiss), ("retry", retry)):
+        inbox.command(name)(command)
+    app.add_typer(inbox, name="inbox")
+    labs.command("receive")(receive)
+
+
+def receive(
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE…", help="FHIR R4 JSON: Observation, DiagnosticReport, Bundle.")
+    ],
+    by: Annotated[str, typer.Option("--by", metavar="ROLE:ID", help="Which machine sends it.")] = "laboratory:cli",
+    as_json: AsJson = False,
+) -> None:
+    """Receive FHIR files for whichever course they belong to: kept first, then sent to the open course of their patient.
+
+    What belongs to no open course waits in `inocycle inbox`. Exits with 0 once everything is kept, also what waits; with
+    2 where a file is larger than a door takes, and nothing of it is kept. The same file again is the same item.
+    """
+    actor = read_actor("--by", by)
+    documents, too_large = _documents(files)
+    items: dict[str, InboxItem] = {}
+    if documents:
+        items = _in_reception("labs receive", lambda reception: reception.receive(documents, actor))
+    document = {"received": {name: _shown(item) for name, item in items.items()}, "too_large": too_large}
+    answer(
+        as_json, document, _received_table(items), *(Text(f"{name}: larger than a door takes") for name in too_large)
+    )
+    raise typer.Exit(int(Exit.USAGE if too_large else Exit.OK))
+
+
+def list_items(
+    context: typer.Context,
+    settled_too: Annotated[bool, typer.Option("--all", help="What was sent or dismissed as well.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """What waits, the oldest first: since when, what for, and what to do."""
+    if context.invoked_subcommand is not None:
+        return
+    from cli_reception import with_reception
+    from plumbing.settings import load_settings
+
+    found = with_reception(load_settings(), lambda r: r.look(settled_too=settled_too), lay_out=False)
+    document = [{**_shown(item), "courses": [c.course_id for c in courses]} for item, courses in found]
+    items = [item for item, _ in found]
+    answer(as_json, document, inbox_table(items, datetime.now(UTC)) if items else "nothing waits")
+
+
+def assign(
+    item: ItemName,
+    course_id: Annotated[str, typer.Argument(metavar="COURSE", help="A course of the same patient.")],
+    by: ByWhom,
+    as_json: AsJson = False,
+) -> None:
+    """Send a waiting item to a course; refused unless it is certainly about the patient of that course."""
+    actor = read_actor("--by", by)
+    settled = _in_reception("inbox assign", lambda reception: reception.assign(item, course_id, actor))
+    answer(as_json, _shown(settled), f"{settled.id} is sent to {settled.course_id}")
+
+
+def dismiss(
+    item: ItemName,
+    by: ByWhom,
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why it belongs to no course. No names.")],
+    as_json: AsJson = False,
+) -> None:
+    """Say that a waiting item belongs to no course. It is kept, and waits no longer."""
+    actor = read_actor("--by", by)
+    if not reason.strip():
+        raise Failed(Exit.USAGE, "NoReason", "--reason: say why it belongs to no course")
+    settled = _in_reception("inbox dismiss", lambda reception: reception.dismiss(item, actor, reason.strip()))
+    answer(as_json, _shown(settled), f"{settled.id} is dismissed")
+
+
+def retry(as_json: AsJson = False) -> None:
+    """Look again for the course of everything that waits, and send what has one now."""
+    looked_at = _in_reception("inbox retry", lambda reception: reception.retry())
+    sent = sum(item.course_id is not None for item in looked_at)
+    words = f"{sent} sent, {len(looked_at) - sent} still waiting"
+    answer(as_json, [_shown(item) for item in looked_at], inbox_table(looked_at, datetime.now(UTC)), words)
+
+
+# ── tables ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def inbox_table(items: Sequence["InboxItem"], now: datetime) -> RenderableType:
+    """One line for each item: how long it is there, from whom, what became of it or what it waits for and what to do."""
+    table = _table("item", "received (UTC)", "age", "from", "waits for", "what to do")
+    for item in items:
+        received, age = f"{item.received_at:%Y-%m-%d %H:%M}", _age(now - item.received_at)
+        waits = Text(item.waits_for, style="bold yellow") if item.waits_for else Text("–", style="dim")
+        table.add_row(item.id, received, age, item.read_as, waits, Text(_next(item)).append(_not_read(item), "dim"))
+    return table
+
+
+def _received_table(items: Mapping[str, "InboxItem"]) -> RenderableType:
+    table = _table("file", "item", "became", "because")
+    for name, item in items.items():
+        state = Text(str(item.state), style="bold green" if item.course_id else "bold yellow")
+        table.add_row(name, item.id, state, Text(_next(item)).append(_not_read(item), "dim"))
+    return table if items else Group()
+
+
+def _next(item: "InboxItem") -> str:
+    if item.waits_for:
+        return TO_DO[item.waits_for]
+    if item.course_id:
+        return f"sent to {item.course_id}"
+    return f"dismissed by {item.settled_by}: {item.settled_why}"
+
+
+def _not_read(item: "InboxItem") -> str:
+    """What of the document became no result and may have held one."""
+    lost = [r for r in item.refused if r.type not in LOST_NOTHING]
+    more = [f"\n… and {len(lost) - MOST_LINES} more"] if len(lost) > MOST_LINES else []
+    return "".join((*(f"\n{r.where}: {r.reason} ({r.type})" for r in lost[:MOST_LINES]), *more))
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _age(span: timedelta) -> str:
+    """How old, in the largest unit that says something."""
+    seconds = max(int(span.total_seconds()), 0)
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
+
+
+# ── fetching ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _in_reception(doing: str, act: "Callable[[Reception], Awaitable[Result]]") -> Result:
+    from cli_courses import settings_for_commands
+    from cli_reception import with_reception
+
+    return with_reception(settings_for_commands(doing), act)
+
+
+def _documents(files: Sequence[Path]) -> tuple[dict[str, bytes], list[str]]:
+    """The bytes of the files, and the names of those that no door takes."""
+    documents: dict[str, bytes] = {}
+    too_large: list[str] = []
+    for path in files:
+        try:
+            with path.open("rb") as file:
+                raw = file.read(MAX_BYTES + 1)
+        except OSError as error:
+            raise Failed(Exit.USAGE, "NotReadable", f"{path} cannot be read: {error.strerror}") from None
+        if len(raw) > MAX_BYTES:
+            too_large.append(str(path))
+        else:
+            documents[str(path)] = raw
+    return documents, too_large
+
+
+def _shown(item: "InboxItem") -> dict[str, Any]:
+    return {"item": item.id, **item.model_dump(mode="json", exclude={"subjects", "birth_hash"})}

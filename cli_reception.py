@@ -1,0 +1,236 @@
+"""How documents come in: committed to the inbox first, then sent to the one open course of their patient, or left waiting.
+
+Readers, record and courses meet here, because none of them may know the others. What is kept of a document is for
+`activities/inbox.py`, what it says for `intake/fhir.py`.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from functools import partial
+from typing import TypeVar
+
+from pydantic import TypeAdapter
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio.client import WorkflowExecutionStatus
+from temporalio.service import RPCError, RPCStatusCode
+
+from activities import inbox
+from activities.inbox import InboxItem, InboxState, ItemSettled, SubjectCourse, UnknownItem, WaitsFor, WhatWasRead
+from activities.record_reader import UnknownCourse
+from cli_answers import Exit, Failed
+from clinical.judge import ROLES
+from intake.fhir import read_fhir
+from intake.outcome import ExpectedSubject, Intake
+from models.messages import ResolveUnreadable
+from models.people import CLOCK, Actor, By
+from plumbing.connection import TemporalUnreachable, connect, settle_namespace_mode
+from plumbing.database import DatabaseRefused, ModeMismatch, make_engine, may_exist, migrate, mode_of, settle_mode
+from plumbing.keys import birth_hash, subject_hash
+from plumbing.settings import Settings
+from workflows.client import CourseClient, CourseError
+
+Result = TypeVar("Result")
+_ACTOR: TypeAdapter[Actor] = TypeAdapter(By)
+MAY_SETTLE = ROLES[ResolveUnreadable.name]
+"""Who may say what becomes of an item: whoever may resolve an unreadable message, so never a machine."""
+
+
+def with_reception(
+    settings: Settings, act: Callable[["Reception"], Awaitable[Result]], *, lay_out: bool = True
+) -> Result:
+    """Open the record, laid out where it is not yet, and act; what is wrong with it is said in words."""
+
+    async def opened() -> Result:
+        async with _record(settings, lay_out=lay_out) as engine:
+            return await act(Reception(engine, settings))
+
+    return asyncio.run(opened())
+
+
+class Reception:
+    """The inbox with its way to the courses. Temporal is asked only when a document has found its course."""
+
+    def __init__(self, engine: AsyncEngine, settings: Settings) -> None:
+        self._engine = engine
+        self._settings = settings
+        self._courses: CourseClient | None = None
+
+    async def receive(self, documents: Mapping[str, bytes], by: Actor) -> dict[str, InboxItem]:
+        """Commit every document, then look for the course of each. What is returned may be acknowledged."""
+        received: dict[str, InboxItem] = {}
+        for name, raw in documents.items():
+            read = self._read(raw, by)
+            received[name] = await inbox.receive(self._engine, raw, by, _what_was_read(read), datetime.now(UTC))
+        return {name: await self._deliver(item) for name, item in received.items()}
+
+    async def retry(self) -> list[InboxItem]:
+        """Look again for the course of everything that waits."""
+        return [await self._deliver(item) for item in await inbox.waiting(self._engine)]
+
+    async def look(self, *, settled_too: bool = False) -> list[tuple[InboxItem, list[SubjectCourse]]]:
+        """What waits, or all, with the courses on record of the same patient."""
+        items = await (inbox.everything if settled_too else inbox.waiting)(self._engine)
+        return [(item, await inbox.courses_of(self._engine, item.subjects)) for item in items]
+
+    async def assign(self, name: str, course_id: str, by: Actor) -> InboxItem:
+        """Send an item to a course that a person names, if it is about the patient of that course (IDN-01)."""
+        item = await self._to_settle(name, by)
+        if (item.state, item.course_id) == (InboxState.SENT, course_id):
+            return item
+        _must_wait(item)
+        course = SubjectCourse(course_id=course_id, subject_hash=await self._subject_of(course_id))
+        if course.subject_hash not in item.subjects:
+            words = f"item {item.id} is not certainly about the patient of {course_id}; nothing was sent"
+            raise Failed(Exit.REFUSED, "SubjectMismatch", words)
+        found = await self._send(item, course, by, "assigned by hand")
+        if found.state is InboxState.WAITING:
+            words = f"item {item.id} was not sent and still waits: {found.waits_for}"
+            raise Failed(_EXIT_OF.get(found.waits_for or WaitsFor.A_LOOK, Exit.REFUSED), str(found.waits_for), words)
+        return found
+
+    async def dismiss(self, name: str, by: Actor, reason: str) -> InboxItem:
+        """Settle an item that belongs to no course, with a reason. Its bytes are kept."""
+        item = await self._to_settle(name, by)
+        if item.state is not InboxState.DISMISSED:
+            _must_wait(item)
+        try:
+            return await inbox.settle(self._engine, item, InboxState.DISMISSED, by, datetime.now(UTC), reason)
+        except ItemSettled as settled:
+            raise _settled(settled.item) from None
+
+    async def _to_settle(self, name: str, by: Actor) -> InboxItem:
+        if by.role not in MAY_SETTLE:
+            words = f"the inbox is not for the role {by.role}; it is for: {', '.join(sorted(MAY_SETTLE))}"
+            raise Failed(Exit.REFUSED, "RoleNotAllowed", words)
+        try:
+            return await inbox.item_named(self._engine, name)
+        except UnknownItem as error:
+            raise Failed(Exit.NOT_FOUND, "UnknownItem", f"{error}; `inocycle inbox --all` lists them") from None
+
+    async def _subject_of(self, course_id: str) -> str:
+        try:
+            return await inbox.subject_of(self._engine, course_id)
+        except UnknownCourse as error:
+            raise Failed(Exit.NOT_FOUND, "NoSuchCourse", str(error)) from None
+
+    # ── the way to a course ────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _deliver(self, item: InboxItem) -> InboxItem:
+        """Send a waiting item to the one open course of its patient; otherwise note what it waits for."""
+        if item.state is not InboxState.WAITING:
+            return item
+        courses = await inbox.courses_of(self._engine, item.subjects)
+        try:
+            opened = [course for course in courses if await self._is_open(course.course_id)]
+        except (TemporalUnreachable, RPCError):
+            return await inbox.leave_waiting(self._engine, item, WaitsFor.TEMPORAL)
+        if len(opened) != 1:
+            return await inbox.leave_waiting(self._engine, item, _without_a_course(item, courses, opened))
+        return await self._send(item, opened[0], CLOCK, "the one open course of this patient")
+
+    async def _send(self, item: InboxItem, course: SubjectCourse, by: Actor, why: str) -> InboxItem:
+        """Send the messages of an item. Sent twice they are one: their ids come from what they say."""
+        raw = await inbox.raw_of(self._engine, item)
+        read = self._read(raw, _ACTOR.validate_python(item.read_as, strict=False), course.subject_hash)
+        if not read.messages:
+            return await inbox.leave_waiting(self._engine, item, WaitsFor.A_RESULT)
+        try:
+            for message in read.messages:
+                await (await self._client()).send(course.course_id, message)
+        except CourseError:
+            return await inbox.leave_waiting(self._engine, item, WaitsFor.AN_OPEN_COURSE)
+        except (TemporalUnreachable, RPCError):
+            return await inbox.leave_waiting(self._engine, item, WaitsFor.TEMPORAL)
+        try:
+            return await inbox.settle(
+                self._engine, item, InboxState.SENT, by, datetime.now(UTC), why, course_id=course.course_id
+            )
+        except ItemSettled as settled:  # another process was first
+            return settled.item
+
+    async def _is_open(self, course_id: str) -> bool:
+        try:
+            found = await (await self._client()).handle(course_id).describe()
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                return False
+            raise
+        return found.status in (WorkflowExecutionStatus.RUNNING, WorkflowExecutionStatus.CONTINUED_AS_NEW)
+
+    async def _client(self) -> CourseClient:
+        if self._courses is None:
+            client = await connect(self._settings)
+            await settle_namespace_mode(client, self._settings.mode)
+            self._courses = CourseClient(client, self._settings.task_queue)
+        return self._courses
+
+    def _read(self, raw: bytes, by: Actor, subject: str | None = None) -> Intake:
+        key = self._settings.subject_key
+        assert key is not None, "settings of a command have keys"
+        return read_fhir(
+            raw, expected=ExpectedSubject(partial(subject_hash, key), partial(birth_hash, key), subject), by=by
+        )
+
+
+_EXIT_OF = {WaitsFor.TEMPORAL: Exit.UNREACHABLE, WaitsFor.AN_OPEN_COURSE: Exit.NOT_FOUND}
+
+
+def _what_was_read(read: Intake) -> WhatWasRead:
+    return WhatWasRead(
+        subjects=read.subjects,
+        birth_hash=next((m.birth_hash for m in read.messages), None),
+        refused=tuple(inbox.NotRead(where=r.where, type=str(r.type), reason=r.reason) for r in read.refused),
+    )
+
+
+def _without_a_course(item: InboxItem, courses: list[SubjectCourse], opened: list[SubjectCourse]) -> WaitsFor:
+    if not item.subjects:
+        return WaitsFor.ONE_PATIENT
+    if opened:
+        return WaitsFor.A_CHOICE
+    return WaitsFor.AN_OPEN_COURSE if courses else WaitsFor.A_COURSE
+
+
+def _must_wait(item: InboxItem) -> None:
+    if item.state is not InboxState.WAITING:
+        raise _settled(item)
+
+
+def _settled(item: InboxItem) -> Failed:
+    where = f" to {item.course_id}" if item.course_id else ""
+    return Failed(Exit.REFUSED, "ItemSettled", f"item {item.id} was {item.state}{where} before, by {item.settled_by}")
+
+
+# ── the record ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@asynccontextmanager
+async def _record(settings: Settings, *, lay_out: bool) -> AsyncIterator[AsyncEngine]:
+    address = settings.database_url.get_secret_value()
+    try:
+        if not lay_out and not may_exist(address):
+            raise _no_record()
+        engine = make_engine(address)
+    except DatabaseRefused as error:
+        raise Failed(Exit.USAGE, "DatabaseRefused", str(error)) from None
+    try:
+        if lay_out:
+            await migrate(engine)
+            await settle_mode(engine, settings.mode)
+        elif (mode := await mode_of(engine)) != settings.mode:
+            raise ModeMismatch(mode, settings.mode) if mode else _no_record()
+        yield engine
+    except ModeMismatch as error:
+        raise Failed(Exit.REFUSED, "ModeMismatch", str(error)) from None
+    except (OSError, SQLAlchemyError) as error:  # its text may hold an address or a statement
+        words = f"the inbox cannot be reached ({type(error).__name__}); nothing is acknowledged"
+        raise Failed(Exit.UNREACHABLE, "RecordUnreachable", words) from None
+    finally:
+        await engine.dispose()
+
+
+def _no_record() -> Failed:
+    return Failed(Exit.UNREACHABLE, "NoRecord", "there is no record yet; it comes with the first worker or document")

@@ -1,0 +1,79 @@
+"""Six steps through the invented ward: what to type, and what it shows."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+
+class Step(NamedTuple):
+    """One step: what it is about, the exact commands, and what they show."""
+
+    title: str
+    commands: tuple[str, ...]
+    shows: str
+
+
+def steps(course_of: Callable[[str], str], var: str) -> tuple[Step, ...]:
+    """The steps. `course_of` names a patient's course as it was laid out, `var` the folder of what the demo writes."""
+    bernd, clara, dora, frieda = (course_of(f"course-{name}") for name in ("bernd", "clara", "dora", "frieda"))
+    return (
+        Step(
+            "The ward on one screen, and what one role must do",
+            ("inocycle board --once", "inocycle worklist --role prescriber"),
+            "Where each course stands and why, by its own clock; then the prescriber's items, the gravest first.",
+        ),
+        Step(
+            "A dose is signed, by whoever may",
+            (
+                f"inocycle do {bernd} authorise_dose --by nurse:n-distel cycle=1 day=1",
+                f"inocycle do {bernd} authorise_dose --by prescriber:dr-ahorn cycle=1 day=1",
+                "inocycle worklist --role pharmacist",
+            ),
+            "The nurse is refused, the prescriber gets a receipt, and the next step is the pharmacist's.",
+        ),
+        Step(
+            "A dose is held, and the card says what clears it",
+            (
+                f"inocycle course show {dora}",
+                f"inocycle do {dora} authorise_dose --by prescriber:dr-ahorn cycle=1 day=8",
+            ),
+            "The ALT is above its limit: each reason with its value, its clause, and what would open it.",
+        ),
+        Step(
+            "A result ends what was overdue",
+            (
+                f"now=$(inocycle course show {clara} --json"
+                ' | python -c \'import json, sys; print(json.load(sys.stdin)["status"]["now"])\')',
+                f'sed "s/TIME/$now/" docs/examples/labs/clara-liver-panel.json > {var}/labs.json',
+                f"inocycle labs send {clara} {var}/labs.json",
+                "inocycle worklist --role coordinator",
+            ),
+            "The laboratory's FHIR file goes in, the weekly test is done, and the next one has its date.",
+        ),
+        Step(
+            "The worker is killed, and nothing is lost",
+            (
+                f'kill -9 "$(cat {var}/worker.pid)"',
+                f"inocycle do {frieda} record_finding --by nurse:n-distel finding.kind=weight finding.kg=61",
+            ),
+            "The house starts the worker again. The command waits for it, and the course goes on where it was.",
+        ),
+        Step(
+            "Time passes for one patient, and an administrator looks for it",
+            (
+                f"inocycle demo advance {frieda} --to-next-due",
+                "inocycle worklist --role nurse",
+                f"inocycle do {frieda} end_observation --by nurse:n-distel",
+                "inocycle links",
+            ),
+            "Her observation is over and somebody must say so; the links are searches in Temporal's Web UI.",
+        ),
+    )
+
+
+def told(path: tuple[Step, ...]) -> str:
+    """The steps as a person reads them; a command is a line that can be copied."""
+    lines = ["In a second terminal, in this folder, while the house runs:\n\n  source .venv/bin/activate"]
+    for number, step in enumerate(path, start=1):
+        commands = "".join(f"\n  {command}" for command in step.commands)
+        lines.append(f"{number}. {step.title}\n{commands}\n\n   {step.shows}")
+    return "\n\n".join(lines)
