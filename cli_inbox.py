@@ -29,13 +29,13 @@ ByWhom = Annotated[str, typer.Option("--by", metavar="ROLE:ID", help="Who says s
 
 MOST_LINES = 5
 TO_DO = {
-    "NotLookedAt": "a process broke off: `inocycle inbox retry`",
+    "NotLookedAt": "a process broke off\n`inocycle inbox retry`",
     "NotOnePatient": "it is not certainly about one patient: ask the sender, then dismiss it",
     "NoResult": "nothing in it can be read as a result: ask the sender, then dismiss it",
-    "NoCourse": "no course of this patient is on record: start one and `inocycle inbox retry`, or dismiss it",
-    "CourseEnded": "the course has ended: tell a physician; start a later course and retry, or dismiss it",
-    "SeveralCourses": "several courses of this patient are open: `inocycle inbox assign ITEM COURSE`",
-    "NotSent": "Temporal did not answer: `inocycle inbox retry`",
+    "NoCourse": "no course of this patient is on record: start one and retry, or dismiss it\n`inocycle inbox retry`",
+    "CourseEnded": "the course has ended: tell a physician; start a later one and retry, or dismiss it\n`inocycle inbox retry`",
+    "SeveralCourses": "several courses of this patient are open: choose one\n`inocycle inbox assign ITEM COURSE --by ROLE:ID`",
+    "NotSent": "Temporal did not answer\n`inocycle inbox retry`",
 }
 """What a person does about each thing that an item may wait for."""
 

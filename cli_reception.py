@@ -23,7 +23,7 @@ from activities.record_reader import UnknownCourse
 from cli_answers import Exit, Failed
 from clinical.judge import ROLES
 from intake.fhir import read_fhir
-from intake.outcome import ExpectedSubject, Intake
+from intake.outcome import ExpectedSubject, Intake, Refusal
 from models.messages import ResolveUnreadable
 from models.people import CLOCK, Actor, By
 from plumbing.connection import TemporalUnreachable, connect, settle_namespace_mode
@@ -188,7 +188,8 @@ def _what_was_read(read: Intake) -> WhatWasRead:
 
 def _without_a_course(item: InboxItem, courses: list[SubjectCourse], opened: list[SubjectCourse]) -> WaitsFor:
     if not item.subjects:
-        return WaitsFor.ONE_PATIENT
+        doubtful = any(r.type in (Refusal.SUBJECT_MISMATCH, Refusal.SUBJECT_MISSING) for r in item.refused)
+        return WaitsFor.ONE_PATIENT if doubtful else WaitsFor.A_RESULT
     if opened:
         return WaitsFor.A_CHOICE
     return WaitsFor.AN_OPEN_COURSE if courses else WaitsFor.A_COURSE

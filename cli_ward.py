@@ -179,8 +179,8 @@ def worklist_table(lines: Iterable["Line"]) -> Table:
     table = _table("", "who", "what", "course, its own time", "due", "clears with", "rule")
     for line in lines:
         zone = cli_render.zone_of(line.zone)
-        course = f"{line.course_id}\n{_own_time(line.now, zone)}"
-        table.add_row(_mark(line), str(line.owner), line.what, course, _due(line, zone), line.clears, line.rule or "–")
+        course, clears = f"{line.course_id}\n{_own_time(line.now, zone)}", line.clears or "–"
+        _add(table, _mark(line), str(line.owner), line.what, course, _due(line, zone), clears, line.rule or "–")
     return table
 
 
@@ -196,8 +196,8 @@ def _mark(line: "Line") -> Text:
 def _due(line: "Line", zone: ZoneInfo) -> str:
     if line.due_at is None:
         return "now"
-    overdue = f"\noverdue after {_short(line.overdue_at, zone)}" if line.overdue_at else ""
-    return f"{_short(line.due_at, zone)}{overdue}"
+    overdue = f"\noverdue {_short(line.overdue_at, zone)}" if line.overdue_at else ""
+    return f"due {_short(line.due_at, zone)}{overdue}"
 
 
 # ── the board ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -212,7 +212,7 @@ def board_screen(ward: "Ward") -> RenderableType:
     table = _table("course, its own time", "where", "why", "whose turn", "next due")
     for row in rows:
         if not row.over:
-            table.add_row(*_cells(row, cli_render.zone_of(row.zone)))
+            _add(table, *_cells(row, cli_render.zone_of(row.zone)))
     parts: list[RenderableType] = [_head(rows), _age_of(ward), Text(), table if rows else Text("no course on record")]
     for course_id in unreadable:
         parts.append(Text(f"▲ {course_id}: its last decision is not as it was written", style="bold red"))
@@ -251,14 +251,13 @@ def _age_of(ward: "Ward") -> Text:
 
 def _cells(row: "BoardRow", zone: ZoneInfo) -> tuple[Text | str, ...]:
     about = f" for {row.next_dose}" if row.next_dose else ""
-    until = f" until {_short(row.valid_until, zone)}" if row.valid_until else ""
     where = Text(f"{row.state}\n")
     where.append(f"{row.verdict}{about}", style=cli_render.style_of(row.verdict))
+    where.append(f"\nas of {_short(row.as_of, zone)}, {ago(row.now - row.as_of)}", style="dim")
     if row.outdated:
-        where.append(f"\nwas so{until}; ask the course", style="bold yellow")
-    where.append(
-        f"\nas of {_short(row.as_of, zone)}{'' if row.outdated else until} ({ago(row.now - row.as_of)})", style="dim"
-    )
+        where.append(f"\nran out {_short(row.valid_until, zone)}: ask it", style="bold yellow")
+    elif row.valid_until:
+        where.append(f"\nuntil {_short(row.valid_until, zone)}", style="dim")
     why = f"{row.rule}: {row.why}" if row.rule else row.why
     course = f"{row.course_id}\n{_own_time(row.now, zone)}\ncycle {row.cycle}"
     return course, where, why, f"{row.owner}\n{row.next_action}", _next_due(row, zone)
@@ -268,7 +267,7 @@ def _next_due(row: "BoardRow", zone: ZoneInfo) -> Text:
     due = row.next_due
     words = Text()
     if due is not None:
-        words.append_text(_mark(due)).append(f"\n{due.what}\n{due.owner}, {_due(due, zone)}")
+        words.append_text(_mark(due)).append(f"   {due.owner}\n{due.what}\n{_due(due, zone)}")
     others = [what for what in row.overdue if due is None or what != due.what]
     if others:
         words.append(f"\n▲ OVERDUE too: {', '.join(others)}", style="bold red")
@@ -368,8 +367,18 @@ def _short(instant: datetime | None, zone: ZoneInfo) -> str:
     return f"{instant.astimezone(zone):%a %d %b %H:%M}" if instant else "–"
 
 
+_UNBROKEN = ("course, its own time", "due", "where")
+"""Columns with times, which are read at a glance or not at all."""
+
+
 def _table(*columns: str) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 1, 0), header_style="dim")
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     for column in columns:
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=column in _UNBROKEN)
     return table
+
+
+def _add(table: Table, *cells: RenderableType) -> None:
+    """A row of several lines, and an empty line after it."""
+    table.add_row(*cells)
+    table.add_row()

@@ -34,7 +34,9 @@ CLEARED_BY: dict[tuple[CourseState, Role], str] = {
     (CourseState.DOSE_ADJUSTMENT, Role.PRESCRIBER): "authorise_dose",
     (CourseState.DOSE_ADJUSTMENT, Role.PHARMACIST): "verify_dose",
     (CourseState.PREMEDICATION, Role.NURSE): "record_premedication and record_preparation, then start_infusion",
+    (CourseState.LIVER_MONITORING, Role.COORDINATOR): "the end of monitoring (MON-17)",
 }
+"""What ends a turn that no finding explains."""
 
 
 class CourseInWard(Frozen):
@@ -199,7 +201,8 @@ def _turn(
     turn = _turn_line(course, assessment, wall)
     dose = same[0] if same and about.startswith(DOSE) else None
     if dose is None:
-        return turn, list(opened)
+        quiet = about == LIVER and not same  # no test is left to come; monitoring ends by itself (MON-17)
+        return _dated(turn, assessment.valid_until, None) if quiet else turn, list(opened)
     left = [x for x in opened if x is not dose or (x.standing == "overdue" and x is not mine)]
     return _dated(turn, dose.due_at, dose.overdue_at), left
 
@@ -228,7 +231,7 @@ def _turn_line(course: CourseInWard, assessment: Assessment, wall: datetime) -> 
     because = f" – {finding.reason}" if finding else ""
     clears = (finding.clears if finding else None) or CLEARED_BY.get((assessment.state, assessment.owner), "")
     what, rule = f"{slot}{assessment.next_action}{because}", finding.rule if finding else ""
-    line = _line(course, wall, "turn", what, assessment.owner, rule, clears or assessment.next_action)
+    line = _line(course, wall, "turn", what, assessment.owner, rule, clears)
     return line.model_copy(update={"harm": harm_of_turn(assessment.state, assessment.verdict)})
 
 

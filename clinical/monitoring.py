@@ -44,7 +44,7 @@ def obligations(case: Case) -> tuple[Obligation, ...]:
     """Everything that is open, sorted by key; nothing once monitoring is over (MON-17)."""
     if monitoring_over(case):
         return ()
-    found = [*_calls(case), *_bedside(case), *_next_dose(case), *_liver_tests(case), *_cytoreduction(case)]
+    found = [*_calls(case), *_bedside(case), *_next_dose(case), *_liver_tests(case), *_cytoreduction(case), *_end(case)]
     return tuple(sorted(found, key=lambda o: o.key))
 
 
@@ -238,9 +238,29 @@ def _interval(case: Case, anchor: datetime, tested_at: datetime) -> int:
     return (spans.transplant_second if day <= spans.transplant_second_until.count else spans.transplant_third).count
 
 
-def _weekly(case: Case, key: str, title: str, rule: str, due_at: datetime) -> Obligation:
+def _weekly(
+    case: Case, key: str, title: str, rule: str, due_at: datetime, clears: str = "a complete liver panel"
+) -> Obligation:
     overdue_at = due_at + case.protocol.monitoring.grace.span
-    return _obligation(case, key, title, rule, Role.COORDINATOR, due_at, overdue_at, "a complete liver panel")
+    return _obligation(case, key, title, rule, Role.COORDINATOR, due_at, overdue_at, clears)
+
+
+def _end(case: Case) -> Iterator[Obligation]:
+    """When monitoring ends, or what must be said before it can (MON-17)."""
+    zone, spans = case.reading.zone, case.protocol.monitoring
+    if case.dosing_ended is None:
+        return
+    last_day = end_day(case)
+    if last_day is not None:
+        due_at = midnight_of(last_day + timedelta(days=1), zone)
+        title, clears = "monitoring ends", "no liver test is open at midnight"
+        yield _weekly(case, "monitoring-ends", title, "MON-17", due_at, clears)
+    elif case.last_dose is not None:
+        due_at = midnight_of(case.last_dose.local_on + timedelta(days=spans.last_dose_days.count), zone)
+        title = "say whether a transplant is planned"
+        clears = "declare_no_transplant, or record_transplant"
+        overdue_at = due_at + spans.grace.span
+        yield _obligation(case, "transplant-question", title, "MON-17", Role.PRESCRIBER, due_at, overdue_at, clears)
 
 
 # ── the end of monitoring ──────────────────────────────────────────────────────────────────────────────────────────

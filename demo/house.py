@@ -27,7 +27,7 @@ from plumbing.settings import DEMO_KEY_FILES, ROOT, Mode, Settings, with_demo_ke
 from workflows.client import CourseClient, CourseError
 
 KEPT_WHEN_FRESH = ("bin", *DEMO_KEY_FILES)  # the keys are in this process already: the others must find the same
-ON_SCREEN = Bed("course-anna", ANNA, ARTICLE, partial(story.article_course, with_a_hold=True))
+ON_SCREEN = Bed("course-anna", ANNA, ARTICLE, story.whole_course)
 WORKER_PATIENCE_S = 30
 
 
@@ -135,7 +135,7 @@ class House:
         if layout.missing([ON_SCREEN]):
             self._say(f"\n[bold]{ANNA.name}, protocol {ARTICLE}: one whole course, its time skipped[/bold]")
             bedside = await self._admitted(client, ON_SCREEN)
-            await story.article_course(bedside, self._say, with_a_hold=True)
+            await story.whole_course(bedside, self._say)
             layout.keep(bedside.course_id)
         elif not missing:
             self._say("the invented patients are as you left them")

@@ -45,6 +45,16 @@ async def article_course(bedside: Bedside, tell: Tell = nothing_told, *, with_a_
     return started
 
 
+async def whole_course(bedside: Bedside, tell: Tell = nothing_told) -> None:
+    """The same with a dose held for the liver, and on to the last day of monitoring, where the course ends."""
+    await article_course(bedside, tell, with_a_hold=True)
+    until = (await bedside.card()).valid_until
+    assert until is not None, "monitoring has an end"
+    await bedside.clock.advance_to(until)
+    await bedside.courses.handle(bedside.course_id).result()
+    await Telling(bedside, tell).step("day 100 has passed, and no test is open: the course is over")
+
+
 async def two_cycles(bedside: Bedside, tell: Tell = nothing_told, *, with_a_hold: bool = False) -> list[datetime]:
     """Six doses with their liver tests; CR after the first cycle."""
     telling = Telling(bedside, tell)
@@ -169,7 +179,7 @@ async def in_observation(bedside: Bedside) -> None:
 
 
 async def after_a_severe_reaction(bedside: Bedside) -> None:
-    """Left mid-story: a reaction of grade 3 broke the first infusion off and ended the drug for good."""
+    """Left mid-story: a reaction of grade 3 broke the first infusion off, ended the drug for good, and a test is due."""
     await first_start(bedside)
     await bedside.clock.advance(timedelta(minutes=20))
     await bedside.do("report_reaction", NURSE, reaction_id="reaction-1", symptoms="chills, fall of blood pressure")
@@ -179,7 +189,7 @@ async def after_a_severe_reaction(bedside: Bedside) -> None:
     await bedside.do("report_reaction", PHYSICIAN, reaction_id="reaction-1", grade=3, resolved_at=over)
     await bedside.clock.advance(timedelta(minutes=25))
     await bedside.into_next_run(bedside.do("end_observation", NURSE))
-    await bedside.clock.advance(timedelta(hours=20))
+    await bedside.to_next_due()
 
 
 async def first_start(bedside: Bedside) -> None:

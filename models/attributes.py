@@ -7,6 +7,7 @@ SEARCH_ATTRIBUTES: dict[str, str] = {
     "HoldReason": "KeywordList",
     "CycleNumber": "Int",
     "CycleStartedAt": "Datetime",
+    "StateSince": "Datetime",
     "NextDueAt": "Datetime",
     "Overdue": "Bool",
 }

@@ -36,7 +36,7 @@ class WaitingSignal(Frozen):
 
 
 class Carried(Frozen):
-    """All that survives continue-as-new.
+    """All that survives continue-as-new. Never a state to decide by; `shown_state` only tells since when it is shown.
 
     `next_decision` numbers the decisions of the course; `unwritten` are entries the record has not confirmed yet,
     `untold` calls that no adapter has confirmed yet.
@@ -52,6 +52,8 @@ class Carried(Frozen):
     last_sha256: str = GENESIS_SHA256
     cycle: int = 1
     cycle_started_at: Instant | None = None
+    shown_state: str | None = None
+    shown_state_since: Instant | None = None
 
     @property
     def chart(self) -> Chart:

@@ -83,6 +83,7 @@ class CourseWorkflow:
         self._last_sha256 = carried.last_sha256
         self._cycle = carried.cycle
         self._cycle_started_at = carried.cycle_started_at or workflow.now()
+        self._state, self._state_since = carried.shown_state, carried.shown_state_since or workflow.now()
         self._assessment: Assessment | None = None
         self._phase: Phase | None = None
         self._recorded_signature: object = None
@@ -206,6 +207,8 @@ class CourseWorkflow:
             last_sha256=self._last_sha256,
             cycle=self._phase.cycle,
             cycle_started_at=self._cycle_started_at if same_cycle else None,
+            shown_state=self._state,
+            shown_state_since=self._state_since,
         )
 
     def _too_large_to_carry(self) -> bool:
@@ -522,12 +525,16 @@ class CourseWorkflow:
     def _show(self) -> None:
         if self._assessment is None:
             return
-        attributes = attributes_of(self._assessment, self._cycle_started_at)
+        if self._assessment.state != self._state:
+            self._state, self._state_since = str(self._assessment.state), self._assessment.as_of
+        attributes = attributes_of(self._assessment, self._cycle_started_at, self._state_since)
         moved = changes(self._shown, attributes)
         if moved:
             workflow.upsert_search_attributes(moved)
             self._shown = attributes
-        workflow.set_current_details(details_of(self._assessment, self._next_decision - 1, self._trouble))
+        workflow.set_current_details(
+            details_of(self._assessment, self._state_since, self._next_decision - 1, self._trouble)
+        )
 
     @property
     def _trouble(self) -> tuple[str, ...]:

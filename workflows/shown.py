@@ -19,6 +19,7 @@ PROTOCOL_VERSION = SearchAttributeKey.for_keyword("ProtocolVersion")
 HOLD_REASON = SearchAttributeKey.for_keyword_list("HoldReason")
 CYCLE_NUMBER = SearchAttributeKey.for_int("CycleNumber")
 CYCLE_STARTED_AT = SearchAttributeKey.for_datetime("CycleStartedAt")
+STATE_SINCE = SearchAttributeKey.for_datetime("StateSince")
 NEXT_DUE_AT = SearchAttributeKey.for_datetime("NextDueAt")
 OVERDUE = SearchAttributeKey.for_bool("Overdue")
 _KEYS: tuple[SearchAttributeKey[Any], ...] = (
@@ -28,12 +29,13 @@ _KEYS: tuple[SearchAttributeKey[Any], ...] = (
     HOLD_REASON,
     CYCLE_NUMBER,
     CYCLE_STARTED_AT,
+    STATE_SINCE,
     NEXT_DUE_AT,
     OVERDUE,
 )
 
 
-def attributes_of(assessment: Assessment, cycle_started_at: datetime) -> dict[str, Any]:
+def attributes_of(assessment: Assessment, cycle_started_at: datetime, state_since: datetime) -> dict[str, Any]:
     """The search attributes of an assessment by name; `None` where there is nothing to say."""
     due = assessment.next_due
     return {
@@ -43,6 +45,7 @@ def attributes_of(assessment: Assessment, cycle_started_at: datetime) -> dict[st
         "HoldReason": _hold_reasons(assessment) or None,
         "CycleNumber": assessment.cycle,
         "CycleStartedAt": cycle_started_at,
+        "StateSince": state_since,
         "NextDueAt": due.due_at if due else None,
         "Overdue": any(o.standing == "overdue" for o in assessment.obligations),
     }
@@ -60,13 +63,13 @@ def _hold_reasons(assessment: Assessment) -> list[str]:
     return sorted({f.rule for f in assessment.findings if f.verdict is assessment.verdict})
 
 
-def details_of(assessment: Assessment, decisions: int, trouble: Sequence[str]) -> str:
+def details_of(assessment: Assessment, since: datetime, decisions: int, trouble: Sequence[str]) -> str:
     """The course in markdown for somebody who knows nothing of the code: where, why, who must act, what is next.
 
     Lists and no tables: the Web UI sets the cells of a table without any space between them.
     """
     lines = [
-        f"## {_words(assessment.state)}",
+        f"## {_words(assessment.state)} since {_instant(since)}",
         *(f"**Attention: {words}**" for words in trouble),
         f"**{assessment.sentence()}**",
         *_turn(assessment),

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import event, text
+from alembic import command
+from sqlalchemy import Connection, event, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -22,10 +23,10 @@ from activities.inbox import (
     WhatWasRead,
 )
 from activities.record import Record
-from activities.record_reader import UnknownCourse
+from activities.record_reader import UnknownCourse, read_entries
 from models.people import Actor, Role
-from plumbing.database import make_engine
-from tests.activities.factories import COURSE_ID, a_batch, a_chain, a_start
+from plumbing.database import alembic_config, make_engine, migrate, writing
+from tests.activities.factories import COURSE_ID, a_batch, a_chain, a_fact, a_start
 
 MONDAY = datetime(2026, 3, 2, 8, 0, 0, 123456, tzinfo=UTC)
 LABORATORY = Actor(role=Role.LABORATORY, id="lis")
@@ -174,6 +175,22 @@ async def test_the_courses_of_a_patient_are_found_by_any_of_the_hashes(
     assert await inbox.subject_of(record_engine, "course-z") == "key:zz"
     with pytest.raises(UnknownCourse):
         await inbox.subject_of(record_engine, COURSE_ID)
+
+
+async def test_a_record_of_an_earlier_release_gets_its_inbox_and_keeps_what_it_has(empty_engine: AsyncEngine) -> None:
+    def first_release(connection: Connection) -> None:
+        command.upgrade(alembic_config(connection), "0001")
+
+    async with writing(empty_engine).begin() as connection:
+        await connection.run_sync(first_release)
+    chain = a_chain([a_fact()])
+    await Record(empty_engine).write_record(a_batch(*chain))
+    with pytest.raises(DBAPIError):
+        await received(empty_engine)
+    await migrate(empty_engine)
+    assert await read_entries(empty_engine, COURSE_ID) == chain
+    assert await inbox.waiting(empty_engine) == []
+    await received(empty_engine)
 
 
 async def test_no_item_is_in_another_state(record_engine: AsyncEngine) -> None:

@@ -101,6 +101,10 @@ def test_the_card_tells_beforehand_what_the_ruling_will_be(stage: Callable[[], P
         assert (answer.refusal, answer.why, answer.rules) == (ruling.type, ruling.message, ruling.rules)
 
 
+def test_a_dose_that_nobody_signed_is_not_said_to_have_lapsed() -> None:
+    assert [f.reason for f in ready().card.findings if f.rule == "OWN-01"] == ["the dose is not authorised"]
+
+
 # ── the second person ──────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -67,6 +67,29 @@ def test_counts_never_stop_day_8(counts: dict[str, str]) -> None:
     assert "MOD-G-01" in notes(course.card)
 
 
+@pytest.mark.parametrize(
+    ("counts", "said"),
+    [({"anc": "0.99"}, ["ANC"]), ({"platelets": "49.9"}, ["platelets"]), ({"anc": "1.0", "platelets": "50"}, [])],
+    ids=str,
+)
+def test_low_counts_on_day_8_are_said_one_by_one(counts: dict[str, str], said: list[str]) -> None:
+    card = PaperCourse(second_dose(**counts), D8).card
+    assert [i.name for f in card.findings if f.rule == "MOD-G-01" for i in f.inputs] == said
+
+
+def test_counts_do_not_stop_day_8_of_a_later_cycle_either() -> None:
+    chart = second_cycle()
+    chart.add({"kind": "cycle_started", "cycle": 2}, D29 - H, Role.PRESCRIBER)
+    chart.dose(2, 1, D29).ready_again(D29 + 7 * DAY, anc="0.1", platelets="5")
+    course = PaperCourse(chart, D29 + 7 * DAY)
+    assert (course.card.next_dose, course.card.verdict) == ("C2D8", Verdict.MAY_AUTHORISE)
+
+
+def test_where_no_count_before_treatment_is_known_a_physician_decides() -> None:
+    chart = ChartBuilder().screened().cycle(1, D1).ready_for_cycle(D29)
+    assert rules(chart) == ["HEM-05"]
+
+
 def test_counts_do_not_gate_the_very_first_dose() -> None:
     assert rules(ChartBuilder().ready(anc="0.1", platelets="5"), D1) == []
 
@@ -81,6 +104,8 @@ def test_counts_in_the_nadir_before_day_1_is_due_do_not_hold() -> None:
 @pytest.mark.parametrize(
     ("finding", "ago", "held"),
     [
+        ({"kind": "transfusion", "product": "platelets"}, 0 * H, True),
+        ({"kind": "transfusion", "product": "platelets"}, -SECOND, False),
         ({"kind": "transfusion", "product": "platelets"}, 72 * H, False),
         ({"kind": "transfusion", "product": "platelets"}, 72 * H - SECOND, True),
         ({"kind": "transfusion", "product": "red_cells"}, 1 * H, False),
