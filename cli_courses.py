@@ -10,7 +10,7 @@ from temporalio.service import RPCError
 
 from cli_answers import Exit, Failed
 from intake.fhir import read_fhir
-from intake.outcome import ExpectedSubject, Intake, Refusal
+from intake.outcome import LOST_NOTHING, ExpectedSubject, Intake, Refusal
 from models.chart import Course
 from models.people import Actor
 from plumbing.connection import connect, settle_namespace_mode
@@ -103,7 +103,7 @@ def exit_of(read: Iterable[Intake]) -> Exit:
     refused = {entry.type for intake in files for entry in intake.refused}
     if refused & {Refusal.SUBJECT_MISMATCH, Refusal.SUBJECT_MISSING}:
         return Exit.REFUSED
-    all_read = all(intake.messages for intake in files) and refused <= {Refusal.NOT_AN_OBSERVATION}
+    all_read = all(intake.messages for intake in files) and refused <= LOST_NOTHING
     return Exit.OK if all_read else Exit.USAGE
 
 

@@ -4,7 +4,7 @@ What happens to a document is for `cli_reception.py`, which is loaded only when 
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli_answers import Exit, Failed, answer
+from cli_ward import ago
 from intake.outcome import LOST_NOTHING
 from intake.strict_json import MAX_BYTES
 from intake.typed import read_actor
@@ -135,11 +136,11 @@ def retry(as_json: AsJson = False) -> None:
 
 def inbox_table(items: Sequence["InboxItem"], now: datetime) -> RenderableType:
     """One line for each item: how long it is there, from whom, what became of it or what it waits for and what to do."""
-    table = _table("item", "received (UTC)", "age", "from", "waits for", "what to do")
+    table = _table("item", "received (UTC)", "", "from", "waits for", "what to do")
     for item in items:
-        received, age = f"{item.received_at:%Y-%m-%d %H:%M}", _age(now - item.received_at)
+        received, since = f"{item.received_at:%Y-%m-%d %H:%M}", ago(now - item.received_at)
         waits = Text(item.waits_for, style="bold yellow") if item.waits_for else Text("–", style="dim")
-        table.add_row(item.id, received, age, item.read_as, waits, Text(_next(item)).append(_not_read(item), "dim"))
+        table.add_row(item.id, received, since, item.read_as, waits, Text(_next(item)).append(_not_read(item), "dim"))
     return table
 
 
@@ -171,15 +172,6 @@ def _table(*columns: str) -> Table:
     for column in columns:
         table.add_column(column, overflow="fold")
     return table
-
-
-def _age(span: timedelta) -> str:
-    """How old, in the largest unit that says something."""
-    seconds = max(int(span.total_seconds()), 0)
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= 2 * size:
-            return f"{seconds // size} {unit}"
-    return f"{seconds} s"
 
 
 # ── fetching ───────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -179,7 +179,7 @@ def worklist_table(lines: Iterable["Line"]) -> Table:
     table = _table("", "who", "what", "course, its own time", "due", "clears with", "rule")
     for line in lines:
         zone = cli_render.zone_of(line.zone)
-        course, clears = f"{line.course_id}\n{_own_time(line.now, zone)}", line.clears or "–"
+        course, clears = f"{line.course_id or 'no course'}\n{_own_time(line.now, zone)}", line.clears or "–"
         _add(table, _mark(line), str(line.owner), line.what, course, _due(line, zone), clears, line.rule or "–")
     return table
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Literal
 
+from activities.inbox import InboxItem
 from activities.record_reader import CourseOnRecord, WorklistItem
 from clinical.harm import Harm, harm_of, harm_of_turn
 from clinical.monitoring import DOSE, INFUSION, LIVER, OBSERVATION
@@ -20,13 +21,14 @@ SOON = timedelta(hours=24)
 
 Standing = Literal["coming", "due", "overdue"]
 
-ABOUT: dict[CourseState, str] = {
-    CourseState.INFUSION: f"{INFUSION}-",
-    CourseState.OBSERVATION: f"{OBSERVATION}-",
-    CourseState.REACTION: "reaction-",
-    CourseState.CYTOREDUCTION: "cytoreduction-review",
-    CourseState.LIVER_MONITORING: LIVER,
-    CourseState.DISCONTINUED: LIVER,
+MONITORING = (LIVER, "monitoring-ends")
+ABOUT: dict[CourseState, tuple[str, ...]] = {
+    CourseState.INFUSION: (f"{INFUSION}-",),
+    CourseState.OBSERVATION: (f"{OBSERVATION}-",),
+    CourseState.REACTION: ("reaction-",),
+    CourseState.CYTOREDUCTION: ("cytoreduction-review",),
+    CourseState.LIVER_MONITORING: MONITORING,
+    CourseState.DISCONTINUED: MONITORING,
 }
 """State -> how the key of an obligation begins that is about the same as the course's turn; elsewhere it is the dose."""
 
@@ -53,7 +55,7 @@ class CourseInWard(Frozen):
 
     def now(self, wall: datetime) -> datetime:
         """The course's own time."""
-        return wall + timedelta(seconds=self.course.clock_offset_s)
+        return wall
 
 
 class Line(Frozen):
@@ -109,15 +111,17 @@ class BoardRow(Frozen):
 
 
 class Ward(Frozen):
-    """All courses on record at one instant of the wall clock."""
+    """All courses on record at one instant of the wall clock, and what waits in the inbox."""
 
     read_at: Instant
     courses: tuple[CourseInWard, ...]
+    inbox: tuple[InboxItem, ...] = ()
 
 
 def worklist_lines(ward: Ward, role: Role | None = None) -> list[Line]:
     """Every open item of every course, of one role or of all, the gravest first."""
     lines = [line for course in ward.courses for line in lines_of(course, ward.read_at)]
+    lines += [_of_inbox(item, ward.read_at) for item in ward.inbox]
     return sorted((x for x in lines if role is None or x.is_for(role)), key=lambda x: x.urgency)
 
 
@@ -169,6 +173,23 @@ def _of_item(course: CourseInWard, item: WorklistItem, wall: datetime) -> Line:
     return line.model_copy(update={"standing": "overdue"}) if "overdue" in item.standing else line
 
 
+def _of_inbox(item: InboxItem, wall: datetime) -> Line:
+    """What reached no course is the coordinator's, in no course's time but the wall clock's."""
+    return Line(
+        course_id="",
+        zone="UTC",
+        now=wall,
+        as_of=item.received_at,
+        key=f"inbox-{item.id}",
+        what=f"document {item.id} reached no course ({item.waits_for})",
+        owner=Role.COORDINATOR,
+        rule="IDN-01",
+        clears="inocycle inbox: assign, retry or dismiss",
+        harm=Harm.INBOX,
+        due_at=item.received_at,
+    )
+
+
 def _clears(item: WorklistItem) -> str:
     if item.fact_id is not None:
         return "resolve_unreadable: transcribe its values or dismiss it"
@@ -193,32 +214,28 @@ def _turn(
     At the bedside and in monitoring the obligation has the better words, and stands for the turn; about a dose the turn
     has them, and takes over the dose's times. An overdue dose stays with its owner when the turn is somebody else's.
     """
-    about = _about(assessment)
+    about, dose = _about(assessment), f"{DOSE}-{assessment.next_dose}"
     same = sorted((x for x in opened if x.key.startswith(about)), key=lambda x: x.urgency)
     mine = next((x for x in same if _same_person(x.owner, assessment.owner)), None)
-    if mine is not None and not about.startswith(DOSE):
+    if mine is not None and mine.key != dose:
         return mine, [x for x in opened if x is not mine]
     turn = _turn_line(course, assessment, wall)
-    dose = same[0] if same and about.startswith(DOSE) else None
-    if dose is None:
-        quiet = about == LIVER and not same  # no test is left to come; monitoring ends by itself (MON-17)
-        return _dated(turn, assessment.valid_until, None) if quiet else turn, list(opened)
-    left = [x for x in opened if x is not dose or (x.standing == "overdue" and x is not mine)]
-    return _dated(turn, dose.due_at, dose.overdue_at), left
+    theirs = next((x for x in same if x.key == dose), None)
+    if theirs is None:
+        waits = about == MONITORING and not same  # no test is left to come, and nobody has anything to do until then
+        return _dated(turn, assessment.valid_until, None) if waits else turn, list(opened)
+    left = [x for x in opened if x is not theirs or (x.standing == "overdue" and x is not mine)]
+    return _dated(turn, theirs.due_at, theirs.overdue_at), left
 
 
-def _about(assessment: Assessment) -> str:
-    """How the key of an obligation begins that asks for the same as the turn."""
+def _about(assessment: Assessment) -> tuple[str, ...]:
+    """How the keys of obligations begin that ask for the same as the turn."""
     if assessment.owner is Role.ADMINISTRATOR:
-        return "rules-"
-    urgent = next((o.key for o in assessment.obligations if _is_urgent(o)), None)
-    if urgent is not None and assessment.verdict is Verdict.HOLD_URGENT:
+        return ("rules-",)
+    urgent = tuple(o.key for o in assessment.obligations if harm_of(o.key) is Harm.URGENT)
+    if urgent and _asking(assessment, Verdict.HOLD_URGENT):
         return urgent
-    return ABOUT.get(assessment.state, f"{DOSE}-{assessment.next_dose}")
-
-
-def _is_urgent(o: Obligation) -> bool:
-    return harm_of(o.key) is Harm.URGENT
+    return ABOUT.get(assessment.state, (f"{DOSE}-{assessment.next_dose}",))
 
 
 def _same_person(a: Role, b: Role) -> bool:
@@ -226,18 +243,20 @@ def _same_person(a: Role, b: Role) -> bool:
 
 
 def _turn_line(course: CourseInWard, assessment: Assessment, wall: datetime) -> Line:
-    finding = _first_finding(assessment)
+    urgent = _asking(assessment, Verdict.HOLD_URGENT)
+    finding = urgent or _asking(assessment, assessment.verdict)
     slot = f"{assessment.next_dose}: " if assessment.next_dose else ""
     because = f" – {finding.reason}" if finding else ""
     clears = (finding.clears if finding else None) or CLEARED_BY.get((assessment.state, assessment.owner), "")
     what, rule = f"{slot}{assessment.next_action}{because}", finding.rule if finding else ""
     line = _line(course, wall, "turn", what, assessment.owner, rule, clears)
-    return line.model_copy(update={"harm": harm_of_turn(assessment.state, assessment.verdict)})
+    harm = Harm.URGENT if urgent else harm_of_turn(assessment.state)
+    return line.model_copy(update={"harm": harm})
 
 
-def _first_finding(assessment: Assessment) -> Finding | None:
-    """The first reason of the verdict."""
-    return next((f for f in assessment.findings if f.verdict is assessment.verdict), None)
+def _asking(assessment: Assessment, verdict: Verdict) -> Finding | None:
+    """The first finding that asks for this verdict."""
+    return next((f for f in assessment.findings if f.verdict is verdict), None)
 
 
 # ── lines and rows ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -267,7 +286,7 @@ def _dated(line: Line, due_at: datetime | None, overdue_at: datetime | None) -> 
 
 
 def _row(course: CourseInWard, assessment: Assessment, lines: Sequence[Line], wall: datetime) -> BoardRow:
-    now, finding = course.now(wall), _first_finding(assessment)
+    now, finding = course.now(wall), _asking(assessment, assessment.verdict)
     dated = [_of_obligation(course, o, wall) for o in assessment.obligations]
     return BoardRow(
         course_id=course.course.course_id,

@@ -1,4 +1,4 @@
-"""Reading the whole ward from the record: every course with its last decision and its open items, as of one instant."""
+"""Reading the whole ward from the record: every course with its last decision and open items, and what waits in the inbox."""
 
 from collections import defaultdict
 from datetime import datetime
@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel import and_, col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from activities.inbox import waiting
 from activities.record_reader import course_on_record, open_items
 from activities.record_rows import entry_of
 from activities.ward import CourseInWard, Ward
@@ -29,6 +30,7 @@ async def read_ward(engine: AsyncEngine, wall: datetime) -> Ward:
             items[item.course_id].append(item)
     return Ward(
         read_at=wall,
+        inbox=tuple(await waiting(engine)),
         courses=tuple(
             CourseInWard(
                 course=course_on_record(course), assessment=_assessment(last), items=tuple(items[course.course_id])

@@ -88,7 +88,7 @@ def _one_class(case: Case, drug_class: str, given: list[datetime]) -> Iterator[F
     window = case.protocol.premedication
     earliest, latest = window.earliest.span, window.latest.span
     recent = [at for at in given if case.reading.reached(at) and not case.reading.passed(at + earliest)]
-    clears = f"a {drug_class} {window.latest.count} to {window.earliest.count} min before the start"
+    clears = f"{drug_class} given {window.latest.count} to {window.earliest.count} min before the start"
     if not recent:
         yield case.finding("PRE-07", None, f"premedication: {drug_class} is not charted in its window", clears=clears)
         return

@@ -136,7 +136,7 @@ def _next_cycle(standing: Standing) -> Refused | None:
     if case.busy:
         return refused("NotTheDoseDue", "an infusion, reaction or observation is open")
     if case.slot_after_all.cycle == case.cycle or not case.doses:
-        return refused("CycleNotOver", f"{case.slot_after_all} of cycle {case.cycle} is still to come")
+        return refused("CycleNotOver", f"{case.slot_after_all} is still to come")
     if case.dosing_ended is not None:
         findings = tuple(f for f in cycle_gate(case, case.slot_after_all) if f.verdict is not None)
         return (

@@ -4,31 +4,31 @@ What is overdue comes before what is not; then the class, as below; then what is
 or from whom: that is `monitoring` and `owners`.
 """
 
-from enum import IntEnum
+from enum import IntEnum, auto
 from typing import assert_never
 
 from clinical.monitoring import DOSE, INFUSION, LIVER, OBSERVATION
-from models.assessment import CourseState, Verdict
+from models.assessment import CourseState
 
 
 class Harm(IntEnum):
     """What can happen to the patient while nobody looks, gravest first."""
 
-    URGENT = 1
+    URGENT = auto()
     """A reaction, an urgent hold, a value that may kill, a course whose rules cannot be evaluated."""
-    OBSERVATION = 2
+    OBSERVATION = auto()
     """An infusion that runs, and the hour after it: a reaction shows now or is missed."""
-    PREPARATION = 3
+    PREPARATION = auto()
     """The reconstituted drug expires within hours, and with it today's dose."""
-    HELD_DOSE = 4
+    HELD_DOSE = auto()
     """A dose is held and waits for somebody's judgement."""
-    LIVER_TEST = 5
+    LIVER_TEST = auto()
     """VOD is seen in a liver test before it is seen in the patient."""
-    DOSE = 6
+    DOSE = auto()
     """A dose, or what it needs: days, not minutes."""
-    MESSAGE = 7
+    MESSAGE = auto()
     """Something arrived that nobody has read, or that was not taken into the chart."""
-    INBOX = 8
+    INBOX = auto()
     """Results that belong to no course."""
 
 
@@ -40,8 +40,10 @@ OF_OBLIGATIONS: tuple[tuple[str, Harm], ...] = (
     (f"{OBSERVATION}-", Harm.OBSERVATION),
     ("preparation-", Harm.PREPARATION),
     (LIVER, Harm.LIVER_TEST),
+    ("monitoring-ends", Harm.LIVER_TEST),
     (f"{DOSE}-", Harm.DOSE),
     ("cytoreduction-review", Harm.DOSE),
+    ("transplant-question", Harm.DOSE),
     ("unreadable-", Harm.MESSAGE),
     ("message_refused:", Harm.MESSAGE),
 )
@@ -53,10 +55,8 @@ def harm_of(key: str) -> Harm:
     return next((harm for begins, harm in OF_OBLIGATIONS if key.startswith(begins)), Harm.URGENT)
 
 
-def harm_of_turn(state: CourseState, verdict: Verdict) -> Harm:
-    """The class of a course's own next step."""
-    if verdict is Verdict.HOLD_URGENT:
-        return Harm.URGENT
+def harm_of_turn(state: CourseState) -> Harm:
+    """The class of a course's own next step while nothing urgent was found."""
     match state:
         case CourseState.REACTION:
             return Harm.URGENT

@@ -6,29 +6,23 @@ import signal
 import sys
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
-from datetime import UTC, datetime
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
 from temporalio.client import Client
 
 from demo import story
-from demo.bedside import Bedside
-from demo.driver import Clock, skipper
 from demo.keeping import Kept, ended
-from demo.layout import ARTICLE, LAID_OUT, MID_STORY, Bed, Layout, admitted
-from demo.patients import ANNA, PRESCRIBER
+from demo.layout import ARTICLE, LAID_OUT, MID_STORY, Bed, Beds, Layout
+from demo.patients import ANNA
 from models.attributes import SEARCH_ATTRIBUTES
 from plumbing.connection import connect
 from plumbing.dev_server import DevServer, DevServerFailed, NoDevServer, find_binary, must_be_free
-from plumbing.keys import SubjectKey
 from plumbing.settings import DEMO_KEY_FILES, ROOT, Mode, Settings, with_demo_keys
-from workflows.client import CourseClient, CourseError
 
 KEPT_WHEN_FRESH = ("bin", *DEMO_KEY_FILES)  # the keys are in this process already: the others must find the same
 ON_SCREEN = Bed("course-anna", ANNA, ARTICLE, story.whole_course)
-WORKER_PATIENCE_S = 30
 
 
 class HouseFault(Exception):
@@ -129,53 +123,22 @@ class House:
 
     async def _lay_out(self, client: Client) -> None:
         """Lay out whoever is not there yet: the six at the same time, then one whole course on screen."""
-        layout = Layout(self._settings.var_dir / LAID_OUT)
-        missing = layout.missing(MID_STORY)
-        await asyncio.gather(*(self._mid_story(client, layout, bed) for bed in missing))
+        key = self._settings.subject_key
+        assert key is not None, "a demo has made its keys"
+        beds = Beds(client, self._settings.task_queue, key, self._say)
+        layout, missing = self._layout, self._layout.missing(MID_STORY)
+        await asyncio.gather(*(beds.lay_out(bed, layout) for bed in missing))
         if layout.missing([ON_SCREEN]):
             self._say(f"\n[bold]{ANNA.name}, protocol {ARTICLE}: one whole course, its time skipped[/bold]")
-            bedside = await self._admitted(client, ON_SCREEN)
+            bedside = await beds.admit(ON_SCREEN)
             await story.whole_course(bedside, self._say)
             layout.keep(bedside.course_id)
         elif not missing:
             self._say("the invented patients are as you left them")
 
-    async def _mid_story(self, client: Client, layout: Layout, bed: Bed) -> None:
-        bedside = await self._admitted(client, bed)
-        await bed.story(bedside)
-        status = await bedside.status()
-        layout.keep(bedside.course_id)
-        self._say(f"{bed.patient.name}, {bedside.course_id}, {bed.protocol}: {status.state} – {status.sentence}")
-
-    async def _admitted(self, client: Client, bed: Bed) -> Bedside:
-        return await admitted(bed, partial(self._admit, client, bed), partial(self._end_dosing, client, bed))
-
-    async def _admit(self, client: Client, bed: Bed, course_id: str) -> Bedside:
-        bedside = self._bedside(client, bed, course_id)
-        started_at = datetime.now(UTC)
-        await bedside.courses.start(bed.patient.course(course_id, bed.protocol, self._key, started_at))
-        await asyncio.wait_for(bedside.status(), WORKER_PATIENCE_S)
-        return bedside
-
-    async def _end_dosing(self, client: Client, bed: Bed, course_id: str) -> None:
-        """One patient has one course that goes on: the half-told one is ended by the rules, as far as they let it."""
-        self._say(
-            f"{bed.patient.name} was left half-way by an interrupted start: dosing ends in {course_id}, all begins anew"
-        )
-        half = self._bedside(client, bed, course_id)
-        reason = "the invented patient begins anew after an interrupted start"
-        with suppress(CourseError):
-            await half.do("finish_dosing", PRESCRIBER, message_id=f"{course_id}-interrupted", reason=reason)
-
-    def _bedside(self, client: Client, bed: Bed, course_id: str) -> Bedside:
-        courses = CourseClient(skipper(client).client, self._settings.task_queue)
-        return Bedside(courses, Clock(client, course_id), course_id, bed.patient, self._key)
-
     @property
-    def _key(self) -> SubjectKey:
-        key = self._settings.subject_key
-        assert key is not None, "a demo has made its keys"
-        return key
+    def _layout(self) -> Layout:
+        return Layout(self._settings.var_dir / LAID_OUT)
 
     def _welcome(self) -> None:
         self._say(
@@ -183,7 +146,7 @@ class House:
             f"\n                    all is encrypted there; the codec server on {self._settings.codec_address} opens it for you"
             "\nthe ward            .venv/bin/inocycle board"
             "\nwho must act        .venv/bin/inocycle worklist --role prescriber"
-            "\none course          .venv/bin/inocycle course show course-dora"
+            f"\none course          .venv/bin/inocycle course show {self._layout.course_of('course-dora') or 'course-dora'}"
             "\nsix things to try   .venv/bin/inocycle demo tour"
             "\nCtrl-C ends everything; the next start keeps it. Nobody here is real."
         )

@@ -4,19 +4,29 @@ A file remembers each patient once the story is told as far as it goes: a second
 interrupted one only those that are missing are laid out. Nothing that was started is ever thrown away for it.
 """
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
 from itertools import count
 from pathlib import Path
 
+from temporalio.client import Client
+
 from demo import story
 from demo.bedside import Bedside
-from demo.patients import BERND, CLARA, DORA, EMIL, FRIEDA, GERD, Patient
-from workflows.client import CourseError
+from demo.driver import Clock, skipper
+from demo.patients import BERND, CLARA, DORA, EMIL, FRIEDA, GERD, PRESCRIBER, Patient
+from plumbing.keys import SubjectKey
+from workflows.client import CourseClient, CourseError
 
 ARTICLE, LABEL = "article-2025.1", "us-label-2024.1"
 LAID_OUT = "laid-out"
+MONITORING_ENDS = "monitoring-ends"
+WORKER_PATIENCE_S = 30
 
 
 @dataclass(frozen=True)
@@ -82,3 +92,48 @@ async def admitted(
                 raise
         await end_dosing(course_id)
     raise AssertionError("counting never ends")
+
+
+class Beds:
+    """Lays invented patients out on one server that skips time; each has a clock of its own, and one driver."""
+
+    def __init__(self, client: Client, task_queue: str, key: SubjectKey, say: Callable[[str], None]) -> None:
+        self._client = client
+        self._task_queue = task_queue
+        self._key = key
+        self._say = say
+
+    async def lay_out(self, bed: Bed, layout: Layout) -> Bedside:
+        """Tell the story of one patient up to where it is left, and remember it."""
+        bedside = await self.admit(bed)
+        await bed.story(bedside)
+        status = await bedside.status()
+        layout.keep(bedside.course_id)
+        self._say(f"{bed.patient.name}, {bedside.course_id}, {bed.protocol}: {status.state} – {status.sentence}")
+        return bedside
+
+    async def admit(self, bed: Bed) -> Bedside:
+        """A course for this bed, just begun."""
+        return await admitted(bed, partial(self._start, bed), partial(self._end_dosing, bed))
+
+    async def _start(self, bed: Bed, course_id: str) -> Bedside:
+        bedside = self._bedside(bed, course_id)
+        started_at = datetime.now(UTC)
+        await bedside.courses.start(bed.patient.course(course_id, bed.protocol, self._key, started_at))
+        await asyncio.wait_for(bedside.status(), WORKER_PATIENCE_S)
+        return bedside
+
+    async def _end_dosing(self, bed: Bed, course_id: str) -> None:
+        """One patient has one course that goes on: the half-told one is ended by the rules, as far as they let it."""
+        self._say(f"{bed.patient.name} was left half-way by an interrupted start: {course_id} is ended, another begun")
+        half = self._bedside(bed, course_id)
+        reason = "the invented patient begins anew after an interrupted start"
+        with suppress(CourseError):
+            await half.do("finish_dosing", PRESCRIBER, message_id=f"{course_id}-interrupted", reason=reason)
+            await half.status()
+            for end in [o for o in (await half.card()).obligations if o.key == MONITORING_ENDS]:
+                await half.clock.advance_to(end.due_at)  # nothing was given: there is nothing to wait for
+
+    def _bedside(self, bed: Bed, course_id: str) -> Bedside:
+        courses = CourseClient(skipper(self._client).client, self._task_queue)
+        return Bedside(courses, Clock(self._client, course_id), course_id, bed.patient, self._key)

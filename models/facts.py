@@ -513,7 +513,7 @@ class ObligationMet(Frozen):
     how: Literal["met", "closed_as_overdue", "withdrawn"]
 
 
-FindingBody = Annotated[
+Findings = (
     Consent
     | Eligibility
     | PregnancyTest
@@ -524,13 +524,30 @@ FindingBody = Annotated[
     | InfectionBleedingCheck
     | Toxicity
     | Transfusion
-    | Gcsf,
-    Field(discriminator="kind"),
-]
+    | Gcsf
+)
+
+FindingBody = Annotated[Findings, Field(discriminator="kind")]
 """What `record_finding` may say."""
 
 MachineFinding = Annotated[Weight | Height | Ecg | InfectionBleedingCheck, Field(discriminator="kind")]
 """What a machine may say in `clinical_findings`: measurements, never a judgement."""
+
+Reports = (
+    LabResult
+    | Findings
+    | ResponseRecorded
+    | Cytoreduction
+    | Premedication
+    | Preparation
+    | InfusionCompleted
+    | AdministrationReported
+    | Reaction
+    | Transplant
+)
+
+Reportable = Annotated[Reports, Field(discriminator="kind")]
+"""What may stand in place of a corrected fact: reports of what happened, never a signature."""
 
 
 class Correction(Frozen):
@@ -538,60 +555,17 @@ class Correction(Frozen):
 
     kind: Literal["correction"] = "correction"
     target: str
-    replacement: "Reportable | None" = None
+    replacement: Reportable | None = None
     reason: Words
 
 
-Reportable = Annotated[
-    LabResult
-    | Consent
-    | Eligibility
-    | PregnancyTest
-    | Height
-    | Weight
-    | Ecg
-    | VodExamination
-    | InfectionBleedingCheck
-    | Toxicity
-    | Transfusion
-    | Gcsf
-    | ResponseRecorded
-    | Cytoreduction
-    | Premedication
-    | Preparation
-    | InfusionCompleted
-    | AdministrationReported
-    | Reaction
-    | Transplant,
-    Field(discriminator="kind"),
-]
-"""What may stand in place of a corrected fact: reports of what happened, never a signature."""
-
 Body = Annotated[
-    LabResult
+    Reports
     | UnreadableMessage
-    | Consent
-    | Eligibility
-    | PregnancyTest
-    | Height
-    | Weight
-    | Ecg
-    | VodExamination
-    | InfectionBleedingCheck
-    | Toxicity
-    | Transfusion
-    | Gcsf
-    | ResponseRecorded
     | ResponseProposed
-    | Cytoreduction
-    | Premedication
-    | Preparation
     | DoseAuthorised
     | DoseVerified
     | InfusionStarted
-    | InfusionCompleted
-    | AdministrationReported
-    | Reaction
     | ObservationEnded
     | HoldSet
     | HoldReleased
@@ -601,7 +575,6 @@ Body = Annotated[
     | MonitoringStarted
     | NoTransplantDeclared
     | TransplantPlanned
-    | Transplant
     | UnreadableResolved
     | RungFired
     | ObligationMet
@@ -624,6 +597,3 @@ class Fact(Frozen):
     recorded_at: Instant
     message: str = ""
     what: Body
-
-
-Correction.model_rebuild()

@@ -9,6 +9,9 @@ from typing import Any
 
 from clinical.assess import assess
 from clinical.judge import judge
+from demo.bundles import BLOOD_COUNT as CBC
+from demo.bundles import LIVER_PANEL as LIVER
+from demo.bundles import NORMAL
 from models.assessment import Accepted, Assessment, Refused
 from models.chart import Acknowledgement, Chart, Course
 from models.facts import CYCLE_DAYS, Fact, LabResult
@@ -47,29 +50,8 @@ CODES = {
     "weight": ("29463-7", "kg"),
     "height": ("8302-2", "cm"),
 }
-NORMAL = {
-    "wbc": "4.2",
-    "anc": "2.1",
-    "platelets": "140",
-    "haemoglobin": "10.2",
-    "blasts_percent": "12",
-    "alt": "30",
-    "ast": "28",
-    "alp": "80",
-    "bilirubin": "0.6",
-    "potassium": "4.1",
-    "magnesium": "2.0",
-    "calcium": "9.2",
-    "albumin": "4.0",
-    "creatinine": "0.8",
-    "urate": "5.0",
-    "phosphate": "3.4",
-    "ldh": "210",
-}
 ULN = {"alt": "55", "ast": "45", "alp": "120", "bilirubin": "1.2", "creatinine": "1.2"}
 LLN = {"magnesium": "1.7", "calcium": "8.5"}
-LIVER = ("alt", "ast", "alp", "bilirubin")
-CBC = ("wbc", "anc", "platelets", "haemoglobin")
 PREMEDICATION = ("corticosteroid", "antipyretic", "antihistamine")
 PEOPLE = {role: Actor(role=role, id=f"{role}-1") for role in Role}
 

@@ -194,6 +194,15 @@ def test_a_rise_of_qtcf_is_seen_when_the_machine_sends_seconds() -> None:
     assert rules(chart) == ["QT-01"]
 
 
+def test_an_ecg_taken_with_the_first_dose_is_no_baseline() -> None:
+    for taken, asked in ((D1, ["QT-01"]), (D1 - SECOND, [])):
+        chart = second_cycle()
+        chart.add({"kind": "ecg", "qtcf_ms": "380"}, D1 - H)
+        chart.add({"kind": "ecg", "qtcf_ms": "400"}, taken)
+        chart.add({"kind": "ecg", "qtcf_ms": "455"}, D29 - H)
+        assert rules(chart) == asked
+
+
 def test_an_implausible_qtcf_before_treatment_is_no_baseline() -> None:
     chart = second_cycle()
     chart.add({"kind": "ecg", "qtcf_ms": "380"}, D1 - 2 * H)

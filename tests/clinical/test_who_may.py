@@ -275,6 +275,8 @@ def test_a_fact_is_corrected_by_who_may_record_it(kind: str, body: dict[str, Any
     assert CORRECTING.get(kind, CLINICAL) == allowed
 
 
-def test_times_may_lie_in_the_past() -> None:
+def test_times_may_lie_in_the_past_and_the_fact_is_dated_then() -> None:
     told: datetime = D1 - 30 * DAY
-    assert isinstance(ready.judged("record_transplant", Role.PHYSICIAN, transplanted_at=told), Accepted)
+    ruling = ready.judged("record_transplant", Role.PHYSICIAN, transplanted_at=told)
+    assert isinstance(ruling, Accepted)
+    assert (ruling.facts[0].at, ruling.facts[0].recorded_at) == (told, D1)

@@ -68,7 +68,7 @@ class Desk:
         answer = await self.terminal.asks("course", "start", *words)
         assert answer.code == 0, answer.err
         for _ in range(MANY_LOOKS):
-            await self.ward.courses.status(course_id)
+            await self.ward.courses.settled(course_id)
             if course_id in {c.course_id for c in await list_courses(self.ward.engine)}:
                 return course_id
         raise AssertionError("the record does not catch up")
@@ -97,6 +97,8 @@ class Desk:
         return next((one for one in answer.document if one["item"] == item["item"]), None)
 
     async def facts(self, course_id: str) -> list[Any]:
+        """The results of a course once it has judged all that was sent."""
+        await self.ward.courses.settled(course_id)
         return [f for f in (await self.ward.courses.chart(course_id)).facts if isinstance(f.what, LabResult)]
 
 
@@ -181,7 +183,7 @@ async def test_a_process_that_died_after_its_commit_loses_nothing(desk: Desk) ->
 async def test_the_list_says_what_to_do_and_names_nobody(desk: Desk) -> None:
     item = await desk.receives(desk.labs())
     shown = (await desk.terminal.asks("inbox")).out
-    for words in (item["item"], "NoCourse", "laboratory:cli", "inocycle inbox retry", " s "):
+    for words in (item["item"], "NoCourse", "laboratory:cli", "inocycle inbox retry", " s ago"):
         assert words in shown
     everything = shown + (await desk.inbox()).out + (await desk.terminal.asks("inbox", "--all")).out
     for secret in (desk.number, desk.patient["birth_on"], "Invented patient"):

@@ -65,3 +65,30 @@ def in_portions(document: dict[str, Any], size: int = 150) -> Iterator[dict[str,
 def samples_of(pattern: str) -> list[Path]:
     """The sample files of this name or pattern, in order."""
     return sorted(SAMPLES.glob(pattern))
+
+
+def documents_as_sent() -> Iterator[tuple[str, bytes, dict[str, Any]]]:
+    """Every FHIR file, as its sender would send it to a door: each part below our limit, and with its patient."""
+    for path in samples_of("**/*.json*"):
+        try:
+            document = sample(path)
+        except json.JSONDecodeError:  # two documents in one file, neither of them FHIR
+            continue
+        if "resourceType" in document:
+            for number, part in enumerate(_parts_of(document), start=1):
+                yield f"{path.name} {number}", json.dumps(part, default=float).encode(), part
+
+
+def _parts_of(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    whole = (
+        document
+        if document["resourceType"] == "Bundle"
+        else {"resourceType": "Bundle", "entry": [{"resource": document}]}
+    )
+    entries = list(whole.get("entry", []))
+    if not any(e["resource"]["resourceType"] == "Patient" for e in entries):
+        about = {e["resource"].get("subject", {}).get("reference", "") for e in entries}
+        entries += [
+            {"resource": patient(id=a.removeprefix("Patient/"))} for a in sorted(about) if a.startswith("Patient/")
+        ]
+    yield from in_portions({**whole, "entry": entries})

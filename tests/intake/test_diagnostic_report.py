@@ -161,6 +161,7 @@ def test_an_observation_that_says_anything_of_its_time_takes_no_other(own: dict[
     [
         (["#alt"], [inside()], ["1742-6"]),
         ([], [inside()], []),
+        (["#alt"], [inside(), inside("ast", "1920-8")], ["1742-6"]),
         (["#panel"], [panel("#alt", id="panel", subject=None), inside()], ["1742-6"]),
         (["#alt"], [inside(), inside("alt", "1920-8")], []),
         (["Observation/alt"], [inside()], []),
@@ -280,6 +281,11 @@ def test_the_status_of_a_report_flows_down(reported: Any, own: str, stands: str)
     )
     for document in (beside, within, through):
         assert [str(r.status) for r in results(read(document))] == [stands]
+
+
+def test_what_is_inside_a_withdrawn_report_is_withdrawn_also_where_it_is_not_listed() -> None:
+    document = bundle(patient(), report("#alt", contained=[inside(), inside("ast", "1920-8")], status="cancelled"))
+    assert [r.status for r in results(read(document))] == [LabStatus.CANCELLED] * 2
 
 
 def test_a_withdrawn_panel_withdraws_its_members() -> None:
