@@ -254,7 +254,9 @@ def course_list(
 @labs_app.command("send")
 def labs_send(
     course_id: CourseId,
-    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="FHIR R4 JSON: Observation, DiagnosticReport, Bundle.")],
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE…", help="FHIR R4 JSON: Observation, DiagnosticReport, Bundle.")
+    ],
     by: ByWhom = "laboratory:cli",
     wait: Wait = 20,
     as_json: AsJson = False,

@@ -162,8 +162,8 @@ class Settings(BaseSettings):
     build_id: str | None = Field(default=None, min_length=1)
     """With a build id the worker is versioned; without one (development) it is not."""
 
-    sample_data: bool = Field(default_factory=lambda before: before["mode"] is Mode.DEMO)
-    """Lay out invented patients. Never on a ward."""
+    sample_data: _Path = Path("../shared/data")
+    """Where the real sample files lie that the tests read; nothing else does."""
     offline: bool = False
     """Download nothing."""
 
@@ -195,8 +195,6 @@ class Settings(BaseSettings):
             faults.append("set INOCYCLE_SUBJECT_KEY or INOCYCLE_SUBJECT_KEY_FILE")
         elif self.subject_key.is_public():
             faults.append("the public test key protects nothing: replace the subject key")
-        if self.sample_data:
-            faults.append("INOCYCLE_SAMPLE_DATA must be off, patients are not invented here")
         return faults
 
 

@@ -121,8 +121,7 @@ async def open_ward(
     engine = make_engine(f"sqlite:///{tmp_path_factory.mktemp('record') / 'record.db'}")
     await migrate(engine)
     client = await Client.connect(dev_server.address, data_converter=data_converter(TEST_KEY_RING))
-    # INOCYCLE_SAMPLE_DATA names a folder to the tests, and is a switch to a service.
-    settings = Settings(var_dir=tmp_path_factory.mktemp("var"), sample_data=True)
+    settings = Settings(var_dir=tmp_path_factory.mktemp("var"))
     async with make_worker(client, engine, settings, task_queue=TASK_QUEUE):
         ward = Ward(client, engine)
         yield ward

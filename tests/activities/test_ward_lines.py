@@ -150,7 +150,7 @@ def test_an_overdue_dose_stays_with_the_prescriber_while_the_coordinator_brings_
 def test_an_urgent_finding_is_a_physicians_line_beside_the_test_that_is_overdue() -> None:
     findings = (asks(Verdict.DISCONTINUED, "NON-05", "a reaction"), asks(Verdict.HOLD_URGENT, "VOD-01", "ascites"))
     overdue = due("liver-test-after-transplant", in_=-2 * DAY)
-    turn = {"owner": Role.PHYSICIAN, "next_action": "look at the patient now"}
+    turn = {"owner": Role.PHYSICIAN, "next_action": "look at the patient now", "valid_until": MONDAY + DAY}
     urgent = a_course(CourseState.LIVER_MONITORING, overdue, verdict=Verdict.DISCONTINUED, findings=findings, **turn)
     first, second = sorted(lines_of(urgent, MONDAY), key=lambda line: line.harm)
     assert (first.what, first.owner, first.harm) == (
@@ -158,7 +158,14 @@ def test_an_urgent_finding_is_a_physicians_line_beside_the_test_that_is_overdue(
         Role.PHYSICIAN,
         Harm.URGENT,
     )
+    assert (first.standing, first.due_at) == ("due", None)
     assert (second.key, second.standing) == (overdue.key, "overdue")
+
+
+def test_where_no_test_is_left_the_turn_waits_for_the_next_look() -> None:
+    question = due("transplant-question", Role.PRESCRIBER, in_=30 * DAY)
+    [line] = lines_of(in_monitoring(question, valid_until=MONDAY + 5 * DAY), MONDAY)
+    assert (line.key, line.standing, line.due_at) == ("turn", "coming", MONDAY + 5 * DAY)
 
 
 def test_a_call_stands_for_the_turn_that_asks_for_the_same() -> None:

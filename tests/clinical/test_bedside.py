@@ -302,6 +302,8 @@ def test_the_last_start_and_the_expiry_of_a_bag_are_obligations_of_the_pharmacis
     bag = next(o for o in course.card.obligations if o.key == "preparation-bag-1")
     made_at = D1 + H
     assert (bag.due_at, bag.overdue_at, bag.owner) == (made_at + 7 * H, made_at + 8 * H, Role.PHARMACIST)
+    CHANGES["a newer alt"](course)
+    assert not any(o.key == "preparation-bag-1" for o in course.card.obligations)
 
 
 # ── infusion and observation (INF-01, INF-02, INF-04) ──────────────────────────────────────────────────────────────

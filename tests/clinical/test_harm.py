@@ -23,6 +23,29 @@ def test_the_classes_stand_in_the_order_of_harm() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("key", "harm"),
+    [
+        ("reaction-r1", Harm.URGENT),
+        ("implausible-potassium", Harm.URGENT),
+        ("rules-not-evaluated", Harm.URGENT),
+        ("infusion-C1D1", Harm.OBSERVATION),
+        ("observation-C1D1", Harm.OBSERVATION),
+        ("preparation-bag-9", Harm.PREPARATION),
+        ("liver-test-after-transplant", Harm.LIVER_TEST),
+        ("liver-test-repeat", Harm.LIVER_TEST),
+        ("monitoring-ends", Harm.LIVER_TEST),
+        ("dose-C1D8", Harm.DOSE),
+        ("cytoreduction-review", Harm.DOSE),
+        ("transplant-question", Harm.DOSE),
+        ("unreadable-abcdef123456", Harm.MESSAGE),
+        ("message_refused:abcdef", Harm.MESSAGE),
+    ],
+)
+def test_what_is_open_has_its_class(key: str, harm: Harm) -> None:
+    assert harm_of(key) is harm
+
+
 @modest
 @given(charts())
 def test_every_obligation_of_any_chart_has_a_class_of_its_own(drawn: object) -> None:

@@ -23,7 +23,7 @@ from plumbing.database import make_engine, migrate, settle_mode
 from plumbing.dev_server import DevServer
 from plumbing.keys import TEST_KEY_RING, TEST_SUBJECT_KEY
 from plumbing.settings import Mode
-from tests.conftest import TASK_QUEUE, Ward
+from tests.conftest import TASK_QUEUE, Ward, until_written
 from tests.doors.conftest import Terminal
 
 Laid = Mapping[str, str]
