@@ -1,6 +1,7 @@
 """Where a course stands from its start to its end: starting it, finishing, stopping, monitoring, and what the clock says."""
 
-from datetime import date, timedelta
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -148,6 +149,15 @@ def test_dosing_may_go_on_after_it_was_finished_but_not_after_a_stop() -> None:
     assert course.refused("start_next_cycle", Role.PRESCRIBER, cycle=3).rules == ("STOP-01",)
 
 
+def test_dosing_that_was_finished_in_mid_cycle_goes_on_with_the_next_cycle() -> None:
+    chart = ChartBuilder().ready().dose(1, 1, D1).dose(1, 8, D8)
+    course = PaperCourse(chart, D1 + 28 * DAY)
+    assert course.refused("start_next_cycle", Role.PRESCRIBER, cycle=2).type == "CycleNotOver"
+    course.does("finish_dosing", Role.PRESCRIBER, reason="enough")
+    course.does("start_next_cycle", Role.PRESCRIBER, cycle=2)
+    assert course.card.next_dose == "C2D1"
+
+
 def test_a_dose_stopped_early_counts_and_the_rest_is_never_made_up() -> None:
     course = PaperCourse(ChartBuilder().ready(D1), D1).ready_to_start()
     course.started()
@@ -201,6 +211,68 @@ def test_a_test_that_fired_is_met_by_a_panel() -> None:
     chart.labs(D1 + 26 * H, *LIVER)
     met = PaperCourse(chart, D1 + 26 * H)
     assert said_by_the_clock(decided(met.chart, met)) == [("liver-test-after-C1D1", "met")]
+
+
+def closed_by(chart: ChartBuilder, fired_at: datetime, closing: Callable[[ChartBuilder], object], at: datetime) -> Any:
+    """What the clock says at an instant of the things that it had called due before."""
+    course = PaperCourse(chart, fired_at)
+    chart.facts += decided(course.chart, course).facts
+    closing(chart)
+    later = PaperCourse(chart, at)
+    return dict(said_by_the_clock(decided(later.chart, later)))
+
+
+def test_a_dose_that_was_due_is_met_when_it_is_given() -> None:
+    chart = ChartBuilder().ready().dose(1, 1, D1)
+    said = closed_by(chart, D8, lambda c: c.dose(1, 8, D8 + H), D8 + 4 * H)
+    assert said["dose-C1D8"] == "met"
+    assert said["liver-test-after-C1D1"] == "withdrawn"
+
+
+def test_a_dose_that_was_due_is_withdrawn_when_dosing_ends() -> None:
+    stop = {"kind": "discontinued", "reason": "harm"}
+    chart = ChartBuilder().ready().dose(1, 1, D1)
+    said = closed_by(chart, D8, lambda c: c.add(stop, D8 + H, Role.PRESCRIBER), D8 + 2 * H)
+    assert said["dose-C1D8"] == "withdrawn"
+
+
+def test_the_decision_on_a_next_cycle_is_met_when_it_is_started() -> None:
+    chart, at = ChartBuilder().ready().cycle(1, D1), D1 + 28 * DAY
+    start = {"kind": "cycle_started", "cycle": 2}
+    said = closed_by(chart, at, lambda c: c.add(start, at + H, Role.PRESCRIBER), at + 2 * H)
+    assert "dose-C2D1" not in said
+    chart.dose(2, 1, at + 2 * H)
+    met = PaperCourse(chart, at + 5 * H)
+    assert dict(said_by_the_clock(decided(met.chart, met)))["dose-C2D1"] == "met"
+
+
+def test_the_end_of_infusion_and_observation_are_met_by_charting_them() -> None:
+    chart = ChartBuilder().ready()
+    started = {"kind": "infusion_started", "cycle": 1, "day": 1, "mg": "1.45", "preparation_id": "bag-1"}
+    chart.add(started, D1)
+    done = {"kind": "infusion_completed"}
+    assert closed_by(chart, D1 + H, lambda c: c.add(done, D1 + 65 * MIN), D1 + 66 * MIN) == {"infusion-C1D1": "met"}
+    over = {"kind": "observation_ended", "minutes": 65, "complete": True}
+    at = D1 + 130 * MIN
+    assert closed_by(chart, at, lambda c: c.add(over, at), at)["observation-C1D1"] == "met"
+
+
+def test_a_test_still_open_when_monitoring_ends_is_closed_as_overdue() -> None:
+    chart = ChartBuilder().ready().cycle(1, D1)
+    chart.add({"kind": "dosing_finished", "reason": "enough"}, D1 + 15 * DAY, Role.PRESCRIBER)
+    chart.add({"kind": "no_transplant"}, D1 + 15 * DAY, Role.PRESCRIBER)
+    said = closed_by(chart, D1 + 22 * DAY, lambda c: c, D1 + 90 * DAY)
+    assert said["liver-test-after-last-dose"] == "closed_as_overdue"
+
+
+def test_the_next_dose_is_due_on_its_day_at_the_same_hour_and_overdue_when_its_window_ends() -> None:
+    assert not any(o.key.startswith("dose") for o in PaperCourse(ChartBuilder().ready(), D1).card.obligations)
+    chart = ChartBuilder().ready().dose(1, 1, D1)
+    dose = next(o for o in PaperCourse(chart, D1 + 3 * H).card.obligations if o.key == "dose-C1D8")
+    assert (dose.due_at, dose.overdue_at) == (D8, datetime.fromisoformat("2026-03-11T23:59:59+01:00"))
+    chart.dose(1, 8, D8).dose(1, 15, D8 + 7 * DAY)
+    cycle = next(o for o in PaperCourse(chart, D8 + 8 * DAY).card.obligations if o.key == "dose-C2D1")
+    assert (cycle.due_at, cycle.overdue_at) == (D1 + 21 * DAY, D1 + 23 * DAY)
 
 
 def test_a_decision_is_the_same_when_it_is_asked_again() -> None:

@@ -170,16 +170,20 @@ async def test_a_course_goes_on_while_the_record_is_away_and_the_record_catches_
     async with small_ward.worker():
         bedside = await small_ward.course("record-away")
         await bedside.screen()
+        await bedside.prepare_day(1, 1)
+        await bedside.give(1, 1)
         await until_written(bedside)
         async with small_ward.engine.begin() as connection:
             await connection.execute(text("ALTER TABLE decision RENAME TO decision_away"))
-        await bedside.prepare_day(1, 1)
-        await bedside.give(1, 1)
+        await bedside.clock.advance(timedelta(minutes=8))  # each minute is an attempt
+        await bedside.liver_test()
+        await bedside.examine()
         status = await bedside.into_next_run(bedside.do("finish_dosing", PRESCRIBER, reason="the patient moves away"))
         assert status.unwritten > 0
         assert status.workflow_type == "LiverMonitoring"
         async with small_ward.engine.begin() as connection:
             await connection.execute(text("ALTER TABLE decision_away RENAME TO decision"))
+        await bedside.clock.advance(timedelta(minutes=2))  # the waiting between two attempts is skipped
         await until_written(bedside)
     entries = await read_entries(small_ward.engine, bedside.course_id)
     assert [e.number for e in entries] == list(range(1, len(entries) + 1))
@@ -268,5 +272,6 @@ async def test_after_ten_minutes_without_a_record_an_administrator_is_called(sma
         assert any("record behind" in words for words in status.trouble)
         async with small_ward.engine.begin() as connection:
             await connection.execute(text("ALTER TABLE decision_away RENAME TO decision"))
-        await until_written(bedside, looks=20 * MANY_LOOKS)
+        await bedside.clock.advance(timedelta(minutes=2))  # the waiting between two attempts is skipped
+        await until_written(bedside)
         assert (await bedside.status()).trouble == ()
