@@ -107,7 +107,7 @@ class CourseClient:
         """Where the course stands once it has judged everything that was sent before; as it is after 20 seconds."""
         for _ in range(int(ANSWER_WITHIN / BETWEEN_LOOKS)):
             status = await self.status(course_id)
-            if not status.waiting:
+            if not status.waiting and status.state is not None:
                 return status
             await asyncio.sleep(BETWEEN_LOOKS.total_seconds())
         return status
