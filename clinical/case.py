@@ -369,8 +369,6 @@ class Case:
         """DAY-03: a start on the sixth date, earlier by the wall clock than the previous one, needs a reason."""
         last, zone = self.last_dose, self.reading.zone
         if last is None or local_date(at, zone) - last.local_on != self.protocol.regimen.min_gap.span:
-            if last is not None and at == self.now:
-                self.reading.change_at(midnight_of(last.local_on + self.protocol.regimen.min_gap.span, zone))
             return False
         same_clock = at_local(local_date(at, zone), wall_clock(last.started_at, zone), zone)
         return not self.reading.reached(same_clock) if at == self.now else at < same_clock

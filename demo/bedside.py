@@ -88,7 +88,8 @@ class Bedside:
         return await self.status()
 
     async def card(self) -> Assessment:
-        """The whole assessment."""
+        """The whole assessment, once everything sent before is judged."""
+        await self.status()
         return await self.courses.assessment(self.course_id)
 
     # ── what a dose needs ──────────────────────────────────────────────────────────────────────────────────────────

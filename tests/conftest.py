@@ -9,7 +9,7 @@ import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import nullcontext
 from datetime import UTC, datetime
-from itertools import count
+from itertools import count, pairwise
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client, WorkflowHandle
 
 from activities.record_reader import read_entries
+from clinical.states import may_follow
 from demo.bedside import Bedside
 from demo.driver import Clock, skipper
 from demo.patients import ANNA, Patient
@@ -95,7 +96,11 @@ class Ward:
     async def record_of(self, bedside: Bedside) -> list[RecordEntry]:
         """What the record holds of a course, once it has caught up."""
         await until_written(bedside)
-        return await read_entries(self.engine, bedside.course_id)
+        entries = await read_entries(self.engine, bedside.course_id)
+        states = [e.assessment.state for e in entries]
+        strange = [(a, b) for a, b in pairwise(states) if not may_follow(a, b)]
+        assert not strange, f"steps that clinical/states.py does not know: {strange}"
+        return entries
 
     async def keep_histories(self, folder: Path) -> None:
         """Write the history of every run of every story, to be replayed by later releases (encrypted, test key)."""

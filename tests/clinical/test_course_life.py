@@ -109,6 +109,17 @@ def test_every_way_out_of_dosing_leads_to_liver_monitoring(
     assert (monitored.assessment.state, monitored.phase.kind) == (CourseState.LIVER_MONITORING, "monitoring")
 
 
+def test_a_stop_during_the_infusion_does_not_leave_the_chair() -> None:
+    course = PaperCourse(ChartBuilder().ready(D1), D1).ready_to_start()
+    course.started()
+    course.does("discontinue", Role.PRESCRIBER, reason="harm")
+    assert decided(course.chart, course).phase.kind == "cycle"
+    course.later(hours=1).does("complete_infusion", Role.NURSE)
+    assert (decided(course.chart, course).phase.kind, course.card.state) == ("cycle", CourseState.OBSERVATION)
+    course.later(hours=1).does("end_observation", Role.NURSE)
+    assert decided(course.chart, course).phase.kind == "monitoring"
+
+
 @pytest.mark.parametrize(
     ("done", "again"),
     [

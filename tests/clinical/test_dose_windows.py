@@ -178,6 +178,15 @@ def test_a_reason_does_not_open_what_is_more_than_six_hours_earlier() -> None:
     assert (refused.type, refused.rules) == ("TooEarly", ("DAY-03",))
 
 
+def test_the_wall_clock_matters_on_the_sixth_date_only() -> None:
+    """Day 8 was given much too early elsewhere, so the window of day 15 opens nine dates later, at midnight."""
+    chart = ChartBuilder().ready().dose(1, 1, D1)
+    chart.add({"kind": "administration", "cycle": 1, "day": 8, "mg": "0.9"}, D1 + 3 * DAY)
+    opens_at = midnight_of(date(2026, 3, 14), BERLIN)
+    assert asked(chart, opens_at - SECOND).card.verdict is Verdict.TOO_EARLY
+    assert asked(chart, opens_at).card.verdict is Verdict.MAY_AUTHORISE
+
+
 def test_the_same_hour_six_dates_later_passes_across_the_spring_change() -> None:
     start = local(date(2026, 3, 23), time(9), "Europe/Berlin")
     course = asked(ChartBuilder().ready(start).dose(1, 1, start), start + timedelta(hours=142))

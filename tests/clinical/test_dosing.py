@@ -223,6 +223,17 @@ def test_a_dosing_weight_is_the_one_that_was_signed() -> None:
     assert plan(course).weight_kg == 70
 
 
+def test_a_weight_that_may_be_fluid_does_not_become_the_dosing_weight_a_week_later() -> None:
+    chart = ChartBuilder().ready().cycle(1, D1).ready_for_cycle(D29, kg="74")
+    course = PaperCourse(chart, D29)
+    course.does("start_next_cycle", Role.PRESCRIBER, cycle=2)
+    course.ready_to_start(2, 1).started(2, 1)
+    course.later(hours=1).does("complete_infusion", Role.NURSE)
+    course.later(hours=1).does("end_observation", Role.NURSE)
+    assert course.card.next_dose == "C2D8"
+    assert plan(course).weight_kg == 70
+
+
 @pytest.mark.parametrize("nonsense", ["0", "0.000001", "1000000000000000000"])
 def test_a_weight_that_cannot_be_a_persons_is_never_computed_with(nonsense: str) -> None:
     chart = ChartBuilder().screened()
