@@ -237,6 +237,23 @@ def test_a_charted_ecg_with_an_implausible_qtcf_holds_at_once() -> None:
     assert asked(chart, D1) == PASSES
 
 
+@pytest.mark.parametrize(
+    ("qtcf", "verdict", "rule"),
+    [
+        (None, Verdict.NEED_DATA, "LAB-05"),
+        ("199", Verdict.NEED_DATA, "LAB-05"),
+        ("200", Verdict.MAY_AUTHORISE, None),
+        ("800", Verdict.HOLD, "QT-02"),
+        ("800.1", Verdict.HOLD_URGENT, "LAB-06"),
+    ],
+)
+def test_a_newer_ecg_counts_by_what_it_says(qtcf: str | None, verdict: Verdict, rule: str | None) -> None:
+    chart = ChartBuilder().ready()
+    chart.add({"kind": "ecg", "qtcf_ms": qtcf}, D1 - timedelta(minutes=30))
+    found, rules = asked(chart, D1)
+    assert (found, rules[:1]) == (verdict, [rule] if rule else [])
+
+
 def test_an_implausibly_high_alt_is_urgent_also_while_no_dose_is_next() -> None:
     chart = ready().dose(1, 8, D8, observed=False)
     chart.result("alt", "99999", D8 + timedelta(minutes=30))
