@@ -121,6 +121,14 @@ def test_a_second_person_checks_the_dose() -> None:
     assert (course.card.state, course.card.verdict) == (CourseState.PREMEDICATION, Verdict.MAY_AUTHORISE)
 
 
+def test_nothing_is_checked_while_the_gate_is_closed() -> None:
+    course = ready()
+    course.does("authorise_dose", Role.PRESCRIBER, cycle=1, day=1)
+    course.does("hold", Role.NURSE, reason="unwell")
+    refused = course.refused("verify_dose", Role.PHARMACIST, cycle=1, day=1, mg="1.45")
+    assert (refused.type, refused.rules) == ("DoseGateClosed", ("HOLD-01",))
+
+
 def test_without_the_second_check_the_infusion_does_not_start() -> None:
     course = ready()
     course.does("authorise_dose", Role.PRESCRIBER, cycle=1, day=1)

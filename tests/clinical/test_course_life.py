@@ -160,6 +160,50 @@ def test_dosing_may_go_on_after_it_was_finished_but_not_after_a_stop() -> None:
     assert course.refused("start_next_cycle", Role.PRESCRIBER, cycle=3).rules == ("STOP-01",)
 
 
+@pytest.mark.parametrize(
+    ("without", "rules"), [("response", ("RESP-01",)), ("weight", None), ("alt", None), ("vod_examination", None)]
+)
+def test_the_next_cycle_may_be_started_without_its_data_but_not_without_the_response(
+    without: str, rules: tuple[str, ...] | None
+) -> None:
+    at = D1 + 28 * DAY
+    course = PaperCourse(ChartBuilder().ready().cycle(1, D1).ready_for_cycle(at).without(without), at)
+    if rules is None:
+        course.does("start_next_cycle", Role.PRESCRIBER, cycle=2)
+    else:
+        refused = course.refused("start_next_cycle", Role.PRESCRIBER, cycle=2)
+        assert (refused.type, refused.rules) == ("DoseGateClosed", rules)
+
+
+def test_the_next_cycle_is_not_started_while_a_hold_stands_or_the_patient_is_observed() -> None:
+    at = D1 + 28 * DAY
+    held = PaperCourse(ChartBuilder().ready().cycle(1, D1).ready_for_cycle(at, anc="0.5").without("weight"), at)
+    refused = held.refused("start_next_cycle", Role.PRESCRIBER, cycle=2)
+    assert refused.rules == ("HEM-01",)
+    assert "HOLD" in refused.message
+    assert "HEM-01" in refused.message
+    observed = PaperCourse(ChartBuilder().ready().dose(1, 15, D1, observed=False), D1 + 2 * H)
+    assert observed.refused("start_next_cycle", Role.PRESCRIBER, cycle=2).type == "NotTheDoseDue"
+
+
+def test_dosing_that_was_finished_after_six_cycles_does_not_go_on() -> None:
+    chart, at = ChartBuilder().ready(), D1
+    for number in range(1, 7):
+        chart.cycle(number, at, response="CR")
+        at += 28 * DAY
+    chart.add({"kind": "dosing_finished", "reason": "enough"}, at, Role.PRESCRIBER)
+    assert PaperCourse(chart, at + DAY).refused("start_next_cycle", Role.PRESCRIBER, cycle=7).rules == ("DOSE-09",)
+
+
+def test_a_sign_of_vod_is_said_also_when_no_dose_is_next() -> None:
+    chart = ChartBuilder().ready().dose(1, 1, D1)
+    chart.add({"kind": "dosing_finished", "reason": "enough"}, D8, Role.PRESCRIBER)
+    chart.add({"kind": "vod_examination", "ascites": True}, D8 + H, Role.PHYSICIAN)
+    card = PaperCourse(chart, D8 + 2 * H).card
+    assert card.verdict is Verdict.NO_DOSE_DUE
+    assert [f.rule for f in card.standing] == ["VOD-01"]
+
+
 def test_dosing_that_was_finished_in_mid_cycle_goes_on_with_the_next_cycle() -> None:
     chart = ChartBuilder().ready().dose(1, 1, D1).dose(1, 8, D8)
     course = PaperCourse(chart, D1 + 28 * DAY)

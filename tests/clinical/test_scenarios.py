@@ -291,6 +291,17 @@ def test_sc_30_opens_again_when_no_transplant_is_planned_any_more() -> None:
     assert course.card.verdict is Verdict.BLOCK_CYCLE
 
 
+def test_sc_30_a_cycle_that_has_begun_is_not_blocked_in_its_middle() -> None:
+    course = after_cycles(2, "CR", mrd_negative=True)(LABEL)
+    course.does("start_next_cycle", Role.PRESCRIBER, cycle=3)
+    chart = ChartBuilder()
+    chart.facts = list(course.chart.facts)
+    day_8 = course.now + 7 * DAY
+    chart.dose(3, 1, course.now).add({"kind": "transplant_planned"}, day_8 - DAY, Role.PRESCRIBER)
+    card = PaperCourse(chart.ready_again(day_8), day_8).card
+    assert (card.next_dose, card.verdict) == ("C3D8", Verdict.MAY_AUTHORISE)
+
+
 def test_sc_32_the_sixth_cycle_is_the_last() -> None:
     assert after_cycles(5, "CR")(LABEL).card.verdict is Verdict.MAY_AUTHORISE
     assert after_cycles(6, "CR")(LABEL).refused("start_next_cycle", Role.PRESCRIBER, cycle=7).rules == ("DOSE-09",)

@@ -155,6 +155,7 @@ def test_a_dose_given_elsewhere_against_the_rules_is_charted() -> None:
     assert (fact.at, fact.recorded_at) == (D8 - H, D8)
     assert fact.what.model_dump()["local_on"].isoformat() == "2026-03-09"
     assert course.card.next_dose is None
+    assert any(f.rule == "DEV-01" and "outside this service" in f.reason for f in course.card.findings)
     assert course.later(hours=2).card.next_dose == "C1D15"
 
 
