@@ -480,7 +480,7 @@ def _protocol(name: str) -> Protocol:
 
 
 def _about(protocol: Protocol, sha256: str) -> dict[str, Any]:
-    divergences = list(protocol.divergences())
+    divergences = list(protocol.divergences)
     about = {"name": protocol.name, "title": protocol.title, "extends": protocol.extends}
     return {**about, "divergences": divergences, "sha256": sha256}
 

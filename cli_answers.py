@@ -94,7 +94,7 @@ def start_refused(refusal: Refused, protocol: Protocol, label: Protocol | None) 
     rows = [row for row in cli_render.differences(protocol, label) if row["divergence"]]
     rows.sort(key=lambda row: (row["divergence"], row["path"]))
     shown.append(cli_render.differences_table(rows, protocol.name, label.name))
-    example = " ".join(f'--acknowledge {d}="…"' for d in protocol.divergences())
+    example = " ".join(f'--acknowledge {d}="…"' for d in protocol.divergences)
     shown.append(f"acknowledge each with a reason: {example}")
     return Failed(Exit.REFUSED, refusal.type, refusal.message, *shown, refusal=refusal, divergences=rows)
 

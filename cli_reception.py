@@ -5,14 +5,12 @@ Readers, record and courses meet here, because none of them may know the others.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from typing import TypeVar
 
 from pydantic import TypeAdapter
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
@@ -21,13 +19,13 @@ from activities import inbox
 from activities.inbox import InboxItem, InboxState, ItemSettled, SubjectCourse, UnknownItem, WaitsFor, WhatWasRead
 from activities.record_reader import UnknownCourse
 from cli_answers import Exit, Failed
+from cli_record import record_of
 from clinical.judge import ROLES
 from intake.fhir import read_fhir
 from intake.outcome import ExpectedSubject, Intake, Refusal
 from models.messages import ResolveUnreadable
 from models.people import CLOCK, Actor, By
 from plumbing.connection import TemporalUnreachable, connect, settle_namespace_mode
-from plumbing.database import DatabaseRefused, ModeMismatch, make_engine, may_exist, migrate, mode_of, settle_mode
 from plumbing.keys import birth_hash, subject_hash
 from plumbing.settings import Settings
 from workflows.client import CourseClient, CourseError
@@ -44,7 +42,12 @@ def with_reception(
     """Open the record, laid out where it is not yet, and act; what is wrong with it is said in words."""
 
     async def opened() -> Result:
-        async with _record(settings, lay_out=lay_out) as engine:
+        async with record_of(
+            settings,
+            comes_with="the first worker or document",
+            unreachable="the inbox cannot be reached ({}); nothing is acknowledged",
+            lay_out=lay_out,
+        ) as engine:
             return await act(Reception(engine, settings))
 
     return asyncio.run(opened())
@@ -203,35 +206,3 @@ def _must_wait(item: InboxItem) -> None:
 def _settled(item: InboxItem) -> Failed:
     where = f" to {item.course_id}" if item.course_id else ""
     return Failed(Exit.REFUSED, "ItemSettled", f"item {item.id} was {item.state}{where} before, by {item.settled_by}")
-
-
-# ── the record ─────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-@asynccontextmanager
-async def _record(settings: Settings, *, lay_out: bool) -> AsyncIterator[AsyncEngine]:
-    address = settings.database_url.get_secret_value()
-    try:
-        if not lay_out and not may_exist(address):
-            raise _no_record()
-        engine = make_engine(address)
-    except DatabaseRefused as error:
-        raise Failed(Exit.USAGE, "DatabaseRefused", str(error)) from None
-    try:
-        if lay_out:
-            await migrate(engine)
-            await settle_mode(engine, settings.mode)
-        elif (mode := await mode_of(engine)) != settings.mode:
-            raise ModeMismatch(mode, settings.mode) if mode else _no_record()
-        yield engine
-    except ModeMismatch as error:
-        raise Failed(Exit.REFUSED, "ModeMismatch", str(error)) from None
-    except (OSError, SQLAlchemyError) as error:  # its text may hold an address or a statement
-        words = f"the inbox cannot be reached ({type(error).__name__}); nothing is acknowledged"
-        raise Failed(Exit.UNREACHABLE, "RecordUnreachable", words) from None
-    finally:
-        await engine.dispose()
-
-
-def _no_record() -> Failed:
-    return Failed(Exit.UNREACHABLE, "NoRecord", "there is no record yet; it comes with the first worker or document")

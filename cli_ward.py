@@ -6,7 +6,7 @@ What is due and in which order it is shown is for `activities/ward.py`; here it 
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeVar
 from urllib.parse import quote
@@ -19,10 +19,12 @@ from rich.table import Table
 from rich.text import Text
 
 import cli_render
-from cli_answers import Exit, Failed, answer
+from cli_answers import Failed, answer
 from intake.typed import read_role
 
 if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+
     from sqlalchemy.ext.asyncio import AsyncEngine
 
     from activities.ward import BoardRow, Line, Ward
@@ -109,38 +111,16 @@ async def _ward(engine: "AsyncEngine") -> "Ward":
     return await read_ward(engine, datetime.now(UTC))
 
 
-@asynccontextmanager
-async def _record() -> AsyncIterator["AsyncEngine"]:
-    """The record's engine. Raises `Failed` where there is none, it cannot be reached, or it belongs to the other mode."""
-    from sqlalchemy.exc import SQLAlchemyError
-
-    from plumbing.database import DatabaseRefused, ModeMismatch, make_engine, may_exist, mode_of
+def _record() -> "AbstractAsyncContextManager[AsyncEngine]":
+    """The record as it is: looking at it never makes one."""
+    from cli_record import record_of
     from plumbing.settings import load_settings
 
-    settings = load_settings()
-    address = settings.database_url.get_secret_value()
-    try:
-        engine = make_engine(address) if may_exist(address) else None
-    except DatabaseRefused as error:
-        raise Failed(Exit.USAGE, "DatabaseRefused", str(error)) from None
-    if engine is None:
-        raise _no_record()
-    try:
-        if (mode := await mode_of(engine)) is None:
-            raise _no_record()
-        if mode != settings.mode:
-            raise Failed(Exit.REFUSED, "ModeMismatch", str(ModeMismatch(mode, settings.mode)))
-        yield engine
-    except (OSError, SQLAlchemyError) as error:  # its text may hold an address or a statement
-        words = f"the record cannot be read ({type(error).__name__}); its database does not answer"
-        raise Failed(Exit.UNREACHABLE, "RecordUnreachable", words) from None
-    finally:
-        await engine.dispose()
-
-
-def _no_record() -> Failed:
-    words = "there is no record yet; it comes with the first worker: `inocycle up` or `inocycle worker`"
-    return Failed(Exit.UNREACHABLE, "NoRecord", words)
+    return record_of(
+        load_settings(),
+        comes_with="the first worker: `inocycle up` or `inocycle worker`",
+        unreachable="the record cannot be read ({}); its database does not answer",
+    )
 
 
 async def _watch(every: float) -> None:

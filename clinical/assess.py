@@ -63,7 +63,7 @@ def assess_case(case: Case) -> Assessment:
         dose=plan,
         obligations=opened,
         commands=command_answers(case, slot, plan, verdict, findings),
-        divergences=case.protocol.divergences(),
+        divergences=case.protocol.divergences,
         cycle_totals_mg_per_m2=_totals(case),
         owner=owner,
         next_action=next_action,

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from clinical.case import Case
-from models.assessment import DosePlan, Finding, Input
+from models.assessment import DosePlan, Finding
 from models.base import plain
 from models.facts import (
     DoseAuthorised,
@@ -122,7 +122,7 @@ def _unsigned(case: Case, plan: DosePlan | None) -> str:
 
 
 def _earlier_start(case: Case) -> list[Finding]:
-    if not case.needs_earlier_start_reason(case.now):
+    if not case.needs_earlier_start_reason():
         return []
     reason = "on the sixth day a start before the time of day of the last dose needs the prescriber's reason"
     return [
@@ -135,10 +135,3 @@ def _no_preparation(case: Case, authorisation: tuple[Fact, DoseAuthorised] | Non
     if not made or authorisation is None:
         return [case.finding("IDN-02", None, "no preparation of this dose is charted", clears="record_preparation")]
     return list(preparation_troubles(case, made[-1][1], authorisation))
-
-
-def plan_input(plan: DosePlan) -> Input:
-    """The dose as a card shows it."""
-    amount = f"{plain(plan.mg)} mg = {plain(plan.mg_per_m2)} mg/m² x {plain(plan.bsa_m2)} m²"
-    words = f"{amount} = {plain(plan.ml)} mL, {plan.vials} vial(s)"
-    return Input(name=f"dose C{plan.cycle}D{plan.day}", value=words)

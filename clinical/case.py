@@ -182,10 +182,6 @@ class Case:
         last = self.last_dose
         return last if last and last.ended_at is not None and not last.observed else None
 
-    def dose_of(self, slot: DoseSlot) -> Dose | None:
-        """The first dose given for this cycle and day."""
-        return next((d for d in self.doses if d.slot == slot), None)
-
     # ── the course's life ──────────────────────────────────────────────────────────────────────────────────────────
 
     @cached_property
@@ -315,11 +311,6 @@ class Case:
         """The last dose of the cycle was given and the next cycle is not started."""
         return self.slot is not None and self.slot.cycle > self.cycle
 
-    @cached_property
-    def window(self) -> Window | None:
-        """When the next dose may be given (DOSE-04, DAY-02, DAY-05); none for the first dose of all."""
-        return self.window_of(self.slot_after_all)
-
     def window_of(self, slot: DoseSlot) -> Window | None:
         """The window of a dose, from the doses given before it."""
         earlier = [d for d in self.doses if (d.slot.cycle, d.slot.day) < (slot.cycle, slot.day)]
@@ -358,20 +349,19 @@ class Case:
         if opens_on - last.local_on != self.protocol.regimen.min_gap.span:
             return opens_at
         last_clock = datetime.combine(opens_on, wall_clock(last.started_at, zone))
-        earliest_clock = (
-            last_clock - self.protocol.regimen.early_start.span
-        )  # by the wall clock, also when clocks change
+        # by the wall clock, also when clocks change
+        earliest_clock = last_clock - self.protocol.regimen.early_start.span
         if earliest_clock.date() < opens_on:
             return opens_at
         return max(opens_at, at_local(opens_on, earliest_clock.time(), zone))
 
-    def needs_earlier_start_reason(self, at: datetime) -> bool:
-        """DAY-03: a start on the sixth date, earlier by the wall clock than the previous one, needs a reason."""
+    def needs_earlier_start_reason(self) -> bool:
+        """DAY-03: a start now, on the sixth date and earlier by the wall clock than the previous one, needs a reason."""
         last, zone = self.last_dose, self.reading.zone
-        if last is None or local_date(at, zone) - last.local_on != self.protocol.regimen.min_gap.span:
+        today = local_date(self.now, zone)
+        if last is None or today - last.local_on != self.protocol.regimen.min_gap.span:
             return False
-        same_clock = at_local(local_date(at, zone), wall_clock(last.started_at, zone), zone)
-        return not self.reading.reached(same_clock) if at == self.now else at < same_clock
+        return not self.reading.reached(at_local(today, wall_clock(last.started_at, zone), zone))
 
     def planned_at(self, slot: DoseSlot) -> datetime | None:
         """The nominal instant of a dose: its nominal date at the wall-clock time of the dose before."""
@@ -390,12 +380,8 @@ class Case:
 
     def responded_before(self, cycle: int) -> bool:
         """CR or CRi after any cycle before this one; losing it never brings the higher dose back (AMB-15)."""
-        return any(
-            r.response in (Response.CR, Response.CRI)
-            for c in range(1, cycle)
-            if (found := self.response_of(c)) is not None
-            for r in (found[1],)
-        )
+        recorded = (self.response_of(earlier) for earlier in range(1, cycle))
+        return any(found is not None and found[1].response in (Response.CR, Response.CRI) for found in recorded)
 
     @property
     def transplant_planned(self) -> bool:

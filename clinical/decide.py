@@ -21,13 +21,15 @@ def decide(request: DecideRequest, protocol: Protocol, code_version: str) -> Dec
     ruling: Accepted | Refused | None = None
     # What fell due before the message is said first: a test that comes a moment late was due all the same.
     facts = _escalation(chart, protocol, now)
+    before = len(facts)
     if request.message is not None:
         ruling = judge(chart.with_facts(*facts), request.message.read(), protocol, now)
         facts += ruling.facts if isinstance(ruling, Accepted) else ()
     if request.unreadable is not None:
         facts.append(_by_the_clock(f"unreadable/{request.unreadable.sha256[:32]}", request.unreadable, now))
     facts += _monitoring_started(chart.with_facts(*facts), protocol, request)
-    facts += _escalation(chart.with_facts(*facts), protocol, now)
+    if len(facts) > before:
+        facts += _escalation(chart.with_facts(*facts), protocol, now)
     case = Case(chart.with_facts(*facts), protocol, now)
     return Decision(
         ruling=ruling, facts=tuple(facts), assessment=assess_case(case), phase=phase_of(case), code_version=code_version
@@ -42,8 +44,10 @@ def phase_of(case: Case) -> Phase:
 
 
 def _monitoring_started(chart: Chart, protocol: Protocol, request: DecideRequest) -> list[Fact]:
+    if not request.monitoring:
+        return []
     case = Case(chart, protocol, request.now)
-    if not request.monitoring or case.dosing_ended is None or case.monitoring_begun:
+    if case.dosing_ended is None or case.monitoring_begun:
         return []
     return [_by_the_clock(f"monitoring/{len(chart.facts)}", MonitoringStarted(), request.now)]
 

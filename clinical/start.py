@@ -23,7 +23,7 @@ def judge_start(course: Course, protocol: Protocol) -> Refused | None:
 
 
 def _acknowledged(course: Course, protocol: Protocol) -> Refused | None:
-    named, given = set(protocol.divergences()), {a.divergence for a in course.acknowledged}
+    named, given = set(protocol.divergences), {a.divergence for a in course.acknowledged}
     missing, unknown = sorted(named - given), sorted(given - named)
     if missing:
         words = f"{protocol.name} departs from the label; acknowledge each with a reason: {', '.join(missing)}"

@@ -37,7 +37,7 @@ class Patient:
 
     def course(self, course_id: str, protocol: str, key: SubjectKey, started_at: datetime) -> Course:
         """The patient's course, every divergence of the protocol acknowledged by the prescriber."""
-        named = load_protocol(protocol).divergences()
+        named = load_protocol(protocol).divergences
         return Course(
             course_id=course_id,
             zone=self.zone,

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
+from functools import cached_property
 
 from models.base import Number, Written
 
@@ -267,6 +268,7 @@ class Protocol(Written):
         """Every leaf with its path, in the order of the file."""
         yield from _leaves(self, "")
 
+    @cached_property
     def divergences(self) -> tuple[str, ...]:
         """The divergences from the label that this protocol's own entries name; each must be acknowledged by id."""
         named = {e.divergence for _, e in self.entries()} | {r.divergence for r in self.rules.values()}

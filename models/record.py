@@ -1,7 +1,5 @@
 """What a course asks its record to keep: one entry a decision, chained by hash, in order."""
 
-from datetime import datetime
-
 from models.assessment import Assessment, Refused
 from models.base import Frozen, Instant, content_hash
 from models.chart import ProtocolPin
@@ -42,8 +40,7 @@ class CourseStart(Frozen):
 class RecordEntry(Frozen):
     """One decision with everything that it was made of. `number` counts from 1 in a course, across its runs.
 
-    `clock_offset_s` is the course's own time minus the wall clock where time is skipped (0 on a ward); the writer
-    fills it in. `sha256` covers all but itself and binds the entry before it (`previous_sha256`).
+    `at` is the course's own time. `sha256` covers all but itself and binds the entry before it (`previous_sha256`).
     """
 
     course_id: str
@@ -82,8 +79,3 @@ class RecordBatch(Frozen):
     """Entries in order, to be written in one transaction: all or none, each once."""
 
     entries: tuple[RecordEntry, ...]
-
-    @property
-    def last_at(self) -> datetime:
-        """The course's own time at its last entry."""
-        return self.entries[-1].at

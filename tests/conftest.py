@@ -1,10 +1,14 @@
 """What all tests share: the dev server of this machine, and a ward on it with time to skip."""
 
 import gzip
+import io
+import logging
 import os
 import re
 import shutil
+import sys
 import tempfile
+import threading
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import nullcontext
@@ -13,6 +17,7 @@ from itertools import count, pairwise
 from pathlib import Path
 
 import pytest
+import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client, WorkflowHandle
 
@@ -27,6 +32,7 @@ from plumbing.converter import data_converter
 from plumbing.database import make_engine, migrate
 from plumbing.dev_server import DevServer, find_binary, free_port
 from plumbing.keys import TEST_KEY_RING, TEST_SUBJECT_KEY
+from plumbing.logging import configure_logging
 from plumbing.settings import ROOT, Settings
 from worker import make_worker
 from workflows.client import CourseClient
@@ -177,3 +183,19 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return f"sqlite:///{tmp_path / 'var' / 'record.db'}"
     emptied: Emptied = request.getfixturevalue("postgres")
     return emptied()
+
+
+@pytest.fixture
+def log() -> Iterator[io.StringIO]:
+    """The log as a process sets it up, into memory; afterwards everything global is as before."""
+    root, level, handlers = logging.root, logging.root.level, list(logging.root.handlers)
+    hooks = sys.excepthook, threading.excepthook, sys.unraisablehook
+    stream = io.StringIO()
+    configure_logging(stream)
+    yield stream
+    configure_logging()
+    root.handlers, root.level = handlers, level
+    root.setLevel(level)
+    logging.captureWarnings(False)
+    sys.excepthook, threading.excepthook, sys.unraisablehook = hooks
+    structlog.reset_defaults()

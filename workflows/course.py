@@ -119,7 +119,7 @@ class CourseWorkflow:
             try:
                 await self._take_in_waiting()
                 if asked:
-                    await self._decide_and_apply(None)
+                    self._apply(await self._decide())
             except RulesUnavailable:
                 self._hold_without_rules()
         if self._assessment is not None:
@@ -216,7 +216,9 @@ class CourseWorkflow:
 
     # ── deciding ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def _decide(self, message: NamedMessage | None, unreadable: UnreadableMessage | None = None) -> Decision:
+    async def _decide(
+        self, message: NamedMessage | None = None, *, unreadable: UnreadableMessage | None = None
+    ) -> Decision:
         """Ask the pure core, in a local activity: the result is recorded, so no later release breaks a replay."""
         request = DecideRequest(
             chart=Chart(course=self._course, facts=tuple(self._facts)),
@@ -226,7 +228,7 @@ class CourseWorkflow:
             unreadable=unreadable,
         )
         try:
-            return await workflow.execute_local_activity(
+            decision = await workflow.execute_local_activity(
                 stubs.decide,
                 request,
                 start_to_close_timeout=timedelta(seconds=10),
@@ -238,10 +240,7 @@ class CourseWorkflow:
                 raise
             workflow.logger.error("rules_failed", extra={"course": self._course.course_id})
             raise RulesUnavailable from error
-
-    async def _decide_and_apply(self, message: NamedMessage | None, **more: Any) -> Decision:
-        decision = await self._decide(message, **more)
-        self._apply(decision, message)
+        self._rules_failures = 0
         return decision
 
     def _apply(
@@ -254,7 +253,6 @@ class CourseWorkflow:
         first_index = len(self._facts)
         self._facts.extend(decision.facts)
         self._assessment, self._phase = decision.assessment, decision.phase
-        self._rules_failures = 0
         self._call_for(decision.facts, decision.assessment)
         signature = _signature(decision.assessment)
         told = message is not None or refused_message is not None or bool(decision.facts)
@@ -338,16 +336,17 @@ class CourseWorkflow:
             raise ApplicationError("not this course", type="WrongCourse", non_retryable=True)
 
     async def _answer(self, message: NamedMessage, command: Command) -> Receipt:
-        """Judge until every fact that has arrived was judged; two people may press start at once."""
+        """Judge until every fact that has arrived was judged; two people may press start at once.
+
+        A repeated message gets its first answer; the same id with other content is refused and kept for a person.
+        """
         async with self._one_decision:
-            first = self._answers.get(message.id)
-            if first is not None:
-                return await self._answer_again(first, message)
-            decision = await self._judge_until_settled(message)
-            number = self._next_decision
-            self._apply(decision, message)
-            answer = self._answer_of(message, decision, number)
-            self._answers[message.id] = answer
+            answer = self._answers.get(message.id)
+            if answer is None:
+                answer = self._decided(message, await self._judge_until_settled(message))
+            elif answer.sha256 != message.sha256:
+                await self._refuse_reused_id(message)
+                raise ApplicationError("MessageIdReused", type="MessageIdReused", non_retryable=True)
         if answer.refusal is not None:
             raise _refusal(answer.refusal)
         assert answer.receipt is not None
@@ -360,26 +359,9 @@ class CourseWorkflow:
             if not self._waiting:
                 return decision
 
-    async def _answer_again(self, first: Answer, message: NamedMessage) -> Receipt:
-        """The first answer to every repeat; the same id with other content is refused and kept for a person."""
-        if first.sha256 != message.sha256:
-            await self._refuse_reused_id(message)
-            raise ApplicationError("MessageIdReused", type="MessageIdReused", non_retryable=True)
-        if first.refusal is not None:
-            raise _refusal(first.refusal)
-        assert first.receipt is not None
-        return first.receipt
-
     async def _refuse_reused_id(self, message: NamedMessage) -> None:
-        content = message.content.encode()
-        refused = RefusedMessage(
-            type="MessageIdReused",
-            reason=f"{message.name}: the message id was used before with other content",
-            sha256=message.sha256,
-            size=len(content),
-            head_base64=incoming.head_of(content),
-        )
-        self._apply(await self._decide(None), refused_message=refused)
+        reason = f"{message.name}: the message id was used before with other content"
+        self._apply(await self._decide(), refused_message=_for_a_person("MessageIdReused", reason, message))
 
     async def _take_in_waiting(self) -> None:
         """Judge every signal that has arrived, in order; one that fails stays at its place."""
@@ -390,7 +372,7 @@ class CourseWorkflow:
     async def _take_in(self, message: NamedMessage | UnreadableMessage) -> None:
         if isinstance(message, UnreadableMessage):
             if not any(isinstance(f.what, UnreadableMessage) and f.what.sha256 == message.sha256 for f in self._facts):
-                await self._decide_and_apply(None, unreadable=message)
+                self._apply(await self._decide(unreadable=message))
             return
         first = self._answers.get(message.id)
         if first is not None:
@@ -398,21 +380,17 @@ class CourseWorkflow:
                 await self._refuse_reused_id(message)
             return
         decision = await self._decide(message)
-        number = self._next_decision
-        self._apply(decision, message, _refused_by(decision, message))
-        self._answers[message.id] = self._answer_of(message, decision, number)
+        self._decided(message, decision, _refused_by(decision, message))
 
-    def _answer_of(self, message: NamedMessage, decision: Decision, number: int) -> Answer:
-        if isinstance(decision.ruling, Refused):
-            return Answer(message_id=message.id, sha256=message.sha256, refusal=decision.ruling)
-        receipt = Receipt(
-            message_id=message.id,
-            decision=number,
-            state=decision.assessment.state,
-            verdict=decision.assessment.verdict,
-            sentence=decision.assessment.sentence(),
-        )
-        return Answer(message_id=message.id, sha256=message.sha256, receipt=receipt)
+    def _decided(
+        self, message: NamedMessage, decision: Decision, refused_message: RefusedMessage | None = None
+    ) -> Answer:
+        """Take the decision on a message over, and keep its answer for every repeat."""
+        number = self._next_decision
+        self._apply(decision, message, refused_message)
+        answer = _answer_of(message, decision, number)
+        self._answers[message.id] = answer
+        return answer
 
     # ── when the rules cannot be evaluated ─────────────────────────────────────────────────────────────────────────
 
@@ -428,7 +406,6 @@ class CourseWorkflow:
         fact = Fact(id=f"clock/{RULES_KEY}/{self._next_decision}", by=CLOCK, at=now, recorded_at=now, what=rung)
         phase = self._phase or Phase(kind=self.PHASE, cycle=self._cycle)
         self._apply(Decision(ruling=None, facts=(fact,), assessment=held, phase=phase, code_version="none"))
-        self._rules_failures = 1
 
     def _without_rules(self, command: Command) -> ApplicationError:
         """What the caller is told. A statement is kept and judged later; a request is not."""
@@ -578,6 +555,19 @@ class CourseWorkflow:
         return Chart(course=self._course, facts=tuple(self._facts))
 
 
+def _answer_of(message: NamedMessage, decision: Decision, number: int) -> Answer:
+    if isinstance(decision.ruling, Refused):
+        return Answer(message_id=message.id, sha256=message.sha256, refusal=decision.ruling)
+    receipt = Receipt(
+        message_id=message.id,
+        decision=number,
+        state=decision.assessment.state,
+        verdict=decision.assessment.verdict,
+        sentence=decision.assessment.sentence(),
+    )
+    return Answer(message_id=message.id, sha256=message.sha256, receipt=receipt)
+
+
 def _seen(message: NamedMessage | None) -> MessageSeen | None:
     return (
         None if message is None else MessageSeen(name=message.name, id=message.id, sha256=message.sha256, by=message.by)
@@ -613,15 +603,14 @@ def _refusal(refusal: Refused) -> ApplicationError:
 
 def _refused_by(decision: Decision, message: NamedMessage) -> RefusedMessage | None:
     """A machine's message that made no fact waits for a person (IDN-01)."""
-    if not isinstance(decision.ruling, Refused):
-        return None
+    ruling = decision.ruling
+    return _for_a_person(ruling.type, ruling.message, message) if isinstance(ruling, Refused) else None
+
+
+def _for_a_person(kind: str, reason: str, message: NamedMessage) -> RefusedMessage:
     content = message.content.encode()
     return RefusedMessage(
-        type=decision.ruling.type,
-        reason=decision.ruling.message,
-        sha256=message.sha256,
-        size=len(content),
-        head_base64=incoming.head_of(content),
+        type=kind, reason=reason, sha256=message.sha256, size=len(content), head_base64=incoming.head_of(content)
     )
 
 

@@ -161,8 +161,8 @@ def test_the_article_departs_from_the_label_nowhere_else() -> None:
     label, article = entries(load_protocol(LABEL)), entries(load_protocol(ARTICLE))
     differing = {path for path in label if label[path] != article[path]}
     assert differing == {"regimen.cycle1_d1", "regimen.cycle1_length", "premedication.mandatory"}
-    assert load_protocol(ARTICLE).divergences() == ("DIV-01", "DIV-03", "DIV-07")
-    assert load_protocol(LABEL).divergences() == ()
+    assert load_protocol(ARTICLE).divergences == ("DIV-01", "DIV-03", "DIV-07")
+    assert load_protocol(LABEL).divergences == ()
 
 
 @pytest.mark.parametrize(("analyte", "limits"), PLAUSIBLE.items())

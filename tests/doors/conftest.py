@@ -9,6 +9,9 @@ from typing import Any, NamedTuple
 import pytest
 
 import cli
+from plumbing.dev_server import DevServer
+from plumbing.keys import TEST_KEY_RING, TEST_SUBJECT_KEY
+from tests.conftest import TASK_QUEUE, Ward
 
 
 class Answer(NamedTuple):
@@ -56,3 +59,19 @@ def surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.Monk
 def terminal(capsys: pytest.CaptureFixture[str], surroundings: pytest.MonkeyPatch) -> Terminal:
     """A terminal without any setting."""
     return Terminal(capsys)
+
+
+@pytest.fixture
+def at_the_ward(
+    surroundings: pytest.MonkeyPatch, open_ward: Ward, dev_server: DevServer, tmp_path_factory: pytest.TempPathFactory
+) -> pytest.MonkeyPatch:
+    """The settings with which commands find the ward of the tests: its server, its record, the published test keys."""
+    folder = tmp_path_factory.mktemp("keys")
+    TEST_KEY_RING.write(folder / "payload-keys")
+    TEST_SUBJECT_KEY.write(folder / "subject-key")
+    surroundings.setenv("INOCYCLE_PAYLOAD_KEY_FILE", str(folder / "payload-keys"))
+    surroundings.setenv("INOCYCLE_SUBJECT_KEY_FILE", str(folder / "subject-key"))
+    surroundings.setenv("INOCYCLE_TEMPORAL_ADDRESS", dev_server.address)
+    surroundings.setenv("INOCYCLE_TASK_QUEUE", TASK_QUEUE)
+    surroundings.setenv("INOCYCLE_DATABASE_URL", open_ward.engine.url.render_as_string(hide_password=False))
+    return surroundings

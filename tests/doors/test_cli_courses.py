@@ -12,10 +12,9 @@ import pytest
 from demo import bundles
 from demo.driver import Clock
 from models.facts import LabResult
-from plumbing.dev_server import DevServer
-from plumbing.keys import TEST_KEY_RING, TEST_SUBJECT_KEY, KeyRing, SubjectKey
+from plumbing.keys import TEST_SUBJECT_KEY, KeyRing, SubjectKey
 from plumbing.settings import ROOT
-from tests.conftest import TASK_QUEUE, Ward
+from tests.conftest import Ward
 from tests.doors.conftest import Answer, Terminal
 from tests.factories import ARTICLE, LABEL
 
@@ -26,22 +25,7 @@ ids = count(1)
 
 
 @pytest.fixture
-def settings(
-    surroundings: pytest.MonkeyPatch, dev_server: DevServer, tmp_path_factory: pytest.TempPathFactory
-) -> pytest.MonkeyPatch:
-    """The settings of the ward of these tests: its server, and the published test keys."""
-    folder = tmp_path_factory.mktemp("keys")
-    TEST_KEY_RING.write(folder / "payload-keys")
-    TEST_SUBJECT_KEY.write(folder / "subject-key")
-    surroundings.setenv("INOCYCLE_PAYLOAD_KEY_FILE", str(folder / "payload-keys"))
-    surroundings.setenv("INOCYCLE_SUBJECT_KEY_FILE", str(folder / "subject-key"))
-    surroundings.setenv("INOCYCLE_TEMPORAL_ADDRESS", dev_server.address)
-    surroundings.setenv("INOCYCLE_TASK_QUEUE", TASK_QUEUE)
-    return surroundings
-
-
-@pytest.fixture
-async def course(open_ward: Ward, terminal: Terminal, settings: pytest.MonkeyPatch) -> str:
+async def course(open_ward: Ward, terminal: Terminal, at_the_ward: pytest.MonkeyPatch) -> str:
     """A course on the label, just started from the command line."""
     return await started(terminal, LABEL)
 
@@ -136,7 +120,7 @@ async def test_the_same_id_is_not_started_twice(course: str, terminal: Terminal)
 
 
 async def test_the_article_starts_with_all_its_divergences_acknowledged(
-    open_ward: Ward, terminal: Terminal, settings: pytest.MonkeyPatch
+    open_ward: Ward, terminal: Terminal, at_the_ward: pytest.MonkeyPatch
 ) -> None:
     reasons = [w for d in ("DIV-01", "DIV-03", "DIV-07") for w in ("--acknowledge", f"{d}=as the article says")]
     document = await shown(terminal, await started(terminal, ARTICLE, *reasons), "--chart")
@@ -151,13 +135,13 @@ async def test_an_unknown_course_is_not_found(course: str, terminal: Terminal) -
 
 
 async def test_a_server_laid_out_for_the_demo_is_no_ward(
-    course: str, terminal: Terminal, settings: pytest.MonkeyPatch, tmp_path: Path
+    course: str, terminal: Terminal, at_the_ward: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     KeyRing.generate().write(tmp_path / "payload-keys")
     SubjectKey.generate().write(tmp_path / "subject-key")
-    settings.setenv("INOCYCLE_MODE", "ward")
-    settings.setenv("INOCYCLE_PAYLOAD_KEY_FILE", str(tmp_path / "payload-keys"))
-    settings.setenv("INOCYCLE_SUBJECT_KEY_FILE", str(tmp_path / "subject-key"))
+    at_the_ward.setenv("INOCYCLE_MODE", "ward")
+    at_the_ward.setenv("INOCYCLE_PAYLOAD_KEY_FILE", str(tmp_path / "payload-keys"))
+    at_the_ward.setenv("INOCYCLE_SUBJECT_KEY_FILE", str(tmp_path / "subject-key"))
     answer = await terminal.asks("course", "list", "--json")
     assert (answer.code, answer.document["error"]) == (3, "NamespaceMismatch")
 
@@ -202,9 +186,9 @@ async def test_a_file_that_is_no_result_is_named(course: str, terminal: Terminal
 
 
 async def test_another_subject_key_is_said_to_be_the_fault(
-    course: str, terminal: Terminal, settings: pytest.MonkeyPatch, tmp_path: Path
+    course: str, terminal: Terminal, at_the_ward: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    settings.delenv("INOCYCLE_SUBJECT_KEY_FILE")
+    at_the_ward.delenv("INOCYCLE_SUBJECT_KEY_FILE")
     answer = await terminal.asks("labs", "send", course, a_bundle(tmp_path), "--json")
     assert (answer.code, answer.document["error"]) == (2, "OtherSubjectKey")
 
@@ -273,9 +257,9 @@ async def test_a_role_that_may_not_is_refused(course: str, terminal: Terminal) -
 
 
 async def test_without_a_worker_a_command_is_not_confirmed_and_says_how_to_repeat_it(
-    terminal: Terminal, settings: pytest.MonkeyPatch
+    terminal: Terminal, at_the_ward: pytest.MonkeyPatch
 ) -> None:
-    settings.setenv("INOCYCLE_TASK_QUEUE", "nobody-works-here")
+    at_the_ward.setenv("INOCYCLE_TASK_QUEUE", "nobody-works-here")
     course = await started(terminal, LABEL)
     words = ["finding.kind=weight", "finding.kg=70", "--wait", "0.5", "--message-id", "m-lost"]
     answer = await does(terminal, course, "record_finding", *words)

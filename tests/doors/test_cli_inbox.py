@@ -23,30 +23,15 @@ from intake.strict_json import MAX_BYTES
 from models.facts import LabResult
 from models.people import Actor, Role
 from plumbing.dev_server import DevServer, free_port
-from plumbing.keys import TEST_KEY_RING, TEST_SUBJECT_KEY, birth_hash, subject_hash
+from plumbing.keys import TEST_SUBJECT_KEY, birth_hash, subject_hash
 from plumbing.settings import ROOT
-from tests.conftest import MANY_LOOKS, TASK_QUEUE, Ward
+from tests.conftest import MANY_LOOKS, Ward
 from tests.doors.conftest import Answer, Terminal
 from tests.factories import LABEL
 
 EXAMPLE = json.loads((ROOT / "docs" / "examples" / "patient.json").read_text())
 RESULTS = len(bundles.LIVER_PANEL)
 ids = count(1)
-
-
-@pytest.fixture
-def settings(
-    surroundings: pytest.MonkeyPatch, dev_server: DevServer, open_ward: Ward, tmp_path: Path
-) -> pytest.MonkeyPatch:
-    """The ward's server and record, and the published test keys."""
-    TEST_KEY_RING.write(tmp_path / "payload-keys")
-    TEST_SUBJECT_KEY.write(tmp_path / "subject-key")
-    surroundings.setenv("INOCYCLE_PAYLOAD_KEY_FILE", str(tmp_path / "payload-keys"))
-    surroundings.setenv("INOCYCLE_SUBJECT_KEY_FILE", str(tmp_path / "subject-key"))
-    surroundings.setenv("INOCYCLE_TEMPORAL_ADDRESS", dev_server.address)
-    surroundings.setenv("INOCYCLE_TASK_QUEUE", TASK_QUEUE)
-    surroundings.setenv("INOCYCLE_DATABASE_URL", open_ward.engine.url.render_as_string(hide_password=False))
-    return surroundings
 
 
 class Desk:
@@ -104,7 +89,7 @@ class Desk:
 
 @pytest.fixture
 async def desk(
-    terminal: Terminal, settings: pytest.MonkeyPatch, open_ward: Ward, tmp_path: Path
+    terminal: Terminal, at_the_ward: pytest.MonkeyPatch, open_ward: Ward, tmp_path: Path
 ) -> AsyncIterator[Desk]:
     """A desk, and afterwards an inbox in which nothing of this test waits."""
     yield Desk(terminal, open_ward, tmp_path)
@@ -314,40 +299,40 @@ async def test_an_unknown_item_or_course_is_not_found(desk: Desk) -> None:
 
 
 async def test_while_temporal_is_away_results_are_kept_and_sent_later(
-    desk: Desk, settings: pytest.MonkeyPatch, dev_server: DevServer
+    desk: Desk, at_the_ward: pytest.MonkeyPatch, dev_server: DevServer
 ) -> None:
     course_id = await desk.course()
-    settings.setenv("INOCYCLE_TEMPORAL_ADDRESS", f"127.0.0.1:{free_port()}")
+    at_the_ward.setenv("INOCYCLE_TEMPORAL_ADDRESS", f"127.0.0.1:{free_port()}")
     item = await desk.receives(desk.labs())
     assert (item["state"], item["waits_for"]) == ("waiting", "NotSent")
-    settings.setenv("INOCYCLE_TEMPORAL_ADDRESS", dev_server.address)
+    at_the_ward.setenv("INOCYCLE_TEMPORAL_ADDRESS", dev_server.address)
     await desk.inbox("retry")
     assert await desk.waits(item) is None
     assert len(await desk.facts(course_id)) == RESULTS
 
 
-async def test_results_of_nobody_are_kept_without_asking_temporal(desk: Desk, settings: pytest.MonkeyPatch) -> None:
-    settings.setenv("INOCYCLE_TEMPORAL_ADDRESS", f"127.0.0.1:{free_port()}")
+async def test_results_of_nobody_are_kept_without_asking_temporal(desk: Desk, at_the_ward: pytest.MonkeyPatch) -> None:
+    at_the_ward.setenv("INOCYCLE_TEMPORAL_ADDRESS", f"127.0.0.1:{free_port()}")
     assert (await desk.receives(desk.labs()))["waits_for"] == "NoCourse"
 
 
-async def test_without_a_record_nothing_is_acknowledged(desk: Desk, settings: pytest.MonkeyPatch) -> None:
-    settings.setenv("INOCYCLE_DATABASE_URL", f"postgresql://u:hunter2@127.0.0.1:{free_port()}/none")
+async def test_without_a_record_nothing_is_acknowledged(desk: Desk, at_the_ward: pytest.MonkeyPatch) -> None:
+    at_the_ward.setenv("INOCYCLE_DATABASE_URL", f"postgresql://u:hunter2@127.0.0.1:{free_port()}/none")
     for words in (["labs", "receive", desk.labs()], ["inbox"]):
         answer = await desk.terminal.asks(*words, "--json")
         assert (answer.code, answer.document["error"]) == (5, "RecordUnreachable")
         assert "hunter2" not in answer.out + answer.err
 
 
-async def test_a_list_makes_no_record(desk: Desk, settings: pytest.MonkeyPatch) -> None:
-    settings.setenv("INOCYCLE_DATABASE_URL", f"sqlite:///{desk.folder / 'none.db'}")
+async def test_a_list_makes_no_record(desk: Desk, at_the_ward: pytest.MonkeyPatch) -> None:
+    at_the_ward.setenv("INOCYCLE_DATABASE_URL", f"sqlite:///{desk.folder / 'none.db'}")
     answer = await desk.inbox()
     assert (answer.code, answer.document["error"]) == (5, "NoRecord")
     assert not (desk.folder / "none.db").exists()
 
 
-async def test_a_first_document_lays_the_record_out(desk: Desk, settings: pytest.MonkeyPatch) -> None:
-    settings.setenv("INOCYCLE_DATABASE_URL", f"sqlite:///{desk.folder / 'first.db'}")
+async def test_a_first_document_lays_the_record_out(desk: Desk, at_the_ward: pytest.MonkeyPatch) -> None:
+    at_the_ward.setenv("INOCYCLE_DATABASE_URL", f"sqlite:///{desk.folder / 'first.db'}")
     assert (await desk.receives(desk.labs()))["state"] == "waiting"
     assert len((await desk.inbox()).document) == 1
 
@@ -361,8 +346,8 @@ async def test_a_document_larger_than_a_door_takes_is_not_kept(desk: Desk) -> No
     assert (await desk.terminal.asks("labs", "receive", desk.folder / "none.json", "--json")).code == 2
 
 
-async def test_on_a_ward_nobody_is_believed(desk: Desk, settings: pytest.MonkeyPatch) -> None:
-    settings.setenv("INOCYCLE_MODE", "ward")
-    settings.delenv("INOCYCLE_PAYLOAD_KEY_FILE")
+async def test_on_a_ward_nobody_is_believed(desk: Desk, at_the_ward: pytest.MonkeyPatch) -> None:
+    at_the_ward.setenv("INOCYCLE_MODE", "ward")
+    at_the_ward.delenv("INOCYCLE_PAYLOAD_KEY_FILE")
     for words in (["labs", "receive", desk.labs()], ["inbox", "retry"]):
         assert (await desk.terminal.asks(*words, "--json")).code in (2, 3)

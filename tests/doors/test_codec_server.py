@@ -3,12 +3,10 @@
 import hashlib
 import io
 import json
-import logging
 import os
 import subprocess
 import sys
-import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +16,6 @@ from temporalio.api.common.v1 import Payload
 from codec_server import HEADERS, LARGEST_BODY_BYTES, make_app
 from plumbing.converter import data_converter
 from plumbing.keys import TEST_KEY_RING, KeyRing, SubjectKey
-from plumbing.logging import configure_logging
 from plumbing.payload_codec import REASON, UNDECRYPTABLE, EncryptionCodec
 from plumbing.settings import ROOT, Mode, Settings, SettingsRefused
 from tests.doors.serving import call, codec_server
@@ -45,21 +42,6 @@ def ward_settings(var_dir: Path, **more: Any) -> Settings:
         "codec_tokens": tokens,
     }
     return settings(var_dir, **{**of_a_ward, **more})
-
-
-@pytest.fixture
-def log() -> Iterator[io.StringIO]:
-    """The log of this process, in memory; afterwards everything global is as before."""
-    root, level, handlers = logging.root, logging.root.level, list(logging.root.handlers)
-    hooks = sys.excepthook, threading.excepthook, sys.unraisablehook
-    stream = io.StringIO()
-    configure_logging(stream)
-    yield stream
-    configure_logging()
-    root.handlers, root.level = handlers, level
-    root.setLevel(level)
-    sys.excepthook, threading.excepthook, sys.unraisablehook = hooks
-    logging.captureWarnings(False)
 
 
 @pytest.fixture

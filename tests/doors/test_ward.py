@@ -20,8 +20,7 @@ from demo import tour
 from demo.layout import MID_STORY, Beds, Layout
 from demo.patients import PRESCRIBER
 from plumbing.database import make_engine, migrate, settle_mode
-from plumbing.dev_server import DevServer
-from plumbing.keys import TEST_KEY_RING, TEST_SUBJECT_KEY
+from plumbing.keys import TEST_SUBJECT_KEY
 from plumbing.settings import Mode
 from tests.conftest import TASK_QUEUE, Ward, until_written
 from tests.doors.conftest import Terminal
@@ -46,23 +45,7 @@ async def laid_out(open_ward: Ward, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 @pytest.fixture
-def surroundings_of_the_ward(
-    surroundings: pytest.MonkeyPatch, open_ward: Ward, dev_server: DevServer, tmp_path_factory: pytest.TempPathFactory
-) -> pytest.MonkeyPatch:
-    """The settings with which commands find this ward's server and record."""
-    folder = tmp_path_factory.mktemp("keys")
-    TEST_KEY_RING.write(folder / "payload-keys")
-    TEST_SUBJECT_KEY.write(folder / "subject-key")
-    surroundings.setenv("INOCYCLE_PAYLOAD_KEY_FILE", str(folder / "payload-keys"))
-    surroundings.setenv("INOCYCLE_SUBJECT_KEY_FILE", str(folder / "subject-key"))
-    surroundings.setenv("INOCYCLE_TEMPORAL_ADDRESS", dev_server.address)
-    surroundings.setenv("INOCYCLE_TASK_QUEUE", TASK_QUEUE)
-    surroundings.setenv("INOCYCLE_DATABASE_URL", open_ward.engine.url.render_as_string(hide_password=False))
-    return surroundings
-
-
-@pytest.fixture
-def ward_terminal(terminal: Terminal, laid_out: Laid, surroundings_of_the_ward: pytest.MonkeyPatch) -> Terminal:
+def ward_terminal(terminal: Terminal, laid_out: Laid, at_the_ward: pytest.MonkeyPatch) -> Terminal:
     """A terminal on this ward."""
     return terminal
 
@@ -114,9 +97,9 @@ async def test_the_board_says_overdue_by_word_and_shape_and_how_old_its_rows_are
 
 
 async def test_worklist_and_board_need_no_temporal(
-    ward_terminal: Terminal, surroundings_of_the_ward: pytest.MonkeyPatch, laid_out: Laid
+    ward_terminal: Terminal, at_the_ward: pytest.MonkeyPatch, laid_out: Laid
 ) -> None:
-    surroundings_of_the_ward.setenv("INOCYCLE_TEMPORAL_ADDRESS", "127.0.0.1:1")
+    at_the_ward.setenv("INOCYCLE_TEMPORAL_ADDRESS", "127.0.0.1:1")
     for command in ("board", "worklist"):
         answer = await ward_terminal.asks(command)
         assert (answer.code, laid_out["dora"] in answer.out) == (0, True)
@@ -274,7 +257,7 @@ def test_links_need_no_record(terminal: Terminal) -> None:
 
 
 async def test_the_commands_of_the_tour_do_what_it_says(
-    ward_terminal: Terminal, laid_out: Laid, surroundings_of_the_ward: pytest.MonkeyPatch
+    ward_terminal: Terminal, laid_out: Laid, at_the_ward: pytest.MonkeyPatch
 ) -> None:
     path = tour.steps(lambda name: laid_out[name.removeprefix("course-")], "var")
     commands = [command for step in path for command in step.commands]

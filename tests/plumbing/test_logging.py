@@ -6,7 +6,6 @@ import logging
 import sys
 import threading
 import warnings
-from collections.abc import Iterator
 from enum import StrEnum
 from types import SimpleNamespace
 from typing import Any, cast
@@ -28,19 +27,9 @@ class Terminal(io.StringIO):
 
 
 @pytest.fixture
-def out() -> Iterator[io.StringIO]:
-    """Logging as a process sets it up, into memory; afterwards everything global is as before."""
-    root, level, handlers = logging.root, logging.root.level, list(logging.root.handlers)
-    hooks = sys.excepthook, threading.excepthook, sys.unraisablehook
-    stream = io.StringIO()
-    configure_logging(stream)
-    yield stream
-    configure_logging()
-    root.handlers, root.level = handlers, level
-    root.setLevel(level)
-    logging.captureWarnings(False)
-    sys.excepthook, threading.excepthook, sys.unraisablehook = hooks
-    structlog.reset_defaults()
+def out(log: io.StringIO) -> io.StringIO:
+    """Logging as a process sets it up, into memory."""
+    return log
 
 
 def lines(out: io.StringIO) -> list[dict[str, Any]]:
