@@ -10,8 +10,8 @@ from activities.record_rows import decision_row, entry_of, fact_rows
 from models.assessment import CourseState, Verdict
 from models.base import Frozen, Instant
 from models.carried import GENESIS_SHA256
-from models.chart import ProtocolPin
 from models.people import Role
+from models.pins import ProtocolPin
 from models.record import RecordEntry
 from models.tables import CourseRow, DecisionRow, FactRow, WorklistItemRow
 from plumbing.database import reading

@@ -24,6 +24,7 @@ Standing = Literal["coming", "due", "overdue"]
 MONITORING = (LIVER, "monitoring-ends")
 ABOUT: dict[CourseState, tuple[str, ...]] = {
     CourseState.INFUSION: (f"{INFUSION}-",),
+    CourseState.INFUSION_INTERRUPTED: (f"{INFUSION}-",),
     CourseState.OBSERVATION: (f"{OBSERVATION}-",),
     CourseState.REACTION: ("reaction-",),
     CourseState.CYTOREDUCTION: ("cytoreduction-review",),

@@ -36,7 +36,7 @@ from models.facts import (
     TransplantPlanned,
     Weight,
 )
-from models.protocol import Protocol
+from models.protocol import Override, Protocol
 
 NOT_AUTOMATED = "not automated yet: a clinician decides"
 
@@ -112,20 +112,26 @@ class Case:
         inputs: tuple[Input, ...] = (),
         clears: str | None = None,
         earliest_at: datetime | None = None,
+        subject: str = "",
+        override: Override | None = None,
     ) -> Finding:
-        """A finding with what the protocol says of its rule: source, confidence, override class."""
+        """A finding with what the protocol says of its rule: source, confidence, override class.
+
+        `subject` tells findings of one rule apart; `override` replaces the class of the rule for this one finding.
+        """
         info = self.protocol.rule(rule)
         source = self.protocol.sources[info.source]
         return Finding(
             rule=rule,
             verdict=verdict,
             reason=reason,
+            subject=subject,
             inputs=inputs,
             clears=clears,
             earliest_at=earliest_at,
             clause=f"{self.protocol.name} {rule}: {info.title} ({source})",
             confidence=info.confidence.shown,
-            override=str(info.override),
+            override=str(override or info.override),
         )
 
     # ── doses ──────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -60,11 +60,11 @@ def harm_of_turn(state: CourseState) -> Harm:
     match state:
         case CourseState.REACTION:
             return Harm.URGENT
-        case CourseState.INFUSION | CourseState.OBSERVATION:
+        case CourseState.INFUSION | CourseState.INFUSION_INTERRUPTED | CourseState.OBSERVATION:
             return Harm.OBSERVATION
         case CourseState.HELD | CourseState.CORRECTION_REVIEW:
             return Harm.HELD_DOSE
-        case CourseState.DISCONTINUED | CourseState.LIVER_MONITORING | CourseState.COMPLETED:
+        case CourseState.DISCONTINUED | CourseState.LIVER_MONITORING | CourseState.COMPLETED | CourseState.CLOSED:
             return Harm.LIVER_TEST
         case (
             CourseState.SCREENING
@@ -73,6 +73,7 @@ def harm_of_turn(state: CourseState) -> Harm:
             | CourseState.DOSE_ADJUSTMENT
             | CourseState.PREMEDICATION
             | CourseState.BETWEEN_DOSES
+            | CourseState.DOSE_OMITTED
             | CourseState.CYCLE_REVIEW
         ):
             return Harm.DOSE

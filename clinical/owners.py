@@ -14,15 +14,18 @@ BY_STATE: dict[CourseState, Turn] = {
     CourseState.DOSE_ADJUSTMENT: (Role.PRESCRIBER, "authorise the dose"),
     CourseState.PREMEDICATION: (Role.NURSE, "premedicate, then start the infusion"),
     CourseState.INFUSION: (Role.NURSE, "watch the infusion and chart its end"),
+    CourseState.INFUSION_INTERRUPTED: (Role.PHYSICIAN, "decide whether the infusion goes on"),
     CourseState.OBSERVATION: (Role.NURSE, "observe to the end of the hour"),
     CourseState.REACTION: (Role.PHYSICIAN, "treat the reaction, give its grade and its end"),
     CourseState.HELD: (Role.PRESCRIBER, "look at what holds the dose"),
     CourseState.BETWEEN_DOSES: (Role.COORDINATOR, "wait for the next window"),
+    CourseState.DOSE_OMITTED: (Role.COORDINATOR, "wait for the window of the dose after the one left out"),
     CourseState.CYCLE_REVIEW: (Role.PRESCRIBER, "review the cycle: response, next cycle or end of dosing"),
     CourseState.CORRECTION_REVIEW: (Role.PRESCRIBER, "confirm with a second physician what was corrected"),
     CourseState.DISCONTINUED: (Role.PRESCRIBER, "nothing more is given; monitoring begins"),
     CourseState.LIVER_MONITORING: (Role.COORDINATOR, "see that the liver tests come"),
     CourseState.COMPLETED: (Role.COORDINATOR, "nothing; the course is over"),
+    CourseState.CLOSED: (Role.COORDINATOR, "nothing; the course is closed"),
 }
 
 

@@ -12,10 +12,12 @@ PATH: dict[State, tuple[State, ...]] = {
     State.LABS: (State.DOSE_ADJUSTMENT, State.CYTOREDUCTION),
     State.DOSE_ADJUSTMENT: (State.PREMEDICATION, State.LABS),
     State.PREMEDICATION: (State.INFUSION, State.DOSE_ADJUSTMENT, State.LABS),
-    State.INFUSION: (State.OBSERVATION, State.REACTION),
-    State.REACTION: (State.INFUSION, State.OBSERVATION),
+    State.INFUSION: (State.OBSERVATION, State.INFUSION_INTERRUPTED, State.REACTION),
+    State.INFUSION_INTERRUPTED: (State.INFUSION, State.OBSERVATION, State.REACTION),
+    State.REACTION: (State.INFUSION, State.INFUSION_INTERRUPTED, State.OBSERVATION),
     State.OBSERVATION: (State.BETWEEN_DOSES, State.CYCLE_REVIEW, State.REACTION),
-    State.BETWEEN_DOSES: (State.LABS, State.DOSE_ADJUSTMENT),
+    State.BETWEEN_DOSES: (State.LABS, State.DOSE_ADJUSTMENT, State.DOSE_OMITTED),
+    State.DOSE_OMITTED: (State.LABS, State.DOSE_ADJUSTMENT, State.CYCLE_REVIEW),
     State.CYCLE_REVIEW: (State.LABS, State.DOSE_ADJUSTMENT, State.SCREENING),
     State.DISCONTINUED: (State.LIVER_MONITORING,),
     State.LIVER_MONITORING: (State.COMPLETED, State.LABS, State.DOSE_ADJUSTMENT),
@@ -30,12 +32,13 @@ DOSING = (
     State.DOSE_ADJUSTMENT,
     State.PREMEDICATION,
     State.BETWEEN_DOSES,
+    State.DOSE_OMITTED,
     State.CYCLE_REVIEW,
 )
 """States in which a next dose is looked at: any of them can be held, and a dose reported from elsewhere can come."""
 
-BEDSIDE = (State.INFUSION, State.OBSERVATION, State.REACTION)
-ENDING = (State.DISCONTINUED, State.CORRECTION_REVIEW)
+BEDSIDE = (State.INFUSION, State.INFUSION_INTERRUPTED, State.OBSERVATION, State.REACTION)
+ENDING = (State.DISCONTINUED, State.CORRECTION_REVIEW, State.CLOSED)
 
 
 def may_follow(before: State, after: State) -> bool:
@@ -52,7 +55,7 @@ def may_follow(before: State, after: State) -> bool:
 
 def _reported(after: State) -> bool:
     """A dose that was given elsewhere moves the course to where that dose leaves it."""
-    return after in (State.BETWEEN_DOSES, State.CYCLE_REVIEW)
+    return after in (State.BETWEEN_DOSES, State.DOSE_OMITTED, State.CYCLE_REVIEW)
 
 
 def edges() -> list[tuple[State, State]]:

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from models.chart import Acknowledgement, Course
+from models.chart import Course
 from models.people import Actor, Role
+from models.pins import Acknowledgement
 from plumbing.keys import SubjectKey, birth_hash, subject_hash
 from plumbing.protocol_files import load_protocol, pin_of
 

@@ -8,9 +8,10 @@ from pydantic import TypeAdapter, ValidationError
 
 from intake.written import NotReadable, parse, validated
 from models.base import Instant
-from models.chart import Chart, ProtocolPin
+from models.chart import Chart
 from models.facts import Correction, DoseVerified, Fact, HoldReleased
 from models.people import Actor, By
+from models.pins import ProtocolPin
 
 COURSE_ID: Final = "course-from-file"
 SUBJECT: Final = "chart-file:nobody"

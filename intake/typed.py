@@ -10,8 +10,8 @@ from pydantic import TypeAdapter, ValidationError
 from intake.written import NotReadable
 from models.assessment import CourseState
 from models.base import Instant
-from models.chart import Acknowledgement
 from models.people import Actor, By, Role
+from models.pins import Acknowledgement
 
 _INSTANT: Final[TypeAdapter[datetime]] = TypeAdapter(Instant)
 _ACTOR: Final[TypeAdapter[Actor]] = TypeAdapter(By)

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from models.base import Frozen, Instant, Number
+from models.base import Frozen, Instant, Number, content_hash
 from models.facts import DoseSlot, Fact
 from models.people import Role
 
@@ -20,15 +20,18 @@ class CourseState(StrEnum):
     DOSE_ADJUSTMENT = "dose_adjustment"
     PREMEDICATION = "premedication"
     INFUSION = "infusion"
+    INFUSION_INTERRUPTED = "infusion_interrupted"
     OBSERVATION = "observation"
     REACTION = "reaction"
     HELD = "held"
     BETWEEN_DOSES = "between_doses"
+    DOSE_OMITTED = "dose_omitted"
     CYCLE_REVIEW = "cycle_review"
     CORRECTION_REVIEW = "correction_review"
     DISCONTINUED = "discontinued"
     LIVER_MONITORING = "liver_monitoring"
     COMPLETED = "completed"
+    CLOSED = "closed"
 
 
 class Verdict(StrEnum):
@@ -42,6 +45,7 @@ class Verdict(StrEnum):
     BLOCK_CYCLE = "BLOCK_CYCLE"
     TOO_EARLY = "TOO_EARLY"
     DELAYED = "DELAYED"
+    OMIT = "OMIT"
     NEED_DATA = "NEED_DATA"
     MAY_AUTHORISE = "MAY_AUTHORISE"
     MAY_START = "MAY_START"
@@ -60,18 +64,28 @@ class Input(Frozen):
 class Finding(Frozen):
     """One rule's answer. `verdict` is what it asks for, or `None` for a note that never blocks.
 
-    `clears` says what would open it; `earliest_at` when that can be at the earliest, where time decides it.
+    `clears` says what would open it; `earliest_at` when that can be at the earliest, where time decides it. `subject`
+    tells findings of one rule apart (`alt`, `antihistamine`); an override names rule and subject. `overridden` says who
+    set it aside and why; such a finding asks for nothing.
     """
 
     rule: str
     verdict: Verdict | None = None
     reason: str
+    subject: str = ""
     inputs: tuple[Input, ...] = ()
     clears: str | None = None
     earliest_at: Instant | None = None
     clause: str | None = None
     confidence: str | None = None
     override: str | None = None
+    overridden: str | None = None
+
+    @property
+    def binding(self) -> str:
+        """The hash of what an override of this finding is given for: the rule, its subject and the values it used."""
+        said = [(i.name, i.value, i.fact) for i in self.inputs] or self.reason
+        return content_hash({"rule": self.rule, "subject": self.subject, "said": said})
 
 
 class DosePlan(Frozen):

@@ -1,23 +1,9 @@
 """A chart: one patient's course as a list of facts. State is derived from it, never stored in it."""
 
-from models.base import Day, Frozen, Instant, Name, Words
+from models.base import Day, Frozen, Instant, Name
 from models.facts import Fact
 from models.people import By
-
-
-class ProtocolPin(Frozen):
-    """The protocol a course was started on: name with version, SHA-256 of the released file, and of the site's file."""
-
-    name: Name
-    sha256: str
-    site_sha256: str | None = None
-
-
-class Acknowledgement(Frozen):
-    """The prescriber's acceptance of one named divergence from the label, with a reason (DIV-01, -03, -07)."""
-
-    divergence: Name
-    reason: Words
+from models.pins import Acknowledgement, ProtocolPin
 
 
 class Course(Frozen):

@@ -12,6 +12,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, model_vali
 
 from models.base import Day, Frozen, Instant, Name, Number, Words
 from models.people import By
+from models.pins import Acknowledgement, ProtocolPin
 
 CYCLE_DAYS = (1, 8, 15)
 CycleNumber = Annotated[int, Field(ge=1, le=99)]
@@ -113,6 +114,14 @@ def _is_aware_time(value: Any) -> bool:
     return True
 
 
+class PremedicationClass(StrEnum):
+    """The three classes before every dose (PRE-01)."""
+
+    CORTICOSTEROID = "corticosteroid"
+    ANTIPYRETIC = "antipyretic"
+    ANTIHISTAMINE = "antihistamine"
+
+
 class UnreadableMessage(Frozen):
     """A message for this course that could not be read (LAB-05): at most 4 KiB of it, until a person resolves it."""
 
@@ -135,13 +144,33 @@ class Consent(Frozen):
 
 
 class Eligibility(Frozen):
-    """ELIG-01, stated by the prescriber with date (the fact's `at`) and method; `None` = not answered."""
+    """ELIG-01, stated by the prescriber with date (the fact's `at`) and method; `None` = not answered.
+
+    `cd22_percent`, `ph_positive` and `tki_failed` are asked by the EU protocol only (EU-02, EU-03).
+    """
 
     kind: Literal["eligibility"] = "eligibility"
     cd22_positive: bool | None = None
     b_cell_precursor_all: bool | None = None
     relapsed_or_refractory: bool | None = None
     method: str | None = None
+    cd22_percent: Number | None = None
+    ph_positive: bool | None = None
+    tki_failed: bool | None = None
+
+
+class MedicalHistory(Frozen):
+    """What lies before this course: contraindications and risk factors (EU-04, RISK-02, RISK-04); `None` = not asked."""
+
+    kind: Literal["medical_history"] = "medical_history"
+    hypersensitivity: bool | None = None
+    severe_vod: bool | None = None
+    vod_ongoing: bool | None = None
+    serious_liver_disease: bool | None = None
+    liver_disease: bool | None = None
+    transplant_before: bool | None = None
+    salvage_line: Annotated[int, Field(ge=1, le=20)] | None = None
+    risk_factors: tuple[Name, ...] = ()
 
 
 class PregnancyTest(Frozen):
@@ -165,6 +194,24 @@ class Weight(Frozen):
     kg: Number
 
 
+class WeightAccepted(Frozen):
+    """The prescriber states that this weight is the body's own and not fluid (BSA-08)."""
+
+    kind: Literal["weight_accepted"] = "weight_accepted"
+    kg: Number
+
+
+class VitalSigns(Frozen):
+    """Vital signs (INF-03): per minute, mmHg, degrees Celsius, per cent; `None` = not taken."""
+
+    kind: Literal["vital_signs"] = "vital_signs"
+    heart_rate_per_min: Number | None = None
+    systolic_mmhg: Number | None = None
+    diastolic_mmhg: Number | None = None
+    temperature_c: Number | None = None
+    oxygen_saturation_percent: Number | None = None
+
+
 class Ecg(Frozen):
     """An ECG; `qtcf_ms` is the QT interval corrected after Fridericia, in milliseconds."""
 
@@ -176,7 +223,10 @@ class Ecg(Frozen):
 
 
 class VodExamination(Frozen):
-    """Signs of veno-occlusive disease looked for (MON-15); `None` = not examined."""
+    """Signs of veno-occlusive disease looked for (MON-15); `None` = not examined.
+
+    The last five belong to the criteria for children and to severity (VOD-10, SEV-04); they are not asked before a dose.
+    """
 
     kind: Literal["vod_examination"] = "vod_examination"
     ruq_pain: bool | None = None
@@ -184,6 +234,19 @@ class VodExamination(Frozen):
     painful_hepatomegaly: bool | None = None
     ascites: bool | None = None
     oedema: bool | None = None
+    refractory_thrombocytopenia: bool | None = None
+    weight_gain_despite_diuretics: bool | None = None
+    multi_organ_dysfunction: bool | None = None
+    first_symptom_on: Day | None = None
+
+
+class Imaging(Frozen):
+    """Evidence for or against VOD: `hvpg_mmhg` with the method `hvpg`, otherwise whether it suggests VOD (VOD-04, -05, -07)."""
+
+    kind: Literal["imaging"] = "imaging"
+    method: Literal["ultrasound", "elastography", "hvpg", "histology"]
+    suggests_vod: bool | None = None
+    hvpg_mmhg: Number | None = None
 
 
 class InfectionBleedingCheck(Frozen):
@@ -202,6 +265,74 @@ class Toxicity(Frozen):
     term: Name
     grade: Annotated[int, Field(ge=0, le=5)]
     attributed_to_ino: bool | None = None
+
+
+class ToxicityAttribution(Frozen):
+    """A physician's word on the cause of a toxicity (NON-10, DUR-09): an analyte such as `alt`, or a charted term."""
+
+    kind: Literal["toxicity_attribution"] = "toxicity_attribution"
+    term: Name
+    due_to_ino: bool
+    cause: str | None = None
+
+
+class BilirubinCause(Frozen):
+    """Gilbert syndrome or haemolysis, documented by a physician (NON-11)."""
+
+    kind: Literal["bilirubin_cause"] = "bilirubin_cause"
+    cause: Literal["gilbert", "haemolysis"]
+
+
+class CytopeniaAttribution(Frozen):
+    """A physician's word on low counts: their cause, and how the disease stands on the latest marrow (HEM-02, -05, -08)."""
+
+    kind: Literal["cytopenia_attribution"] = "cytopenia_attribution"
+    lineage: Literal["anc", "platelets", "both"]
+    due_to: Literal["leukaemia", "inotuzumab", "other"]
+    disease: Literal["stable", "improved", "worse"] | None = None
+
+
+class Medication(Frozen):
+    """Another drug started or stopped at the fact's `at` (QT-04, MON-06, RISK-03)."""
+
+    kind: Literal["medication"] = "medication"
+    drug: Name
+    action: Literal["started", "stopped"] = "started"
+    qt_prolonging: bool | None = None
+    hepatotoxic: bool | None = None
+
+
+class Prophylaxis(Frozen):
+    """Anti-infective or VOD prophylaxis given or decided against (MON-10, RISK-03)."""
+
+    kind: Literal["prophylaxis"] = "prophylaxis"
+    against: Literal["bacteria", "pneumocystis", "herpes", "fungi", "hepatitis_b", "vod"]
+    given: bool
+    agent: str | None = None
+
+
+class Allergy(Frozen):
+    """An allergy or contraindication: to a substance, to a whole premedication class, or to this drug (PRE-07, EU-04)."""
+
+    kind: Literal["allergy"] = "allergy"
+    substance: Name
+    premedication_class: PremedicationClass | None = None
+    to_inotuzumab: bool = False
+
+
+class ResultConfirmed(Frozen):
+    """A person looked at an unusual result and confirms it (PLAU-01); `target` is its fact id."""
+
+    kind: Literal["result_confirmed"] = "result_confirmed"
+    target: Name
+
+
+class RiskAccepted(Frozen):
+    """A physician's sign-off of a hard risk alert before conditioning (RISK-06)."""
+
+    kind: Literal["risk_accepted"] = "risk_accepted"
+    risk: Literal["two_alkylators", "bilirubin_at_uln"]
+    reason: Words
 
 
 class Transfusion(Frozen):
@@ -265,14 +396,6 @@ class Cytoreduction(CytoreductionDetails):
     """Cytoreduction started or stopped at the fact's `at`."""
 
     kind: Literal["cytoreduction"] = "cytoreduction"
-
-
-class PremedicationClass(StrEnum):
-    """The three classes before every dose (PRE-01)."""
-
-    CORTICOSTEROID = "corticosteroid"
-    ANTIPYRETIC = "antipyretic"
-    ANTIHISTAMINE = "antihistamine"
 
 
 class PremedicationDetails(Frozen):
@@ -363,6 +486,32 @@ class InfusionCompleted(InfusionEndDetails):
     kind: Literal["infusion_completed"] = "infusion_completed"
 
 
+class InterruptionDetails(Frozen):
+    """The infusion was interrupted at the fact's `at`; `infused_ml` is what had run in, where it was read (INF-05)."""
+
+    infused_ml: Number | None = None
+    reason: str | None = None
+
+
+class InfusionInterrupted(InterruptionDetails):
+    """The infusion stands still; the 8 h clock of the preparation runs on (PREP-12)."""
+
+    kind: Literal["infusion_interrupted"] = "infusion_interrupted"
+
+
+class ResumptionDetails(Frozen):
+    """The infusion goes on at this rate in mL/h (INF-06)."""
+
+    rate_ml_per_h: Number
+
+
+class InfusionResumed(ResumptionDetails):
+    """The infusion goes on at the fact's `at` with what was left in the bag."""
+
+    kind: Literal["infusion_resumed"] = "infusion_resumed"
+    remaining_ml: Number
+
+
 class AdministrationDetails(DoseSlot):
     """A dose given elsewhere or during downtime, started at the fact's `at`."""
 
@@ -402,6 +551,72 @@ class ObservationEnded(Frozen):
     note: str | None = None
 
 
+class DoseDecisionDetails(DoseSlot):
+    """What the prescriber decides about a dose whose window passed or that is held (DAY-06, DUR-05): with its cause.
+
+    `until` is the date to which it is postponed.
+    """
+
+    decision: Literal["give", "omit", "postpone"]
+    cause: Literal["toxicity", "logistics", "infection", "patient", "other"]
+    until: Day | None = None
+    reason: Words
+
+
+class DoseDecided(DoseDecisionDetails):
+    """The prescriber's decision on one dose."""
+
+    kind: Literal["dose_decided"] = "dose_decided"
+
+
+class RoundingDetails(DoseSlot):
+    """A dose rounded down to whole vials by a signed choice, at most 10 % (RND-01, RND-02)."""
+
+    mg: Number
+    reason: str | None = None
+
+
+class RoundingChosen(RoundingDetails):
+    """The mg chosen in place of `from_mg`; it lapses when the computed dose changes."""
+
+    kind: Literal["rounding_chosen"] = "rounding_chosen"
+    from_mg: Number
+
+
+class DroppedDoseChosen(DoseSlot):
+    """The dose of the cycle that is left out at level L2 (LVL-03)."""
+
+    kind: Literal["dropped_dose_chosen"] = "dropped_dose_chosen"
+
+
+class OverrideDetails(DoseSlot):
+    """A finding of `rule` set aside for one dose (§3.6); `subject` tells findings of one rule apart, such as `alt`."""
+
+    rule: Name
+    subject: str | None = None
+    reason: Words
+
+
+class OverrideGiven(OverrideDetails):
+    """A prescriber's override; `binding` is the hash of the values that it was given for."""
+
+    kind: Literal["override"] = "override"
+    binding: str
+
+
+class CountersignDetails(Frozen):
+    """A second signature: under an override, or under a correction review; `target` is the id the card names."""
+
+    target: Name
+    note: str | None = None
+
+
+class Countersigned(CountersignDetails):
+    """The second person's signature (OVR-02, COR-02)."""
+
+    kind: Literal["countersigned"] = "countersigned"
+
+
 # ── the course ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -425,6 +640,19 @@ class CycleStarted(Frozen):
 
     kind: Literal["cycle_started"] = "cycle_started"
     cycle: CycleNumber
+
+
+class CycleExtensionDetails(Frozen):
+    """Cycle 1 lengthened to its longest (DOSE-05): for a response reached, or to let toxicity recover."""
+
+    cycle: CycleNumber
+    because: Literal["response", "toxicity"]
+
+
+class CycleExtended(CycleExtensionDetails):
+    """The prescriber's word that this cycle takes its longest length."""
+
+    kind: Literal["cycle_extended"] = "cycle_extended"
 
 
 class DosingFinished(Frozen):
@@ -467,6 +695,13 @@ class TransplantPlanned(TransplantPlanDetails):
     kind: Literal["transplant_planned"] = "transplant_planned"
 
 
+class TransplantPlanWithdrawn(Frozen):
+    """The transplant plan is withdrawn; what it had blocked opens again (DOSE-08)."""
+
+    kind: Literal["transplant_plan_withdrawn"] = "transplant_plan_withdrawn"
+    reason: Words
+
+
 class TransplantDetails(Frozen):
     """A stem-cell transplant: its time (`transplanted_at`), or its day only (12:00 local is taken, MON-03)."""
 
@@ -484,6 +719,57 @@ class Transplant(TransplantDetails):
     """Day 0 of monitoring after transplant."""
 
     kind: Literal["transplant"] = "transplant"
+
+
+class VodJudgementDetails(Frozen):
+    """A physician's judgement of suspected VOD (§7.2); `other_cause` is needed to exclude it (VOD-09)."""
+
+    judgement: Literal["suspected", "confirmed", "excluded", "resolved"]
+    other_cause: str | None = None
+    evidence: str | None = None
+
+
+class VodJudged(VodJudgementDetails):
+    """The judgement, and in `covers` what it was made of: a new or worse sign opens it again."""
+
+    kind: Literal["vod_judged"] = "vod_judged"
+    covers: tuple[str, ...] = ()
+
+
+class ClosingDetails(Frozen):
+    """Why a course is closed before its end. A transfer names who takes over; a patient who stops may decline monitoring."""
+
+    reason: Literal["death", "transfer", "lost_to_follow_up", "patient_stops"]
+    receiver: str | None = None
+    monitoring_declined: bool = False
+    note: str | None = None
+
+
+class CourseClosed(ClosingDetails):
+    """The course was closed at the fact's `at`."""
+
+    kind: Literal["course_closed"] = "course_closed"
+
+
+class AmendmentDetails(Frozen):
+    """The course goes on under another released protocol."""
+
+    protocol: ProtocolPin
+    acknowledged: tuple[Acknowledgement, ...] = ()
+    reason: Words
+
+
+class ProtocolAmended(AmendmentDetails):
+    """The prescriber's amendment; in force once every divergence of the new protocol is acknowledged."""
+
+    kind: Literal["protocol_amended"] = "protocol_amended"
+    missing: tuple[Name, ...] = ()
+
+
+class DivergenceAcknowledged(Acknowledgement):
+    """One divergence acknowledged after an amendment."""
+
+    kind: Literal["divergence_acknowledged"] = "divergence_acknowledged"
 
 
 class UnreadableResolved(Frozen):
@@ -523,14 +809,26 @@ Findings = (
     | VodExamination
     | InfectionBleedingCheck
     | Toxicity
+    | ToxicityAttribution
+    | BilirubinCause
+    | CytopeniaAttribution
     | Transfusion
     | Gcsf
+    | MedicalHistory
+    | WeightAccepted
+    | VitalSigns
+    | Imaging
+    | Medication
+    | Prophylaxis
+    | Allergy
+    | ResultConfirmed
+    | RiskAccepted
 )
 
 FindingBody = Annotated[Findings, Field(discriminator="kind")]
 """What `record_finding` may say."""
 
-MachineFinding = Annotated[Weight | Height | Ecg | InfectionBleedingCheck, Field(discriminator="kind")]
+MachineFinding = Annotated[Weight | Height | Ecg | InfectionBleedingCheck | VitalSigns, Field(discriminator="kind")]
 """What a machine may say in `clinical_findings`: measurements, never a judgement."""
 
 Reports = (
@@ -540,10 +838,12 @@ Reports = (
     | Cytoreduction
     | Premedication
     | Preparation
+    | InfusionInterrupted
     | InfusionCompleted
     | AdministrationReported
     | Reaction
     | Transplant
+    | VodJudged
 )
 
 Reportable = Annotated[Reports, Field(discriminator="kind")]
@@ -566,15 +866,26 @@ Body = Annotated[
     | DoseAuthorised
     | DoseVerified
     | InfusionStarted
+    | InfusionResumed
     | ObservationEnded
+    | DoseDecided
+    | RoundingChosen
+    | DroppedDoseChosen
+    | OverrideGiven
+    | Countersigned
     | HoldSet
     | HoldReleased
     | CycleStarted
+    | CycleExtended
     | DosingFinished
     | Discontinued
+    | CourseClosed
+    | ProtocolAmended
+    | DivergenceAcknowledged
     | MonitoringStarted
     | NoTransplantDeclared
     | TransplantPlanned
+    | TransplantPlanWithdrawn
     | UnreadableResolved
     | RungFired
     | ObligationMet

@@ -11,22 +11,33 @@ from pydantic import Field, StringConstraints
 from models.base import Frozen, Instant, Name, Number, Words, content_hash
 from models.facts import (
     AdministrationDetails,
+    AmendmentDetails,
+    ClosingDetails,
+    CountersignDetails,
+    CycleExtensionDetails,
     CycleNumber,
     CytoreductionDetails,
+    DoseDecisionDetails,
     DoseSlot,
     FindingBody,
     InfusionEndDetails,
+    InterruptionDetails,
     LabResult,
     MachineFinding,
+    OverrideDetails,
     PremedicationDetails,
     PreparationDetails,
     ReactionDetails,
     Reportable,
     ResponseDetails,
+    ResumptionDetails,
+    RoundingDetails,
     TransplantDetails,
     TransplantPlanDetails,
+    VodJudgementDetails,
 )
 from models.people import By
+from models.pins import Acknowledgement
 
 MessageId = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 
@@ -41,8 +52,11 @@ class Message(Frozen):
     course_id: str | None = None
 
     def content_hash(self) -> str:
-        """SHA-256 over name and content: the same id with another hash is another message and is refused."""
-        return content_hash({"name": self.name, **self.model_dump(mode="json")})
+        """SHA-256 over name and content: the same id with another hash is another message and is refused.
+
+        What is not said is left out, so that a later release with a further optional field hashes an old message alike.
+        """
+        return content_hash({"name": self.name, **self.model_dump(mode="json", exclude_none=True)})
 
     def update_id(self) -> str:
         """The Temporal update id: `<message id>:<first 16 hex digits of the content hash>`."""
@@ -125,6 +139,12 @@ class RecordAdministration(Statement, AdministrationDetails):
     name: ClassVar[str] = "record_administration"
 
 
+class InterruptInfusion(Statement, InterruptionDetails):
+    """The infusion was interrupted at `at`."""
+
+    name: ClassVar[str] = "interrupt_infusion"
+
+
 class CompleteInfusion(Statement, InfusionEndDetails):
     """The infusion ended at `at`."""
 
@@ -142,6 +162,18 @@ class EndObservation(Statement):
 
     name: ClassVar[str] = "end_observation"
     note: str | None = None
+
+
+class JudgeVod(Statement, VodJudgementDetails):
+    """A physician judges signs of VOD."""
+
+    name: ClassVar[str] = "judge_vod"
+
+
+class CloseCourse(Statement, ClosingDetails):
+    """The course ends before its time: death, transfer, lost to follow-up, the patient stops."""
+
+    name: ClassVar[str] = "close_course"
 
 
 class RecordTransplant(Statement, TransplantDetails):
@@ -190,6 +222,48 @@ class StartInfusion(Request, DoseSlot):
     name: ClassVar[str] = "start_infusion"
     preparation_id: Name
     identifiers_checked: tuple[Name, ...]
+
+
+class DecideDose(Request, DoseDecisionDetails):
+    """The prescriber decides on a dose whose window passed, or that is held: give, omit or postpone."""
+
+    name: ClassVar[str] = "decide_dose"
+
+
+class ChooseRounding(Request, RoundingDetails):
+    """Round the dose down to these mg."""
+
+    name: ClassVar[str] = "choose_rounding"
+
+
+class ChooseDroppedDose(Request, DoseSlot):
+    """Leave out this dose of a cycle at level L2 in place of day 15."""
+
+    name: ClassVar[str] = "choose_dropped_dose"
+
+
+class ResumeInfusion(Request, ResumptionDetails):
+    """Let the interrupted infusion go on, now, at this rate."""
+
+    name: ClassVar[str] = "resume_infusion"
+
+
+class GiveOverride(Request, OverrideDetails):
+    """Set one finding aside for one dose, with a reason."""
+
+    name: ClassVar[str] = "override"
+
+
+class Countersign(Request, CountersignDetails):
+    """Sign as the second person."""
+
+    name: ClassVar[str] = "countersign"
+
+
+class ExtendCycle(Request, CycleExtensionDetails):
+    """Lengthen cycle 1."""
+
+    name: ClassVar[str] = "extend_cycle"
 
 
 class Hold(Request):
@@ -241,6 +315,31 @@ class PlanTransplant(Request, TransplantPlanDetails):
     name: ClassVar[str] = "plan_transplant"
 
 
+class WithdrawTransplantPlan(Request):
+    """The transplant plan is withdrawn."""
+
+    name: ClassVar[str] = "withdraw_transplant_plan"
+    reason: Words
+
+
+class AmendProtocol(Request, AmendmentDetails):
+    """Go on under another released protocol."""
+
+    name: ClassVar[str] = "amend_protocol"
+
+
+class AcknowledgeDivergence(Request, Acknowledgement):
+    """Acknowledge one divergence of the protocol that the course is being amended to."""
+
+    name: ClassVar[str] = "acknowledge_divergence"
+
+
+class MoveToCurrentBuild(Request):
+    """Let the course go on under the release that runs now, by a new run."""
+
+    name: ClassVar[str] = "move_to_current_build"
+
+
 SIGNALS: dict[str, type[MachineMessage]] = {m.name: m for m in (LabResults, ClinicalFindings, ResponseAssessed)}
 """Machine messages by signal name."""
 
@@ -253,22 +352,36 @@ COMMANDS: dict[str, type[Command]] = {
         RecordPremedication,
         RecordPreparation,
         RecordAdministration,
+        InterruptInfusion,
         CompleteInfusion,
         ReportReaction,
         EndObservation,
+        JudgeVod,
         RecordTransplant,
+        CloseCourse,
         CorrectFact,
         ResolveUnreadable,
         AuthoriseDose,
         VerifyDose,
+        DecideDose,
+        ChooseRounding,
+        ChooseDroppedDose,
         StartInfusion,
+        ResumeInfusion,
         Hold,
         ReleaseHold,
+        GiveOverride,
+        Countersign,
+        ExtendCycle,
         StartNextCycle,
         FinishDosing,
         Discontinue,
-        DeclareNoTransplant,
         PlanTransplant,
+        WithdrawTransplantPlan,
+        DeclareNoTransplant,
+        AmendProtocol,
+        AcknowledgeDivergence,
+        MoveToCurrentBuild,
     )
 }
 """Commands by update name."""

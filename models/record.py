@@ -2,8 +2,8 @@
 
 from models.assessment import Assessment, Refused
 from models.base import Frozen, Instant, content_hash
-from models.chart import ProtocolPin
 from models.facts import Fact
+from models.pins import ProtocolPin
 
 
 class MessageSeen(Frozen):

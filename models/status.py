@@ -2,7 +2,7 @@
 
 from models.assessment import CourseState, Obligation, Verdict
 from models.base import Frozen, Instant
-from models.chart import ProtocolPin
+from models.pins import ProtocolPin
 
 
 class Status(Frozen):

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from models.chart import ProtocolPin
+from models.pins import ProtocolPin
 from models.protocol import Protocol
 
 PROTOCOLS = Path(__file__).resolve().parent.parent / "protocols"

@@ -13,10 +13,11 @@ from demo.bundles import BLOOD_COUNT as CBC
 from demo.bundles import LIVER_PANEL as LIVER
 from demo.bundles import NORMAL
 from models.assessment import Accepted, Assessment, Refused
-from models.chart import Acknowledgement, Chart, Course
+from models.chart import Chart, Course
 from models.facts import CYCLE_DAYS, Fact, LabResult
 from models.messages import MESSAGES
 from models.people import Actor, Role
+from models.pins import Acknowledgement
 from plumbing.protocol_files import load_protocol, pin_of
 
 LABEL, ARTICLE = "us-label-2024.1", "article-2025.1"

@@ -106,6 +106,41 @@ FINDINGS = {
     ),
     "transfusion": _body("transfusion", product=st.sampled_from(["platelets", "red_cells"])),
     "g_csf": _body("g_csf", drug=st.sampled_from(["filgrastim", "pegfilgrastim"])),
+    "toxicity_attribution": _body(
+        "toxicity_attribution", term=st.sampled_from(["alt", "bilirubin", "rash"]), due_to_ino=st.booleans()
+    ),
+    "bilirubin_cause": _body("bilirubin_cause", cause=st.sampled_from(["gilbert", "haemolysis"])),
+    "cytopenia_attribution": _body(
+        "cytopenia_attribution",
+        lineage=st.sampled_from(["anc", "platelets", "both"]),
+        due_to=st.sampled_from(["leukaemia", "inotuzumab", "other"]),
+        disease=st.sampled_from([None, "stable", "improved", "worse"]),
+    ),
+    "medical_history": _body(
+        "medical_history", severe_vod=_maybe, serious_liver_disease=_maybe, transplant_before=_maybe
+    ),
+    "weight_accepted": _body("weight_accepted", kg=_number),
+    "vital_signs": _body("vital_signs", heart_rate_per_min=st.sampled_from([None, "80"])),
+    "imaging": _body(
+        "imaging",
+        method=st.sampled_from(["ultrasound", "elastography", "hvpg", "histology"]),
+        suggests_vod=_maybe,
+        hvpg_mmhg=st.sampled_from([None, "9.9", "10"]),
+    ),
+    "medication": _body(
+        "medication",
+        drug=st.just("ondansetron"),
+        action=st.sampled_from(["started", "stopped"]),
+        qt_prolonging=_maybe,
+    ),
+    "prophylaxis": _body("prophylaxis", against=st.sampled_from(["bacteria", "vod"]), given=st.booleans()),
+    "allergy": _body(
+        "allergy", substance=st.just("a drug"), premedication_class=st.sampled_from([None, *PREMEDICATION])
+    ),
+    "result_confirmed": _body("result_confirmed", target=st.sampled_from([f"f{i}" for i in range(1, 40)])),
+    "risk_accepted": _body(
+        "risk_accepted", risk=st.sampled_from(["two_alkylators", "bilirubin_at_uln"]), reason=_reasons
+    ),
 }
 REPORTS = {
     "lab_result": lab_results,
@@ -129,6 +164,8 @@ REPORTS = {
         vials=st.just(2),
         authorisation=st.none() | st.sampled_from([f"f{i}" for i in range(1, 40)]),
     ),
+    "infusion_interrupted": _body("infusion_interrupted", infused_ml=st.sampled_from([None, "16.7"])),
+    "vod_judged": _body("vod_judged", judgement=st.sampled_from(["suspected", "confirmed", "excluded", "resolved"])),
     "infusion_completed": _body("infusion_completed", stopped_early=st.booleans()),
     "administration": _with_slot(
         "administration", mg=st.just("0.91"), ended_at=st.none() | moments.map(datetime.isoformat)
@@ -158,6 +195,33 @@ OTHERS = {
     ),
     "dose_verified": _with_slot("dose_verified", authorisation=_targets, mg=st.just("0.91")),
     "infusion_started": _with_slot("infusion_started", mg=st.just("0.91"), preparation_id=st.just("bag-1")),
+    "infusion_resumed": _body("infusion_resumed", rate_ml_per_h=st.just("25"), remaining_ml=st.just("33.3")),
+    "dose_decided": _with_slot(
+        "dose_decided",
+        decision=st.sampled_from(["give", "omit", "postpone"]),
+        cause=st.sampled_from(["toxicity", "logistics"]),
+        until=st.none() | _days_of_year,
+        reason=_reasons,
+    ),
+    "rounding_chosen": _with_slot("rounding_chosen", mg=st.just("0.9"), from_mg=st.sampled_from(["0.91", "1.45"])),
+    "dropped_dose_chosen": _with_slot("dropped_dose_chosen"),
+    "override": _with_slot(
+        "override",
+        rule=st.sampled_from(["NON-08", "QT-02", "PRE-07"]),
+        subject=st.sampled_from([None, "alt"]),
+        binding=st.just("b" * 64),
+        reason=_reasons,
+    ),
+    "countersigned": _body("countersigned", target=_targets),
+    "cycle_extended": _body("cycle_extended", cycle=st.just(1), because=st.sampled_from(["response", "toxicity"])),
+    "course_closed": _body(
+        "course_closed", reason=st.sampled_from(["death", "transfer", "lost_to_follow_up", "patient_stops"])
+    ),
+    "protocol_amended": _body(
+        "protocol_amended", protocol=st.just({"name": "other", "sha256": "0" * 64}), reason=_reasons
+    ),
+    "divergence_acknowledged": _body("divergence_acknowledged", divergence=st.just("DIV-01"), reason=_reasons),
+    "transplant_plan_withdrawn": _body("transplant_plan_withdrawn", reason=_reasons),
     "observation_ended": _body("observation_ended", minutes=st.just(60), complete=st.booleans()),
     "hold": _body("hold", reason=_reasons),
     "hold_released": _body("hold_released", hold=_targets, reason=_reasons),

@@ -54,7 +54,9 @@ CARRY_LIMIT_BYTES = 1024 * 1024
 FIRST_RETRY, LAST_RETRY = timedelta(minutes=1), timedelta(hours=1)
 DOUBLINGS = 6
 BATCH = 50
-AT_THE_BEDSIDE = frozenset({CourseState.INFUSION, CourseState.OBSERVATION, CourseState.REACTION})
+AT_THE_BEDSIDE = frozenset(
+    {CourseState.INFUSION, CourseState.INFUSION_INTERRUPTED, CourseState.OBSERVATION, CourseState.REACTION}
+)
 SEND_WITHIN = timedelta(seconds=10)
 """How long one attempt may take; after a killed worker the next attempt starts when this is over."""
 UNTIL_IT_IS_DONE = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=1))

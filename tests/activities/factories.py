@@ -7,9 +7,9 @@ from typing import Any, Literal
 
 from models.assessment import Assessment, CourseState, DosePlan, Finding, Input, Obligation, Refused, Verdict
 from models.carried import GENESIS_SHA256
-from models.chart import ProtocolPin
 from models.facts import Body, Fact, ObligationMet, RungFired, UnreadableMessage, UnreadableResolved, Weight
 from models.people import Actor, Role
+from models.pins import ProtocolPin
 from models.record import CourseStart, MessageSeen, RecordBatch, RecordEntry, RefusedMessage
 
 COURSE_ID = "course-a1"

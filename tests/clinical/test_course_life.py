@@ -10,10 +10,11 @@ from clinical.decide import decide
 from clinical.start import judge_start
 from models.assessment import CourseState, Verdict
 from models.carried import DecideRequest, Decision
-from models.chart import Acknowledgement, Chart
+from models.chart import Chart
 from models.facts import ObligationMet, RungFired
 from models.messages import FinishDosing, NamedMessage
 from models.people import CLOCK, Role
+from models.pins import Acknowledgement
 from plumbing.protocol_files import load_protocol
 from tests.factories import ARTICLE, D1, LABEL, LIVER, PEOPLE, ChartBuilder, PaperCourse, a_course
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from clinical.judge import CORRECTING, ROLES
+from clinical.corrections import CORRECTING
+from clinical.judge import ROLES
 from models.assessment import Accepted
 from models.messages import COMMANDS, MESSAGES, SIGNALS, Request, Statement
 from models.people import Role
@@ -28,10 +29,13 @@ MATRIX = {
     "record_premedication": BEDSIDE,
     "record_preparation": PHARMACIST,
     "record_administration": CLINICAL,
+    "interrupt_infusion": BEDSIDE,
     "complete_infusion": BEDSIDE,
     "report_reaction": CLINICAL,
     "end_observation": BEDSIDE,
+    "judge_vod": PHYSICIANS,
     "record_transplant": PHYSICIANS,
+    "close_course": CLINICAL,
     "correct_fact": CLINICAL,
     "resolve_unreadable": REPORTING,
     "authorise_dose": PRESCRIBER,
@@ -44,6 +48,17 @@ MATRIX = {
     "discontinue": PRESCRIBER,
     "declare_no_transplant": PRESCRIBER,
     "plan_transplant": PRESCRIBER,
+    "decide_dose": PRESCRIBER,
+    "choose_rounding": PRESCRIBER,
+    "choose_dropped_dose": PRESCRIBER,
+    "resume_infusion": BEDSIDE,
+    "override": PRESCRIBER,
+    "countersign": {Role.PRESCRIBER, Role.PHYSICIAN, Role.PHARMACIST},
+    "extend_cycle": PRESCRIBER,
+    "withdraw_transplant_plan": PRESCRIBER,
+    "amend_protocol": PRESCRIBER,
+    "acknowledge_divergence": PRESCRIBER,
+    "move_to_current_build": {Role.ADMINISTRATOR},
 }
 """Design §4, by command."""
 
@@ -55,10 +70,13 @@ CONTENT: dict[str, dict[str, Any]] = {
     "record_premedication": {"drug_class": "antipyretic"},
     "record_preparation": {"preparation_id": "bag-9", "reconstituted_at": D1, "mg": "1.45", "vials": 2},
     "record_administration": {**SLOT, "mg": "1.45", "where": "another hospital"},
+    "interrupt_infusion": {"infused_ml": "16.7"},
     "complete_infusion": {},
     "report_reaction": {"reaction_id": "r-1", "grade": 1},
     "end_observation": {"note": "patient left"},
+    "judge_vod": {"judgement": "suspected"},
     "record_transplant": {"transplanted_on": "2026-03-01"},
+    "close_course": {"reason": "death"},
     "correct_fact": {"target": "f1", "reason": "typing error"},
     "resolve_unreadable": {"target": "ab" * 32, "outcome": "dismissed", "reason": "not ours"},
     "authorise_dose": SLOT,
@@ -71,6 +89,17 @@ CONTENT: dict[str, dict[str, Any]] = {
     "discontinue": {"reason": "harm"},
     "declare_no_transplant": {},
     "plan_transplant": {"planned_on": "2026-06-01", "conditioning": ["busulfan"]},
+    "decide_dose": {**SLOT, "decision": "postpone", "cause": "logistics", "reason": "no bed"},
+    "choose_rounding": {**SLOT, "mg": "1.4"},
+    "choose_dropped_dose": {"cycle": 1, "day": 8},
+    "resume_infusion": {"rate_ml_per_h": "25"},
+    "override": {**SLOT, "rule": "NON-08", "reason": "benefit"},
+    "countersign": {"target": "f1"},
+    "extend_cycle": {"cycle": 1, "because": "response"},
+    "withdraw_transplant_plan": {"reason": "no donor"},
+    "amend_protocol": {"protocol": {"name": "other", "sha256": "0" * 64}, "reason": "new label"},
+    "acknowledge_divergence": {"divergence": "DIV-01", "reason": "known"},
+    "move_to_current_build": {},
 }
 
 ready = PaperCourse(ChartBuilder().ready(), D1)

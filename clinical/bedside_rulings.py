@@ -1,0 +1,97 @@
+"""Rulings at the bedside: preparation, start, interruption, resumption, end, observation, a dose given elsewhere."""
+
+from typing import Any
+
+from clinical.bedside import preparation_troubles, standing_authorisation
+from clinical.calendar import local_date
+from clinical.commands import refused
+from clinical.judging import Judged, Judging
+from models.facts import (
+    AdministrationReported,
+    InfusionCompleted,
+    InfusionInterrupted,
+    InfusionResumed,
+    InfusionStarted,
+    ObservationEnded,
+    Preparation,
+)
+from models.messages import (
+    CompleteInfusion,
+    EndObservation,
+    InterruptInfusion,
+    RecordAdministration,
+    RecordPreparation,
+    ResumeInfusion,
+    StartInfusion,
+    share,
+)
+
+IDENTIFIERS_NEEDED = 2
+
+
+def preparation(judging: Judging, message: RecordPreparation) -> Judged:
+    known = {p.preparation_id for _, p in judging.case.reading.of(Preparation)}
+    if message.preparation_id in known:
+        return refused(
+            "PreparationKnown", f"preparation {message.preparation_id} is charted already; correct it instead"
+        )
+    standing = standing_authorisation(judging.case, judging.standing.plan)
+    return share(Preparation, message, authorisation=standing[0].id if standing else None)
+
+
+def administration(judging: Judging, message: RecordAdministration) -> Judged:
+    return share(AdministrationReported, message, local_on=local_date(judging.at, judging.case.reading.zone))
+
+
+def started(judging: Judging, message: StartInfusion) -> Judged:
+    refusal, plan = judging.refusal_of_dose(message), judging.standing.plan
+    if refusal is not None or plan is None:
+        return refusal or refused("DoseGateClosed", "the dose cannot be computed", judging.standing.in_the_way)
+    if len({i.strip().lower() for i in message.identifiers_checked}) < IDENTIFIERS_NEEDED:
+        finding = judging.case.finding("IDN-02", None, "fewer than two identifiers were checked at the bedside")
+        return refused("IdentityNotChecked", "two different identifiers are checked at the bedside", (finding,))
+    troubles = _preparation_troubles(judging, message)
+    if troubles:
+        return refused("PreparationNotUsable", f"the start is refused: {troubles[0].reason}", troubles)
+    local_on = local_date(judging.case.now, judging.case.reading.zone)
+    return share(InfusionStarted, message, mg=plan.mg, level=plan.level, local_on=local_on)
+
+
+def _preparation_troubles(judging: Judging, message: StartInfusion) -> tuple[Any, ...]:
+    charted = [p for _, p in judging.case.reading.of(Preparation) if p.preparation_id == message.preparation_id]
+    if not charted:
+        reason = f"preparation {message.preparation_id} is not charted"
+        return (judging.case.finding("IDN-02", None, reason, clears="record_preparation"),)
+    authorisation = standing_authorisation(judging.case, judging.standing.plan)
+    return tuple(preparation_troubles(judging.case, charted[-1], authorisation))
+
+
+def completed(judging: Judging, message: CompleteInfusion) -> Judged:
+    refusal = judging.refusal()
+    if refusal is not None:
+        return refusal
+    running = judging.case.running
+    if running is not None and judging.at < running.started_at:
+        return refused("BeforeItsStart", "the infusion cannot end before it started")
+    return share(InfusionCompleted, message)
+
+
+def observation_ended(judging: Judging, message: EndObservation) -> Judged:
+    refusal, dose = judging.refusal(), judging.case.in_observation
+    if refusal is not None or dose is None or dose.ended_at is None:
+        return refusal or refused("NoObservation", "no observation is open")
+    if judging.at < dose.ended_at:
+        return refused("BeforeItsStart", "observation cannot end before the infusion did")
+    complete = judging.at >= dose.ended_at + judging.case.protocol.observation.minimum.span
+    minutes = int((judging.at - dose.ended_at).total_seconds() // 60)
+    if not complete and not message.note:
+        return refused("NoteRequired", f"observation broken off after {minutes} min needs a note (INF-04)")
+    return ObservationEnded(minutes=minutes, complete=complete, note=message.note)
+
+
+def interrupted(judging: Judging, message: InterruptInfusion) -> Judged:
+    return judging.gated(InfusionInterrupted)
+
+
+def resumed(judging: Judging, message: ResumeInfusion) -> Judged:
+    return judging.gated(InfusionResumed, remaining_ml=message.rate_ml_per_h)

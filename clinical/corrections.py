@@ -1,0 +1,69 @@
+"""What was wrong or unreadable and is put right: `correct_fact` and `resolve_unreadable` (COR-01, LAB-05)."""
+
+from typing import Any
+
+from clinical.calendar import local_date
+from clinical.commands import refused
+from clinical.judging import Judged, Judging
+from models.facts import AdministrationReported, Correction, Fact, UnreadableResolved
+from models.messages import CorrectFact, ResolveUnreadable, share
+from models.people import CLINICAL_ROLES, PHYSICIANS, Role
+
+NEVER_CORRECTED = frozenset({"rung_fired", "obligation_met", "monitoring_started", "correction", "unreadable_message"})
+WITHDRAWN_ELSEWHERE = frozenset(
+    {
+        *("dose_authorised", "dose_verified", "hold", "hold_released", "cycle_started", "cycle_extended", "override"),
+        *("countersigned", "dose_decided", "rounding_chosen", "dropped_dose_chosen", "protocol_amended"),
+        *("divergence_acknowledged", "transplant_plan_withdrawn", "infusion_resumed"),
+    }
+)
+
+_PRESCRIBER = frozenset({Role.PRESCRIBER})
+CORRECTING: dict[str, frozenset[Role]] = {
+    "eligibility": _PRESCRIBER,
+    "response": PHYSICIANS,
+    "transplant": PHYSICIANS,
+    "vod_judged": PHYSICIANS,
+    "bilirubin_cause": PHYSICIANS,
+    "toxicity_attribution": PHYSICIANS,
+    "cytopenia_attribution": PHYSICIANS,
+    "risk_accepted": PHYSICIANS,
+    "weight_accepted": _PRESCRIBER,
+    "preparation": frozenset({Role.PHARMACIST}),
+    **dict.fromkeys(("dosing_finished", "discontinued", "no_transplant", "transplant_planned"), _PRESCRIBER),
+}
+"""Who may correct a fact that not every clinical role may record."""
+
+
+def correction(judging: Judging, message: CorrectFact) -> Judged:
+    """COR-01: the fact was wrong; retract it, or let another of its kind stand in its place."""
+    target = next((f for f in judging.case.reading.facts if f.id == message.target), None)
+    if target is None:
+        return refused("NoSuchFact", f"no fact {message.target} stands in this chart")
+    kind = target.what.kind
+    if kind in NEVER_CORRECTED or kind in WITHDRAWN_ELSEWHERE:
+        return refused("NotCorrectable", f"a fact of kind {kind} is not corrected; use the command that withdraws it")
+    if message.by.role not in CORRECTING.get(kind, CLINICAL_ROLES):
+        allowed = ", ".join(sorted(CORRECTING[kind]))
+        return refused("RoleNotAllowed", f"a {kind} is corrected by who may record it: {allowed}")
+    if message.replacement is not None and message.replacement.kind != kind:
+        return refused("NotCorrectable", f"a {message.replacement.kind} cannot stand in place of a {kind}")
+    return Correction(target=target.id, replacement=_dated(judging, message, target), reason=message.reason)
+
+
+def _dated(judging: Judging, message: CorrectFact, target: Fact) -> Any:
+    """A replaced dose keeps its local date as a fact (DAY-03)."""
+    if not isinstance(message.replacement, AdministrationReported):
+        return message.replacement
+    day = local_date(message.at or target.at, judging.case.reading.zone)
+    return message.replacement.model_copy(update={"local_on": day})
+
+
+def resolved(judging: Judging, message: ResolveUnreadable) -> Judged:
+    """LAB-05: a named person transcribed or dismissed what could not be read."""
+    messages = {k for f, m in judging.case.results.unreadable_messages for k in (f.id, m.sha256)}
+    if message.target not in messages | judging.case.results.unusable_facts():
+        return refused("NoSuchMessage", f"nothing unreadable is known as {message.target}")
+    if (message.outcome == "transcribed") != bool(message.values):
+        return refused("ValuesRequired", "transcribed needs values; dismissed has none")
+    return (share(UnreadableResolved, message), *message.values)
