@@ -13,6 +13,7 @@ from clinical.deviations import deviations
 from clinical.dosing import dose_notes, dose_plan, mg_per_m2_of, weight_gate
 from clinical.liver import high_bilirubin_with_weight_gain, liver_gate
 from clinical.monitoring import monitoring_over, obligations
+from clinical.overrides import with_overrides
 from clinical.owners import turn_of
 from clinical.required import latest_qtcf, required_data
 from clinical.results import Unknown
@@ -45,7 +46,7 @@ def assess_case(case: Case) -> Assessment:
     over = monitoring_over(case)
     slot = None if over else case.slot
     plan = dose_plan(case, slot) if slot is not None else None
-    found = [*_always(case), *(_for_dose(case, slot) if slot is not None else ())]
+    found = [*_always(case), *(with_overrides(case, slot, _for_dose(case, slot)) if slot is not None else ())]
     verdict, starting = _verdict(case, slot, plan, found)
     opened = obligations(case)
     findings = _sorted([*found, *starting])
@@ -83,8 +84,9 @@ def _verdict(
         return min(asked, key=ORDER.index), []
     if case.in_review:
         return Verdict.MAY_AUTHORISE, []
-    starting = start_troubles(case, plan)
-    return (Verdict.MAY_AUTHORISE if starting else Verdict.MAY_START), starting
+    starting = list(with_overrides(case, slot, start_troubles(case, plan)))
+    left = [f for f in starting if f.overridden is None]
+    return (Verdict.MAY_AUTHORISE if left else Verdict.MAY_START), starting
 
 
 def _always(case: Case) -> Iterator[Finding]:

@@ -90,13 +90,14 @@ def _one_class(case: Case, drug_class: str, given: list[datetime]) -> Iterator[F
     recent = [at for at in given if case.reading.reached(at) and not case.reading.passed(at + earliest)]
     clears = f"{drug_class} given {window.latest.count} to {window.earliest.count} min before the start"
     if not recent:
-        yield case.finding("PRE-07", None, f"premedication: {drug_class} is not charted in its window", clears=clears)
+        reason = f"premedication: {drug_class} is not charted in its window"
+        yield case.finding("PRE-07", None, reason, clears=clears, subject=drug_class)
         return
     ready = [at + latest for at in recent]
     if not any(case.reading.reached(at) for at in ready):
         first = min(ready)
         reason = f"premedication: {drug_class} was given less than {window.latest.shown()} ago"
-        yield case.finding("PRE-07", None, reason, clears=clears, earliest_at=first)
+        yield case.finding("PRE-07", None, reason, clears=clears, earliest_at=first, subject=drug_class)
 
 
 def start_troubles(case: Case, plan: DosePlan | None) -> list[Finding]:

@@ -11,6 +11,7 @@ from functools import cached_property
 from clinical.calendar import NOON, at_local, local_date, midnight_of, plus_days, wall_clock
 from clinical.reading import Reading
 from clinical.results import Known, Results, Usable
+from clinical.reviews import Review, stop_reviews
 from models.assessment import Finding, Input, Verdict
 from models.base import plain
 from models.chart import Chart
@@ -220,15 +221,19 @@ class Case:
             found.append(
                 self.finding("STOP-01", Verdict.DISCONTINUED, f"discontinued by the prescriber: {what.reason}")
             )
-        if self.correction_open:
-            reason = "the fact behind a permanent stop was corrected; the stop stands until two physicians confirm it"
-            found.append(self.finding("COR-02", Verdict.DISCONTINUED, f"{reason} ({NOT_AUTOMATED})"))
+        for review in self.stop_reviews:
+            found.append(self.finding("COR-02", review.verdict, review.what, clears=review.clears))
         return tuple(found)
 
     @cached_property
+    def stop_reviews(self) -> tuple[Review, ...]:
+        """COR-02: facts behind a permanent stop that were retracted, and that two people have not confirmed yet."""
+        return stop_reviews(self.reading, self.protocol.observation.stop_grade.count)
+
+    @property
     def correction_open(self) -> bool:
-        """COR-02: a fact behind a permanent stop was retracted and nobody has confirmed it."""
-        return bool(self.reading.retracted_stops(self.protocol.observation.stop_grade.count))
+        """COR-02: a correction waits for two signatures."""
+        return bool(self.stop_reviews)
 
     @cached_property
     def transplant(self) -> tuple[Fact, datetime] | None:
@@ -252,8 +257,9 @@ class Case:
                 ended = fact
             elif isinstance(origin.what, CycleStarted) and not self.stopped_for_good:
                 ended = None
+        waiting = {review.target for review in self.stop_reviews}
         retracted = self.reading.retracted_stops(self.protocol.observation.stop_grade.count)
-        return ended or next(reversed(retracted), None)
+        return ended or next((fact for fact in reversed(retracted) if fact.id in waiting), None)
 
     def _ends_dosing(self, fact: Fact) -> bool:
         what, grade = fact.what, self.protocol.observation.stop_grade.count

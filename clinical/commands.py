@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 from clinical.bedside import standing_authorisation, verified
 from clinical.case import Case
+from clinical.overrides import may_be_overridden, with_overrides
 from clinical.schedule import cycle_gate
 from clinical.signs import personal_holds
 from models.assessment import CommandAnswer, DosePlan, Finding, Refused, Verdict, earliest
-from models.facts import DoseSlot
+from models.facts import DoseSlot, OverrideGiven
 from models.messages import COMMANDS
 
 OPEN = frozenset({Verdict.MAY_AUTHORISE, Verdict.MAY_START})
@@ -138,7 +139,11 @@ def _next_cycle(standing: Standing) -> Refused | None:
     if case.slot_after_all.cycle == case.cycle or not case.doses:
         return refused("CycleNotOver", f"{case.slot_after_all} is still to come")
     if case.dosing_ended is not None:
-        findings = tuple(f for f in cycle_gate(case, case.slot_after_all) if f.verdict is not None)
+        findings = tuple(
+            f
+            for f in with_overrides(case, case.slot_after_all, cycle_gate(case, case.slot_after_all))
+            if f.verdict is not None
+        )
         return (
             closed(Standing(case, case.slot_after_all, None, Verdict.BLOCK_CYCLE, findings), "starting")
             if findings
@@ -172,6 +177,18 @@ def _no_transplant(standing: Standing) -> Refused | None:
     return refused("AlreadyDeclared", "it is declared already") if standing.case.no_transplant_declared else None
 
 
+def _override(standing: Standing) -> Refused | None:
+    if any(may_be_overridden(f) for f in standing.findings):
+        return None
+    return refused("NothingToOverride", "no finding stands that a person could set aside", standing.in_the_way)
+
+
+def _countersign(standing: Standing) -> Refused | None:
+    if standing.case.correction_open or standing.case.reading.of(OverrideGiven):
+        return None
+    return refused("NothingToCountersign", "no override or correction waits for a second signature")
+
+
 _GATES: dict[str, Callable[[Standing], Refused | None]] = {
     "authorise_dose": _authorise,
     "verify_dose": _verify,
@@ -183,4 +200,6 @@ _GATES: dict[str, Callable[[Standing], Refused | None]] = {
     "finish_dosing": _finish,
     "discontinue": _discontinue,
     "declare_no_transplant": _no_transplant,
+    "override": _override,
+    "countersign": _countersign,
 }

@@ -14,6 +14,7 @@ from models.assessment import earliest
 from models.base import Frozen
 from models.chart import Chart
 from models.facts import Correction, Discontinued, Fact, Reaction
+from models.people import Actor
 
 STRICTLY_AFTER = timedelta(seconds=1)
 """A limit with `>` is crossed one second after it (design §4)."""
@@ -31,6 +32,7 @@ class Reading:
         self.later = len(chart.facts) - len(known)
         self.all_facts = tuple(known)
         self._versions = _versions(known)
+        self._correctors = _correctors(known)
         self.standing = {origin: said[-1] for origin, said in self._versions.items() if said[-1] is not None}
         self.facts = tuple(self.standing.values())
         self._by_kind: dict[str, list[Fact]] = defaultdict(list)
@@ -77,6 +79,10 @@ class Reading:
         """The first instant after now at which time alone could change what was read."""
         return earliest(*self._changes)
 
+    def corrected_by(self, fact_id: str) -> tuple[Actor, ...]:
+        """Who has corrected this fact, or what stood in its place, oldest first."""
+        return tuple(self._correctors.get(fact_id, ()))
+
     def retracted_stops(self, stop_grade: int) -> tuple[Fact, ...]:
         """Facts behind a permanent stop that were corrected away (COR-02), as they were."""
         found = []
@@ -107,3 +113,12 @@ def _versions(facts: Iterable[Fact]) -> dict[str, list[Fact | None]]:
             replaced = None if what.replacement is None else fact.model_copy(update={"what": what.replacement})
             versions[origin].append(replaced)
     return versions
+
+
+def _correctors(facts: Iterable[Fact]) -> dict[str, list[Actor]]:
+    """Every fact, and every correction that replaced one, by id, with who corrected it."""
+    found: dict[str, list[Actor]] = {}
+    for fact in facts:
+        if isinstance(fact.what, Correction):
+            found.setdefault(fact.what.target, []).append(fact.by)
+    return found

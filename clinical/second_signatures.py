@@ -1,13 +1,67 @@
-"""Overrides and second signatures (§3.6, COR-02)."""
+"""Overrides and second signatures (OVR-01 … OVR-03, COR-02): who may set what aside, and with whom."""
 
+from clinical.commands import refused
 from clinical.judging import Judged, Judging
-from models.facts import Countersigned, OverrideGiven
-from models.messages import Countersign, GiveOverride
+from clinical.overrides import may_be_overridden, only_for_allergy
+from models.assessment import Finding, Refused
+from models.facts import Countersigned, DoseSlot, Fact, OverrideGiven
+from models.messages import Countersign, GiveOverride, share
+from models.people import PHYSICIANS
 
 
 def overridden(judging: Judging, message: GiveOverride) -> Judged:
-    return judging.gated(OverrideGiven, binding="")
+    """Set one standing finding aside for the dose that is due, bound to the values it was found with (§3.6)."""
+    slot, wanted = judging.standing.slot, DoseSlot(cycle=message.cycle, day=message.day)
+    if slot is None or wanted != slot:
+        following = f"; next is {slot}" if slot else ""
+        return refused("NotTheDoseDue", f"{wanted} is not the dose that is due{following}")
+    finding = _named(judging, message)
+    if isinstance(finding, Refused):
+        return finding
+    return share(OverrideGiven, message, subject=finding.subject or None, binding=finding.binding)
+
+
+def _named(judging: Judging, message: GiveOverride) -> Finding | Refused:
+    of_rule = [f for f in judging.standing.findings if f.rule == message.rule and _asks(f)]
+    if not of_rule:
+        return refused("NothingToOverride", f"no finding of {message.rule} stands in the way of this dose")
+    named = [f for f in of_rule if message.subject in (None, f.subject)]
+    if len(named) != 1:
+        subjects = ", ".join(sorted(f.subject or f.reason for f in of_rule))
+        return refused("SubjectRequired", f"{message.rule} stands more than once; name its subject: {subjects}")
+    finding = named[0]
+    if not may_be_overridden(finding):
+        return refused("NotOverridable", f"{finding.rule} cannot be overridden by anybody (OVR-01)", (finding,))
+    if only_for_allergy(judging.case, finding):
+        words = f"{finding.rule} is overridden only for a charted allergy or contraindication to this class (§3.6)"
+        return refused("NotOverridable", words, (finding,))
+    return finding
+
+
+def _asks(finding: Finding) -> bool:
+    """It holds the dose, or stands between the signature and the start."""
+    return finding.verdict is not None or finding.clears is not None
 
 
 def countersigned(judging: Judging, message: Countersign) -> Judged:
-    return judging.gated(Countersigned)
+    """Sign as the second person under an override, or as one of the two under a correction review."""
+    for fact, _ in judging.case.reading.of(OverrideGiven):
+        if fact.id == message.target:
+            return _under_override(judging, fact)
+    review = next((r for r in judging.case.stop_reviews if r.target == message.target), None)
+    if review is None:
+        return refused("NothingToCountersign", f"nothing waits for a second signature as {message.target}")
+    if judging.message.by.role not in PHYSICIANS:
+        return refused("RoleNotAllowed", "a correction is confirmed by the prescriber and a second physician (COR-02)")
+    if judging.message.by.id in {by.id for by in review.confirmed_by}:
+        return refused("SecondPersonRequired", "this person has confirmed it already; a second one is needed (COR-02)")
+    return share(Countersigned, message)
+
+
+def _under_override(judging: Judging, fact: Fact) -> Judged:
+    signed = {f.by.id for f, c in judging.case.reading.of(Countersigned) if c.target == fact.id}
+    if judging.message.by.id == fact.by.id:
+        return refused("SecondPersonRequired", "the person who gave the override cannot countersign it (OVR-02)")
+    if judging.message.by.id in signed:
+        return refused("AlreadyCountersigned", "this person has signed under this override already")
+    return Countersigned(target=fact.id, note=getattr(judging.message, "note", None))

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from models.assessment import CourseState, Verdict
-from models.people import Role
+from models.assessment import Accepted, CourseState, Verdict
+from models.people import Actor, Role
 from tests.factories import D1, ChartBuilder, PaperCourse, a_lab, standing_rules
 
 MIN, H, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -190,3 +190,62 @@ def test_a_reaction_below_grade_3_is_corrected_like_any_fact() -> None:
     course = after_a_reaction(2)
     corrected(course, fact_of(course, "reaction"), None)
     assert course.card.verdict is Verdict.MAY_AUTHORISE
+
+
+def _countersigns(course: PaperCourse, stop: str, role: Role, person: str) -> None:
+    course.does("countersign", Actor(role=role, id=person), target=stop)
+
+
+def test_cor_02_the_prescriber_and_a_second_physician_lift_a_stop_that_was_an_error() -> None:
+    course = after_a_reaction(3)
+    stop = fact_of(course, "reaction")
+    course.does("correct_fact", Role.NURSE, target=stop, replacement=None, reason="another patient's")
+    assert f"countersign {stop}" in str(course.card.standing[0].clears)
+    _countersigns(course, stop, Role.PRESCRIBER, "p-1")
+    assert course.card.state is CourseState.CORRECTION_REVIEW
+    _countersigns(course, stop, Role.PHYSICIAN, "p-2")
+    assert (course.card.verdict, course.card.next_dose) == (Verdict.MAY_AUTHORISE, "C1D8")
+
+
+def test_cor_02_who_made_the_correction_has_confirmed_it() -> None:
+    course = after_a_reaction(3)
+    stop = fact_of(course, "reaction")
+    corrected(course, stop, None)
+    _countersigns(course, stop, Role.PHYSICIAN, "p-2")
+    assert course.card.verdict is Verdict.MAY_AUTHORISE
+
+
+@pytest.mark.parametrize(
+    "people",
+    [
+        [(Role.PHYSICIAN, "p-2"), (Role.PHYSICIAN, "p-3")],
+        [(Role.PRESCRIBER, "p-1")],
+        [(Role.PRESCRIBER, "p-1"), (Role.PRESCRIBER, "p-1")],
+    ],
+    ids=["no prescriber", "one person", "one person twice"],
+)
+def test_cor_02_two_people_and_one_of_them_the_prescriber(people: list[tuple[Role, str]]) -> None:
+    course = after_a_reaction(3)
+    stop = fact_of(course, "reaction")
+    course.does("correct_fact", Role.NURSE, target=stop, replacement=None, reason="another patient's")
+    for role, person in people:
+        ruling = course.judged("countersign", Actor(role=role, id=person), target=stop)
+        if isinstance(ruling, Accepted):
+            course.chart = course.chart.with_facts(*ruling.facts)
+    assert (course.card.state, course.card.verdict) == (CourseState.CORRECTION_REVIEW, Verdict.DISCONTINUED)
+
+
+def test_cor_02_a_pharmacist_does_not_confirm_that_a_stop_was_an_error() -> None:
+    course = after_a_reaction(3)
+    stop = fact_of(course, "reaction")
+    corrected(course, stop, None)
+    assert course.refused("countersign", Role.PHARMACIST, target=stop).type == "RoleNotAllowed"
+
+
+def test_cor_02_a_confirmed_error_does_not_cover_the_next_reaction() -> None:
+    course = after_a_reaction(3)
+    stop = fact_of(course, "reaction")
+    corrected(course, stop, None)
+    _countersigns(course, stop, Role.PHYSICIAN, "p-2")
+    course.does("report_reaction", Role.NURSE, reaction_id="r-2", grade=3, resolved_at=D8)
+    assert standing_rules(course.card) == ["NON-05"]

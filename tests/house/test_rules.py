@@ -42,6 +42,7 @@ NO_LIMIT = {
     ("bedside_rulings.py", 2): "two identifiers (IDN-02): the shape of the check",
     ("bedside_rulings.py", 60): "seconds of a minute",
     ("results.py", 2): "rank of a status",
+    ("reviews.py", 2): "two people (COR-02): the shape of the check",
     ("results.py", 3): "rank of a status",
     ("results.py", 4): "rank of a status",
     ("signs.py", 2): "digits shown",
@@ -56,7 +57,6 @@ FORMULAS = {
 }
 NOT_READ_YET = {
     "cycle1_max_length": "extend_cycle comes with a later release (DOSE-05)",
-    "mandatory": "said by the card and by the override class of PRE-07 (DIV-07)",
 }
 
 
