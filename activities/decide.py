@@ -6,6 +6,8 @@ from temporalio.exceptions import ApplicationError
 from activities.stubs import DECIDE
 from clinical import decide as core
 from models.carried import DecideRequest, Decision
+from models.pins import ProtocolPin
+from models.protocol import Protocol
 from plumbing.protocol_files import ProtocolError, load_pinned
 
 
@@ -23,7 +25,14 @@ class Decider:
         course is held, and asks again.
         """
         try:
-            protocol = load_pinned(request.chart.course.protocol)
+            protocol = load_pinned(request.chart.protocol)
         except ProtocolError as error:
             raise ApplicationError(str(error), type="UnknownProtocol", non_retryable=True) from None
-        return core.decide(request, protocol, self._code_version)
+        return core.decide(request, protocol, self._code_version, _known)
+
+
+def _known(pin: ProtocolPin) -> Protocol | None:
+    try:
+        return load_pinned(pin)
+    except ProtocolError:
+        return None

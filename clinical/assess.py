@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
 
+from clinical.amendment_note import amendment_note
 from clinical.bedside import standing_authorisation, start_troubles, verified
 from clinical.calendar import zone_named
 from clinical.case import Case
@@ -95,6 +96,7 @@ def _always(case: Case) -> Iterator[Finding]:
     yield from _reactions(case)
     yield from _implausibly_high(case)
     yield from deviations(case)
+    yield from amendment_note(case)
     if case.reading.later:
         reason = f"{case.reading.later} fact(s) were recorded later than this instant and are not counted"
         yield case.finding("LAB-04", None, reason)

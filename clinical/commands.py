@@ -189,6 +189,17 @@ def _countersign(standing: Standing) -> Refused | None:
     return refused("NothingToCountersign", "no override or correction waits for a second signature")
 
 
+def _amend(standing: Standing) -> Refused | None:
+    """The protocol, and the release, do not change while something is under way at the bedside."""
+    return refused("CourseBusy", "an infusion, reaction or observation is open") if standing.case.busy else None
+
+
+def _acknowledge(standing: Standing) -> Refused | None:
+    if standing.case.chart.pending_amendment is not None:
+        return None
+    return refused("NothingToAcknowledge", "no amendment waits for an acknowledgement")
+
+
 _GATES: dict[str, Callable[[Standing], Refused | None]] = {
     "authorise_dose": _authorise,
     "verify_dose": _verify,
@@ -202,4 +213,7 @@ _GATES: dict[str, Callable[[Standing], Refused | None]] = {
     "declare_no_transplant": _no_transplant,
     "override": _override,
     "countersign": _countersign,
+    "amend_protocol": _amend,
+    "acknowledge_divergence": _acknowledge,
+    "move_to_current_build": _amend,
 }

@@ -6,19 +6,14 @@ from models.facts import (
     CourseClosed,
     CycleExtended,
     CycleStarted,
-    DivergenceAcknowledged,
-    Eligibility,
     HoldReleased,
     HoldSet,
-    ProtocolAmended,
     ResponseProposed,
     ResponseRecorded,
     TransplantPlanWithdrawn,
     VodJudged,
 )
 from models.messages import (
-    AcknowledgeDivergence,
-    AmendProtocol,
     CloseCourse,
     ExtendCycle,
     JudgeVod,
@@ -38,9 +33,20 @@ def response_assessed(judging: Judging, message: ResponseAssessed) -> Judged:
     return share(kind, message)
 
 
+STATED_BY: dict[str, frozenset[Role]] = {
+    "eligibility": frozenset({Role.PRESCRIBER}),
+    "weight_accepted": frozenset({Role.PRESCRIBER}),
+    **dict.fromkeys(("bilirubin_cause", "toxicity_attribution", "cytopenia_attribution", "risk_accepted"), PHYSICIANS),
+}
+"""Findings that are a judgement, and who makes it (ELIG-01, BSA-08, NON-10, NON-11, HEM-08, RISK-06)."""
+
+
 def finding(judging: Judging, message: RecordFinding) -> Judged:
-    if isinstance(message.finding, Eligibility) and message.by.role is not Role.PRESCRIBER:
-        return refused("RoleNotAllowed", "eligibility is stated by the prescriber (ELIG-01)")
+    """What was seen or measured; a judgement counts only from who may make it."""
+    kind = message.finding.kind
+    roles = STATED_BY.get(kind, frozenset(Role))
+    if message.by.role not in roles:
+        return refused("RoleNotAllowed", f"{kind} is stated by: {', '.join(sorted(roles))}")
     return message.finding
 
 
@@ -77,13 +83,6 @@ def plan_withdrawn(judging: Judging, message: WithdrawTransplantPlan) -> Judged:
     return judging.gated(TransplantPlanWithdrawn)
 
 
-def amended(judging: Judging, message: AmendProtocol) -> Judged:
-    return judging.gated(ProtocolAmended)
-
-
-def acknowledged(judging: Judging, message: AcknowledgeDivergence) -> Judged:
-    return judging.gated(DivergenceAcknowledged)
-
-
 def moved(judging: Judging, message: MoveToCurrentBuild) -> Judged:
-    return ()
+    """No fact of the patient: the execution that hears it goes over into a new run under the release that runs now."""
+    return judging.refusal() or ()

@@ -5,6 +5,7 @@ from datetime import datetime
 from clinical.assess import assess_case
 from clinical.case import Case
 from clinical.judge import judge
+from clinical.judging import Known, nothing_known
 from clinical.monitoring import monitoring_over, obligations, obligations_closed, rungs_reached
 from models.assessment import Accepted, Refused
 from models.base import Frozen
@@ -15,16 +16,20 @@ from models.people import CLOCK
 from models.protocol import Protocol
 
 
-def decide(request: DecideRequest, protocol: Protocol, code_version: str) -> Decision:
-    """Judge, then assess. Pure: the same request under the same protocol gives the same decision."""
+def decide(request: DecideRequest, protocol: Protocol, code_version: str, known: Known = nothing_known) -> Decision:
+    """Judge, then assess. Pure: the same request under the same protocol gives the same decision.
+
+    An amendment that comes into force decides at once: the assessment is made under the new protocol.
+    """
     chart, now = request.chart, request.now
     ruling: Accepted | Refused | None = None
     # What fell due before the message is said first: a test that comes a moment late was due all the same.
     facts = _escalation(chart, protocol, now)
     before = len(facts)
     if request.message is not None:
-        ruling = judge(chart.with_facts(*facts), request.message.read(), protocol, now)
+        ruling = judge(chart.with_facts(*facts), request.message.read(), protocol, now, known)
         facts += ruling.facts if isinstance(ruling, Accepted) else ()
+        protocol = _in_force(chart.with_facts(*facts), chart, protocol, known)
     if request.unreadable is not None:
         facts.append(_by_the_clock(f"unreadable/{request.unreadable.sha256[:32]}", request.unreadable, now))
     facts += _monitoring_started(chart.with_facts(*facts), protocol, request)
@@ -34,6 +39,10 @@ def decide(request: DecideRequest, protocol: Protocol, code_version: str) -> Dec
     return Decision(
         ruling=ruling, facts=tuple(facts), assessment=assess_case(case), phase=phase_of(case), code_version=code_version
     )
+
+
+def _in_force(chart: Chart, before: Chart, protocol: Protocol, known: Known) -> Protocol:
+    return protocol if chart.protocol == before.protocol else known(chart.protocol) or protocol
 
 
 def phase_of(case: Case) -> Phase:

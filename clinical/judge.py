@@ -4,12 +4,12 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, cast
 
-from clinical import bedside_rulings, corrections, course_rulings, dose_rulings, second_signatures
+from clinical import amendments, bedside_rulings, corrections, course_rulings, dose_rulings, second_signatures
 from clinical.assess import assess_case
 from clinical.calendar import local_date
 from clinical.case import Case
 from clinical.commands import Standing, refused
-from clinical.judging import Judged, Judging
+from clinical.judging import Judged, Judging, Known, nothing_known
 from models.assessment import Accepted, Refused
 from models.base import Frozen
 from models.chart import Chart
@@ -119,17 +119,22 @@ ROLES: dict[str, frozenset[Role]] = {
 """Who may send what (design §4)."""
 
 
-def judge(chart: Chart, message: Message, protocol: Protocol, now: datetime) -> Accepted | Refused:
+def judge(
+    chart: Chart, message: Message, protocol: Protocol, now: datetime, known: Known = nothing_known
+) -> Accepted | Refused:
     """Whether this message may happen at `now`: the facts that follow from it, or a refusal with what is missing.
 
-    Statements are refused only for form, role or identity; requests are judged against the assessment.
+    Statements are refused only for form, role or identity; requests are judged against the assessment. `known` finds
+    the protocol that an amendment asks for; without it none can be amended to.
     """
     case = Case(chart, protocol, now)
     refusal = _form(case, message)
     if refusal is not None:
         return refusal
     assessment = assess_case(case)
-    judging = Judging(message, Standing(case, case.slot, assessment.dose, assessment.verdict, assessment.findings))
+    judging = Judging(
+        message, Standing(case, case.slot, assessment.dose, assessment.verdict, assessment.findings), known
+    )
     judged = _RULINGS[type(message)](judging, cast("Any", message))
     return judged if isinstance(judged, Refused) else judging.accepted(judged)
 
@@ -209,7 +214,7 @@ _RULINGS: dict[type[Message], Callable[[Judging, Any], Judged]] = {
     PlanTransplant: _plain(TransplantPlanned),
     WithdrawTransplantPlan: course_rulings.plan_withdrawn,
     DeclareNoTransplant: _plain(NoTransplantDeclared),
-    AmendProtocol: course_rulings.amended,
-    AcknowledgeDivergence: course_rulings.acknowledged,
+    AmendProtocol: amendments.amended,
+    AcknowledgeDivergence: amendments.acknowledged,
     MoveToCurrentBuild: course_rulings.moved,
 }

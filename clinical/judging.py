@@ -1,5 +1,6 @@
 """A message in the standing in which it is judged: what every ruling needs."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, cast
 
@@ -9,17 +10,28 @@ from models.assessment import Accepted, Refused
 from models.base import Frozen
 from models.facts import Correction, DoseSlot, Fact, InfusionResumed, InfusionStarted, LabResult, Transplant
 from models.messages import Message, share
+from models.pins import ProtocolPin
+from models.protocol import Protocol
 
 Judged = Frozen | tuple[Frozen, ...] | Refused
 """What a ruling answers: what the new fact (or facts) say, or a refusal."""
+
+Known = Callable[[ProtocolPin], Protocol | None]
+"""Finds a released protocol by its pin; `None` where this release does not hold exactly that one."""
+
+
+def nothing_known(_: ProtocolPin) -> Protocol | None:
+    """No other protocol is at hand."""
+    return None
 
 
 class Judging:
     """One message judged in one standing."""
 
-    def __init__(self, message: Message, standing: Standing) -> None:
+    def __init__(self, message: Message, standing: Standing, known: Known) -> None:
         self.message = message
         self.standing = standing
+        self.known = known
 
     @property
     def case(self) -> Case:

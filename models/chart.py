@@ -1,7 +1,9 @@
 """A chart: one patient's course as a list of facts. State is derived from it, never stored in it."""
 
+from functools import cached_property
+
 from models.base import Day, Frozen, Instant, Name
-from models.facts import Fact
+from models.facts import DivergenceAcknowledged, Fact, ProtocolAmended
 from models.people import By
 from models.pins import Acknowledgement, ProtocolPin
 
@@ -32,6 +34,29 @@ class Chart(Frozen):
     course: Course
     facts: tuple[Fact, ...] = ()
 
+    @cached_property
+    def protocol(self) -> ProtocolPin:
+        """The protocol in force: the one of the start, or of the last amendment whose divergences are acknowledged."""
+        in_force = [what.protocol for what, missing in self._amendments if not missing]
+        return in_force[-1] if in_force else self.course.protocol
+
+    @cached_property
+    def pending_amendment(self) -> tuple[ProtocolAmended, tuple[str, ...]] | None:
+        """The amendment asked for last, and what is not acknowledged of it; `None` when it is in force, or none was."""
+        latest = self._amendments[-1] if self._amendments else None
+        return latest if latest is not None and latest[1] else None
+
+    @cached_property
+    def _amendments(self) -> list[tuple[ProtocolAmended, tuple[str, ...]]]:
+        found: list[tuple[ProtocolAmended, tuple[str, ...]]] = []
+        for fact in self.facts:
+            if isinstance(fact.what, ProtocolAmended):
+                found.append((fact.what, fact.what.missing))
+            elif isinstance(fact.what, DivergenceAcknowledged) and found:
+                what, missing = found[-1]
+                found[-1] = (what, tuple(d for d in missing if d != fact.what.divergence))
+        return found
+
     def with_facts(self, *facts: Fact) -> "Chart":
         """The chart with these facts behind the others."""
-        return self.model_copy(update={"facts": (*self.facts, *facts)})
+        return Chart(course=self.course, facts=(*self.facts, *facts))
