@@ -8,8 +8,8 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -19,12 +19,12 @@ import typer
 
 import cli_inbox
 import cli_render
+import cli_rules
 import cli_ward
 from cli_answers import EXITS, Exit, Failed, answer, failure_of, not_confirmed, refused, start_refused, tell
+from cli_rules import protocol_named, reading
 from intake.typed import read_acknowledgement, read_actor, read_course_id, read_instant, read_state
-from intake.written import NotReadable
 from models.chart import Chart, Course
-from models.protocol import Protocol
 
 if TYPE_CHECKING:
     from workflows.client import CourseClient
@@ -51,10 +51,8 @@ def _commands(words: str) -> typer.Typer:
 app = _commands(HELP)
 course_app = _commands("Start a course, look at one, list them.")
 labs_app = _commands("Send laboratory results.")
-protocol_app = _commands("Look at the released protocols.")
 app.add_typer(course_app, name="course")
 app.add_typer(labs_app, name="labs")
-app.add_typer(protocol_app, name="protocol")
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout instead of tables.")]
 CourseId = Annotated[str, typer.Argument(metavar="ID", help="The course, such as course-1a2b3c4d5e6f.")]
@@ -94,61 +92,6 @@ def run(arguments: Sequence[str]) -> int:
     return int(Exit.OK)
 
 
-# ── the pure core, without a server ────────────────────────────────────────────────────────────────────────────────
-
-
-@app.command()
-def assess(
-    chart: Annotated[Path, typer.Argument(metavar="CHART.json", help="The chart; its form is in docs/chart.md.")],
-    at: Annotated[
-        str, typer.Option("--at", metavar="TIME", help="As of when, with a zone: 2026-03-02T09:00:00+01:00.")
-    ],
-    protocol: Annotated[
-        str, typer.Option("--protocol", metavar="P", help="A released protocol; there is no default.")
-    ] = "",
-    as_json: AsJson = False,
-) -> None:
-    """Where the course of a chart file stands as of a time: the pure core, no server."""
-    from clinical.assess import assess as core
-    from intake.chart_file import read_chart
-    from plumbing.protocol_files import pin_of
-
-    now, rules = read_instant("--at", at), _protocol(protocol)
-    with _reading(chart) as raw:
-        read = read_chart(raw, pin_of(rules.name), now)
-    if read.written_for not in (None, rules.name):
-        typer.echo(f"The chart was written for {read.written_for}; it is assessed under {rules.name}.", err=True)
-    found = core(read.chart, rules, now)
-    answer(as_json, found, cli_render.card(found, cli_render.zone_of(read.chart.course.zone)))
-
-
-@protocol_app.command("list")
-def protocol_list(as_json: AsJson = False) -> None:
-    """The released protocols."""
-    from plumbing.protocol_files import load_protocol, pin_of, released_names
-
-    rows = [_about(load_protocol(name), pin_of(name).sha256) for name in released_names()]
-    answer(as_json, rows, cli_render.protocols_table(rows))
-
-
-@protocol_app.command("show")
-def protocol_show(name: Annotated[str, typer.Argument(metavar="NAME")], as_json: AsJson = False) -> None:
-    """Every number of a protocol with clause, source and confidence, and every rule."""
-    protocol = _protocol(name)
-    answer(as_json, protocol, cli_render.protocol_tables(protocol))
-
-
-@protocol_app.command("diff")
-def protocol_diff(
-    a: Annotated[str, typer.Argument(metavar="A")],
-    b: Annotated[str, typer.Argument(metavar="B")],
-    as_json: AsJson = False,
-) -> None:
-    """Where protocol A differs from protocol B: the overriding entries, with clauses and divergences."""
-    rows = cli_render.differences(_protocol(a), _protocol(b))
-    answer(as_json, {"a": a, "b": b, "differences": rows}, cli_render.differences_table(rows, a, b))
-
-
 # ── courses ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -175,10 +118,10 @@ def course_start(
     from plumbing.keys import birth_hash, subject_hash
     from plumbing.protocol_files import pin_of
 
-    actor, rules = read_actor("--by", by), _protocol(protocol)
+    actor, rules = read_actor("--by", by), protocol_named(protocol)
     acknowledged = tuple(read_acknowledgement("--acknowledge", text) for text in acknowledge or ())
     course_id = read_course_id("--id", course_id) if course_id else f"course-{os.urandom(6).hex()}"
-    with _reading(patient) as raw:
+    with reading(patient) as raw:
         person = read_patient(raw)
     settings = settings_for_commands("course start")
     key = settings.subject_key
@@ -197,7 +140,7 @@ def course_start(
         started_by=actor,
     )
     if refusal := judge_start(course, rules):
-        raise start_refused(refusal, rules, _protocol(rules.extends) if rules.extends else None)
+        raise start_refused(refusal, rules, protocol_named(rules.extends) if rules.extends else None)
     with_courses(settings, lambda courses: courses.start(course))
     started = {"course_id": course.course_id, "protocol": course.protocol, "started_at": course.started_at}
     words = f"{course.course_id} is started on {rules.name}. Next: inocycle course show {course.course_id}"
@@ -271,7 +214,7 @@ def labs_send(
     actor = read_actor("--by", by)
     documents: dict[str, bytes] = {}
     for path in files:
-        with _reading(path) as raw:
+        with reading(path) as raw:
             documents[str(path)] = raw
     settings = settings_for_commands("labs send")
 
@@ -358,6 +301,7 @@ def _list_commands(as_json: bool) -> None:
 
 cli_ward.add_to(app)
 cli_inbox.add_to(app, labs_app)
+cli_rules.add_to(app)
 
 
 # ── processes ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -451,38 +395,6 @@ def _become(module: str, *arguments: str) -> NoReturn:
     sys.stderr.flush()
     # -P: a worker.py in the folder where we stand is another one
     os.execv(sys.executable, [sys.executable, "-P", "-m", module, *arguments])
-
-
-# ── reading files and protocols ────────────────────────────────────────────────────────────────────────────────────
-
-
-@contextmanager
-def _reading(path: Path) -> Iterator[bytes]:
-    """The bytes of a file; whatever is found wrong with them is said with its name."""
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise Failed(Exit.USAGE, "NotReadable", f"{path} cannot be read: {error.strerror}") from None
-    try:
-        yield raw
-    except NotReadable as error:
-        faults = "".join(f"\n  {fault}" for fault in error.faults)
-        raise Failed(Exit.USAGE, "NotReadable", f"{path} cannot be read:{faults}", faults=list(error.faults)) from None
-
-
-def _protocol(name: str) -> Protocol:
-    from plumbing.protocol_files import load_protocol, released_names
-
-    if not name:
-        words = f"--protocol: name one, there is no default; released are: {', '.join(released_names())}"
-        raise Failed(Exit.USAGE, "NoProtocol", words)
-    return load_protocol(name)
-
-
-def _about(protocol: Protocol, sha256: str) -> dict[str, Any]:
-    divergences = list(protocol.divergences)
-    about = {"name": protocol.name, "title": protocol.title, "extends": protocol.extends}
-    return {**about, "divergences": divergences, "sha256": sha256}
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """What the command line shows a person: cards, tables and times. No rule, no parsing, nothing is fetched here."""
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import zip_longest
 from typing import Any
@@ -11,6 +11,8 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from clinical.compare import Decided, Differs
+from clinical.explain import Blocked, Explanation
 from intake.forms import Field, fields_of, kinds_of
 from intake.outcome import Intake
 from models.assessment import Assessment, DosePlan, Finding, Receipt, Refused
@@ -283,6 +285,47 @@ def _rule(info: RuleInfo | None) -> str | None:
     if info is None:
         return None
     return f"{info.title} ({info.source}, {info.confidence.shown}, {_OVERRIDES[info.override]})"
+
+
+def decisions_table(rows: Sequence[Differs], a: str, b: str) -> Table:
+    """The charts that two protocols decide differently, side by side."""
+    table = _grid("chart", "as of (UTC)", a, b)
+    for row in rows:
+        table.add_row(row.chart, f"{row.at:%Y-%m-%d %H:%M}", _decision_words(row.a), _decision_words(row.b))
+    return table
+
+
+def _decision_words(decided: Decided) -> str:
+    about = f" for {decided.next_dose}" if decided.next_dose else ""
+    rules = f"\n{', '.join(decided.rules)}" if decided.rules else ""
+    return f"{decided.verdict}{about}{rules}\n{decided.dose or 'no dose'}"
+
+
+# ── why ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def explanation(found: Explanation, zone: ZoneInfo) -> RenderableType:
+    """For the commands that may not be given: why, what would open them, who may, and when at the earliest."""
+    lines: list[RenderableType] = [Text(), Text("What would open what may not be done now", style="bold")]
+    alike: dict[object, list[Blocked]] = {}
+    for blocked in found.blocked:
+        alike.setdefault(blocked.needs or blocked.command, []).append(blocked)
+    for group in alike.values():
+        names, first = ", ".join(b.command for b in group), group[0]
+        lines += [Text(), Text(names, style="bold"), Text(f"  {first.why} ({first.refusal})")]
+        lines += [Text(f"  {words}") for words in _needs(first, zone)]
+    return Group(*lines)
+
+
+def _needs(blocked: Blocked, zone: ZoneInfo) -> Iterator[str]:
+    for finding in blocked.needs:
+        who = _OVERRIDES.get(finding.override or "", "")
+        may = f" ({who})" if who.startswith("override") else ""
+        yield f"{finding.rule}: {finding.clears}{may}"
+    if blocked.earliest_at is not None:
+        yield f"at the earliest {when(blocked.earliest_at, zone)}"
+    if blocked.opens_by_itself_at is not None:
+        yield f"by time alone it opens {when(blocked.opens_by_itself_at, zone)}"
 
 
 # ── small parts ────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -42,6 +42,7 @@ NO_LIMIT = {
     ("bedside_rulings.py", 2): "two identifiers (IDN-02): the shape of the check",
     ("bedside_rulings.py", 60): "seconds of a minute",
     ("results.py", 2): "rank of a status",
+    ("explain.py", 64): "how many changes by time alone are looked at",
     ("reviews.py", 2): "two people (COR-02): the shape of the check",
     ("results.py", 3): "rank of a status",
     ("results.py", 4): "rank of a status",
