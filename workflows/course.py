@@ -151,9 +151,9 @@ class CourseWorkflow:
         if self._record.waiting:
             await self._give_the_record_a_moment()
         if self._too_large_to_carry():
-            self._record_behind = True
-            self._show()
-            await workflow.wait_condition(lambda: self._changed or not self._record.waiting or self._may_take_in)
+            self._say_that_the_record_is_behind()
+            self._changed = False
+            await workflow.wait_condition(self._something_new_or_written)
             return None
         self._timers.stop()
         await self._record.close()
@@ -162,6 +162,9 @@ class CourseWorkflow:
         if self._run_is_over:
             self._continue_as_new()
         return None
+
+    def _something_new_or_written(self) -> bool:
+        return self._changed or self._must_decide or self._may_take_in or not self._record.waiting
 
     async def _give_the_record_a_moment(self) -> None:
         try:

@@ -1,86 +1,27 @@
 """When parts are away: the worker, the record, the laboratory's order of things; and what happened is not refused."""
 
 import asyncio
-import os
-import sys
-from asyncio.subprocess import Process
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncEngine
-from temporalio.client import Client
 
 from activities.record_reader import read_entries, verify_chain
 from demo import bundles
 from demo.bedside import Bedside
-from demo.driver import Clock, skipper
+from demo.driver import Clock
 from demo.patients import ANNA, LABORATORY, NURSE, PHYSICIAN, PRESCRIBER
 from intake.fhir import read_fhir
 from intake.outcome import ExpectedSubject
 from models.assessment import Verdict
 from models.messages import COMMANDS
 from models.status import Status
-from plumbing.converter import data_converter
-from plumbing.database import make_engine, migrate
-from plumbing.dev_server import DevServer
 from plumbing.keys import TEST_KEY_RING, TEST_SUBJECT_KEY, birth_hash, subject_hash
-from plumbing.settings import ROOT, Settings
 from tests.conftest import MANY_LOOKS, Ward, until_written
 from tests.factories import LABEL
-from worker import make_worker
-from workflows.client import CourseClient, CourseError, NotConfirmed
-
-
-class SmallWard:
-    """A ward of its own, whose worker and record come and go."""
-
-    def __init__(self, client: Client, engine: AsyncEngine, queue: str, var_dir: Path) -> None:
-        self.client, self.engine, self.queue = client, engine, queue
-        self._settings = Settings(var_dir=var_dir)
-        self.courses = CourseClient(skipper(client).client, queue)
-
-    @asynccontextmanager
-    async def worker(self) -> AsyncIterator[None]:
-        async with make_worker(self.client, self.engine, self._settings, task_queue=self.queue):
-            yield
-
-    async def worker_process(self, var_dir: Path) -> Process:
-        """A worker in a process of its own, to be killed."""
-        settings = {
-            "INOCYCLE_TEMPORAL_ADDRESS": self.client.service_client.config.target_host,
-            "INOCYCLE_DATABASE_URL": self.engine.url.render_as_string(hide_password=False),
-            "INOCYCLE_TASK_QUEUE": self.queue,
-            "INOCYCLE_VAR_DIR": str(var_dir),
-            "INOCYCLE_PAYLOAD_KEY_FILE": str(var_dir / "payload-keys"),
-            "INOCYCLE_SUBJECT_KEY_FILE": str(var_dir / "subject-key"),
-        }
-        command = (sys.executable, "-m", "worker")
-        log = (var_dir / "worker.log").open("ab")
-        with log:
-            return await asyncio.create_subprocess_exec(
-                *command, cwd=ROOT, env={**os.environ, **settings}, stdout=log, stderr=log
-            )
-
-    async def course(self, name: str) -> Bedside:
-        course_id = f"course-{name}-{self.engine.dialect.name}"
-        await self.courses.start(ANNA.course(course_id, LABEL, TEST_SUBJECT_KEY, datetime.now(UTC)))
-        return Bedside(self.courses, Clock(self.client, course_id), course_id, ANNA, TEST_SUBJECT_KEY)
-
-
-@pytest.fixture
-async def small_ward(
-    dev_server: DevServer, database_url: str, tmp_path: Path, request: pytest.FixtureRequest
-) -> AsyncIterator[SmallWard]:
-    engine = make_engine(database_url)
-    await migrate(engine)
-    client = await Client.connect(dev_server.address, data_converter=data_converter(TEST_KEY_RING))
-    yield SmallWard(client, engine, f"queue-{request.node.name}", tmp_path)
-    await engine.dispose()
+from tests.stories.conftest import SmallWard
+from workflows.client import CourseError, NotConfirmed
 
 
 async def test_nothing_is_lost_while_the_worker_is_away(small_ward: SmallWard) -> None:
@@ -173,16 +114,14 @@ async def test_a_course_goes_on_while_the_record_is_away_and_the_record_catches_
         await bedside.prepare_day(1, 1)
         await bedside.give(1, 1)
         await until_written(bedside)
-        async with small_ward.engine.begin() as connection:
-            await connection.execute(text("ALTER TABLE decision RENAME TO decision_away"))
-        await bedside.clock.advance(timedelta(minutes=8))  # each minute is an attempt
-        await bedside.liver_test()
-        await bedside.examine()
-        status = await bedside.into_next_run(bedside.do("finish_dosing", PRESCRIBER, reason="the patient moves away"))
-        assert status.unwritten > 0
-        assert status.workflow_type == "LiverMonitoring"
-        async with small_ward.engine.begin() as connection:
-            await connection.execute(text("ALTER TABLE decision_away RENAME TO decision"))
+        async with small_ward.record_away():
+            await bedside.clock.advance(timedelta(minutes=8))  # each minute is an attempt
+            await bedside.liver_test()
+            await bedside.examine()
+            finish = bedside.do("finish_dosing", PRESCRIBER, reason="the patient moves away")
+            status = await bedside.into_next_run(finish)
+            assert status.unwritten > 0
+            assert status.workflow_type == "LiverMonitoring"
         await bedside.clock.advance(timedelta(minutes=2))  # the waiting between two attempts is skipped
         await until_written(bedside)
     entries = await read_entries(small_ward.engine, bedside.course_id)
@@ -264,14 +203,11 @@ async def test_after_ten_minutes_without_a_record_an_administrator_is_called(sma
         bedside = await small_ward.course("record-behind")
         await bedside.screen()
         await until_written(bedside)
-        async with small_ward.engine.begin() as connection:
-            await connection.execute(text("ALTER TABLE decision RENAME TO decision_away"))
-        await bedside.weigh()
-        await bedside.clock.advance(timedelta(minutes=11))
-        status = await bedside.status()
-        assert any("record behind" in words for words in status.trouble)
-        async with small_ward.engine.begin() as connection:
-            await connection.execute(text("ALTER TABLE decision_away RENAME TO decision"))
+        async with small_ward.record_away():
+            await bedside.weigh()
+            await bedside.clock.advance(timedelta(minutes=11))
+            status = await bedside.status()
+            assert any("record behind" in words for words in status.trouble)
         await bedside.clock.advance(timedelta(minutes=2))  # the waiting between two attempts is skipped
         await until_written(bedside)
         assert (await bedside.status()).trouble == ()

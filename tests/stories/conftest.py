@@ -1,0 +1,108 @@
+"""A ward of its own for one story: its worker, its record and its server come and go."""
+
+import asyncio
+import os
+import sys
+from asyncio.subprocess import Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio.client import Client
+
+from demo.bedside import Bedside
+from demo.driver import Clock, skipper
+from demo.patients import ANNA
+from models.attributes import SEARCH_ATTRIBUTES
+from plumbing.converter import data_converter
+from plumbing.database import make_engine, migrate
+from plumbing.dev_server import DevServer, free_port
+from plumbing.keys import TEST_KEY_RING, TEST_SUBJECT_KEY
+from plumbing.settings import ROOT, Settings
+from tests.conftest import TASK_QUEUE, Ward
+from tests.factories import LABEL
+from worker import make_worker
+from workflows.client import CourseClient
+
+
+class SmallWard:
+    """A ward of its own, whose worker and record come and go."""
+
+    def __init__(self, client: Client, engine: AsyncEngine, queue: str, var_dir: Path) -> None:
+        self.client, self.engine, self.queue = client, engine, queue
+        self._settings = Settings(var_dir=var_dir)
+        self.courses = CourseClient(skipper(client).client, queue)
+
+    @asynccontextmanager
+    async def worker(self) -> AsyncIterator[None]:
+        async with make_worker(self.client, self.engine, self._settings, task_queue=self.queue):
+            yield
+
+    async def worker_process(self, var_dir: Path) -> Process:
+        """A worker in a process of its own, to be killed."""
+        settings = {
+            "INOCYCLE_TEMPORAL_ADDRESS": self.client.service_client.config.target_host,
+            "INOCYCLE_DATABASE_URL": self.engine.url.render_as_string(hide_password=False),
+            "INOCYCLE_TASK_QUEUE": self.queue,
+            "INOCYCLE_VAR_DIR": str(var_dir),
+            "INOCYCLE_PAYLOAD_KEY_FILE": str(var_dir / "payload-keys"),
+            "INOCYCLE_SUBJECT_KEY_FILE": str(var_dir / "subject-key"),
+        }
+        command = (sys.executable, "-m", "worker")
+        log = (var_dir / "worker.log").open("ab")
+        with log:
+            return await asyncio.create_subprocess_exec(
+                *command, cwd=ROOT, env={**os.environ, **settings}, stdout=log, stderr=log
+            )
+
+    @asynccontextmanager
+    async def record_away(self) -> AsyncIterator[None]:
+        """The table of decisions is not there, so that every write fails."""
+        async with self.engine.begin() as connection:
+            await connection.execute(text("ALTER TABLE decision RENAME TO decision_away"))
+        yield
+        async with self.engine.begin() as connection:
+            await connection.execute(text("ALTER TABLE decision_away RENAME TO decision"))
+
+    async def course(self, name: str) -> Bedside:
+        course_id = f"course-{name}-{self.engine.dialect.name}"
+        await self.courses.start(ANNA.course(course_id, LABEL, TEST_SUBJECT_KEY, datetime.now(UTC)))
+        return Bedside(self.courses, Clock(self.client, course_id), course_id, ANNA, TEST_SUBJECT_KEY)
+
+
+@pytest.fixture
+async def small_ward(
+    dev_server: DevServer, database_url: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> AsyncIterator[SmallWard]:
+    engine = make_engine(database_url)
+    await migrate(engine)
+    client = await Client.connect(dev_server.address, data_converter=data_converter(TEST_KEY_RING))
+    yield SmallWard(client, engine, f"queue-{request.node.name}", tmp_path)
+    await engine.dispose()
+
+
+SHORT_RUNS = "limit.historyCount.suggestContinueAsNew=60"
+
+
+@pytest.fixture
+async def impatient_ward(binary: Path, tmp_path: Path) -> AsyncIterator[Ward]:
+    """A ward on a server that suggests to continue as new after 60 events instead of 4,096."""
+    server = DevServer(
+        binary,
+        port=free_port(),
+        log_file=tmp_path / "log",
+        skip_time=True,
+        search_attributes=SEARCH_ATTRIBUTES,
+        dynamic_config=(SHORT_RUNS,),
+    )
+    engine = make_engine(f"sqlite:///{tmp_path / 'record.db'}")
+    await migrate(engine)
+    async with server:
+        client = await Client.connect(server.address, data_converter=data_converter(TEST_KEY_RING))
+        async with make_worker(client, engine, Settings(var_dir=tmp_path), task_queue=TASK_QUEUE):
+            yield Ward(client, engine)
+    await engine.dispose()
