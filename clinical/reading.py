@@ -6,7 +6,8 @@ Time is asked only through `reached` and `passed`, so that `valid_until` is neve
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import TypeVar, cast
+from functools import cache
+from typing import Any, TypeVar, cast
 from zoneinfo import ZoneInfo
 
 from clinical.calendar import zone_named
@@ -35,9 +36,10 @@ class Reading:
         self._correctors = _correctors(known)
         self.standing = {origin: said[-1] for origin, said in self._versions.items() if said[-1] is not None}
         self.facts = tuple(self.standing.values())
-        self._by_kind: dict[str, list[Fact]] = defaultdict(list)
+        by_kind: dict[str, list[tuple[Fact, Any]]] = defaultdict(list)
         for fact in self.facts:
-            self._by_kind[fact.what.kind].append(fact)
+            by_kind[fact.what.kind].append((fact, fact.what))
+        self._by_kind = {kind: tuple(found) for kind, found in by_kind.items()}
         self._changes = {f.recorded_at for f in chart.facts if f.recorded_at > now}
 
     @property
@@ -45,10 +47,9 @@ class Reading:
         """The zone of the site; UTC where the pinned name is not known here (a finding says so)."""
         return zone_named(self.course.zone) or ZoneInfo("UTC")
 
-    def of(self, kind: type[What]) -> list[tuple[Fact, What]]:
+    def of(self, kind: type[What]) -> tuple[tuple[Fact, What], ...]:
         """All facts of one kind with what they say, in the order in which they were recorded."""
-        tag = cast("str", kind.model_fields["kind"].default)
-        return [(fact, cast("What", fact.what)) for fact in self._by_kind.get(tag, ())]
+        return self._by_kind.get(_tag(kind), ())
 
     def latest(self, kind: type[What]) -> tuple[Fact, What] | None:
         """The fact of this kind that was true last (by `at`, then by arrival)."""
@@ -85,12 +86,19 @@ class Reading:
 
     def retracted_stops(self, stop_grade: int) -> tuple[Fact, ...]:
         """Facts behind a permanent stop that were corrected away (COR-02), as they were."""
+        if not self._correctors:
+            return ()
         found = []
         for versions in self._versions.values():
             stops = [said for said in versions if said is not None and _stops_for_good(said, stop_grade)]
             if stops and versions[-1] is not stops[-1]:
                 found.append(stops[-1])
         return tuple(found)
+
+
+@cache
+def _tag(kind: type[Frozen]) -> str:
+    return cast("str", kind.model_fields["kind"].default)
 
 
 def _stops_for_good(fact: Fact, stop_grade: int) -> bool:

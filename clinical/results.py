@@ -114,10 +114,17 @@ class Results:
             analyte: [(fact, self._read_one(analyte, fact, result)) for fact, result in results]
             for analyte, results in self._by_analyte.items()
         }
+        self._latest: dict[str, Usable] = {}
+        self._histories: dict[str, list[Known]] = {}
         self.unreadable_messages = tuple(_open_messages(reading))
 
     def latest(self, analyte: str) -> Usable:
         """The usable result of an analyte, or why there is none (LAB-04, LAB-05)."""
+        if analyte not in self._latest:
+            self._latest[analyte] = self._find_latest(analyte)
+        return self._latest[analyte]
+
+    def _find_latest(self, analyte: str) -> Usable:
         read = self._read.get(analyte, [])
         known = [(fact, k) for fact, k in read if isinstance(k, Known)]
         best = max(known, key=lambda pair: (pair[1].collected_at, pair[0].recorded_at), default=None)
@@ -128,6 +135,11 @@ class Results:
 
     def history(self, analyte: str) -> list[Known]:
         """All usable results of an analyte, oldest first."""
+        if analyte not in self._histories:
+            self._histories[analyte] = self._find_history(analyte)
+        return self._histories[analyte]
+
+    def _find_history(self, analyte: str) -> list[Known]:
         known = [k for _, k in self._read.get(analyte, []) if isinstance(k, Known)]
         return sorted(known, key=lambda k: k.collected_at)
 

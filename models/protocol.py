@@ -44,24 +44,24 @@ class Entry(Written):
     confidence: Confidence
     divergence: str | None = None
 
-    @property
+    @cached_property
     def number(self) -> Decimal:
         """The value as a decimal, in its unit. Raises `TypeError` for an entry that is not a number."""
         if isinstance(self.value, bool) or not isinstance(self.value, Decimal):
             raise TypeError(f"{self.clause}: not a number")
         return self.value
 
-    @property
+    @cached_property
     def count(self) -> int:
         """The value as a whole number (days, cycles, minutes)."""
         return int(self.number)
 
-    @property
+    @cached_property
     def span(self) -> timedelta:
         """The value as a length of time; its unit is min, h or d."""
         return _SPANS[self.unit] * float(self.number)
 
-    @property
+    @cached_property
     def words(self) -> tuple[str, ...]:
         """The value as a list of words. Raises `TypeError` for another kind of entry."""
         if not isinstance(self.value, tuple):

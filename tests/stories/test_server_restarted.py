@@ -1,11 +1,14 @@
 """The server is stopped and started again with open courses in the middle of their time: all go on."""
 
-from datetime import timedelta
+import asyncio
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from temporalio.client import Client
 
 from activities.record_reader import verify_chain
+from demo.bedside import Bedside
+from demo.patients import PRESCRIBER
 from models.attributes import SEARCH_ATTRIBUTES
 from models.facts import RungFired
 from plumbing.converter import data_converter
@@ -56,3 +59,49 @@ async def test_open_courses_go_on_after_the_server_was_restarted(binary: Path, t
                 assert "liver-test-after-C1D1" in due
                 assert await verify_chain(engine, bedside.course_id) is None
     await engine.dispose()
+
+
+async def test_a_server_stopped_in_the_middle_of_a_skip_loses_no_rung_and_fires_none_twice(
+    binary: Path, tmp_path: Path
+) -> None:
+    """The rungs of two courses fire one after another while the server goes away under them."""
+    engine, port = make_engine(f"sqlite:///{tmp_path / 'record.db'}"), free_port()
+    await migrate(engine)
+    settings = Settings(var_dir=tmp_path)
+    async with a_server(binary, port, tmp_path) as server:
+        client = await Client.connect(server.address, data_converter=data_converter(TEST_KEY_RING))
+        async with make_worker(client, engine, settings, task_queue=TASK_QUEUE):
+            ward = Ward(client, engine)
+            courses = [await ward.course(LABEL), await ward.course(ARTICLE)]
+            for bedside in courses:
+                await bedside.screen()
+                await bedside.prepare_day(1, 1)
+                await bedside.give(1, 1)
+                await bedside.do("finish_dosing", PRESCRIBER, reason="the patient moves away")
+                await bedside.status()
+            skips = [asyncio.create_task(b.clock.advance(timedelta(days=40))) for b in courses]
+            while not any([await _rungs(b) for b in courses]):
+                assert not all(skip.done() for skip in skips), "the skip is over before the server went away"
+            await server.stop()
+    cut_short = await asyncio.gather(*skips, return_exceptions=True)
+    assert any(isinstance(end, Exception) for end in cut_short)
+    async with a_server(binary, port, tmp_path) as server:
+        client = await Client.connect(server.address, data_converter=data_converter(TEST_KEY_RING))
+        async with make_worker(client, engine, settings, task_queue=TASK_QUEUE):
+            for bedside in courses:
+                bedside.move_to(client)
+                began = (await bedside.courses.chart(bedside.course_id)).course.started_at
+                await bedside.clock.advance_to(began + timedelta(days=41))
+                fired = await _rungs(bedside)
+                assert len(fired) == len(set(fired))
+                after_dose = [key for key in fired if key[0] == "liver-test-after-C1D1"]
+                weekly = [key for key in fired if key[0] == "liver-test-after-last-dose"]
+                assert [rung for _, rung, _ in after_dose] == [rung for _, rung, _ in weekly] == ["due", "overdue"]
+                await until_written(bedside)
+                assert await verify_chain(engine, bedside.course_id) is None
+    await engine.dispose()
+
+
+async def _rungs(bedside: Bedside) -> list[tuple[str, str, datetime]]:
+    chart = await bedside.courses.chart(bedside.course_id)
+    return [(f.what.obligation, f.what.rung, f.what.due_at) for f in chart.facts if isinstance(f.what, RungFired)]
