@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
 
+from clinical.alerts import suspicion
 from clinical.amendment_note import amendment_note
 from clinical.bedside import standing_authorisation, start_troubles, verified
 from clinical.calendar import zone_named
@@ -12,7 +13,7 @@ from clinical.commands import command_answers
 from clinical.counts import count_gate, cytopenia_note
 from clinical.deviations import deviations
 from clinical.dosing import dose_notes, dose_plan, mg_per_m2_of, weight_gate
-from clinical.liver import high_bilirubin_with_weight_gain, liver_gate
+from clinical.liver import liver_gate
 from clinical.monitoring import monitoring_over, obligations
 from clinical.overrides import with_overrides
 from clinical.owners import turn_of
@@ -20,7 +21,7 @@ from clinical.required import latest_qtcf, required_data
 from clinical.results import Unknown
 from clinical.schedule import cycle_gate, schedule_gate
 from clinical.screening import consent_gate, cytoreduction_gate, eligibility_gate
-from clinical.signs import graded_toxicity, heart, infection_or_bleeding, personal_holds, pregnancy, vod_signs
+from clinical.signs import graded_toxicity, heart, infection_or_bleeding, personal_holds, pregnancy
 from models.assessment import Assessment, CourseState, DosePlan, Finding, Verdict
 from models.base import plain
 from models.chart import Chart
@@ -100,8 +101,7 @@ def _always(case: Case) -> Iterator[Finding]:
     if case.reading.later:
         reason = f"{case.reading.later} fact(s) were recorded later than this instant and are not counted"
         yield case.finding("LAB-04", None, reason)
-    if case.dosing_ended is not None or case.busy:
-        yield from vod_signs(case)
+    yield from suspicion(case)
 
 
 def _reactions(case: Case) -> Iterator[Finding]:
@@ -135,8 +135,6 @@ def _for_dose(case: Case, slot: DoseSlot) -> Iterator[Finding]:
         yield from cytoreduction_gate(case)
     yield from pregnancy(case)
     yield from liver_gate(case)
-    yield from high_bilirubin_with_weight_gain(case)
-    yield from vod_signs(case)
     yield from infection_or_bleeding(case)
     yield from graded_toxicity(case)
     yield from heart(case, slot)

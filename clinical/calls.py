@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import NamedTuple
 
+from clinical.alerts import ladder
 from clinical.case import Case
 from models.facts import Fact, Reaction
 from models.people import Role
@@ -39,6 +40,17 @@ def calls(case: Case) -> Iterator[Call]:
         since = min(f.recorded_at for f in _reports_of(case, ungraded.reaction_id))
         title, clears = "infusion-related reaction without a grade", "report_reaction with its grade"
         yield Call(f"reaction-{ungraded.reaction_id}", title, "NON-04", Role.PHYSICIAN, since, True, clears)
+    yield from _vod(case, recorded)
+
+
+def _vod(case: Case, recorded: dict[str, datetime]) -> Iterator[Call]:
+    """VOD is suspected and nobody has judged it: a physician is called at once, and again with every new look."""
+    found = ladder(case)
+    if found.waits:
+        facts = [i.fact for i in found.signs.inputs() if i.fact] + ([found.judged[0].id] if found.judged else [])
+        since = max((recorded[fact] for fact in facts if fact in recorded), default=case.chart.course.started_at)
+        title, clears = "signs of VOD: a physician must judge", "judge_vod"
+        yield Call("vod-judgement", title, "ALERT-02", Role.PHYSICIAN, since, True, clears)
 
 
 def _reports_of(case: Case, reaction_id: str) -> list[Fact]:

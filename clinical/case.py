@@ -35,6 +35,8 @@ from models.facts import (
     ResponseRecorded,
     Transplant,
     TransplantPlanned,
+    TransplantPlanWithdrawn,
+    VodJudged,
     Weight,
 )
 from models.protocol import Override, Protocol
@@ -221,6 +223,10 @@ class Case:
             found.append(
                 self.finding("STOP-01", Verdict.DISCONTINUED, f"discontinued by the prescriber: {what.reason}")
             )
+        for fact, judged in self.reading.of(VodJudged):
+            if judged.judgement == "confirmed":
+                reason = f"VOD was confirmed by {fact.by}"
+                found.append(self.finding("NON-01", Verdict.DISCONTINUED, reason))
         for review in self.stop_reviews:
             found.append(self.finding("COR-02", review.verdict, review.what, clears=review.clears))
         return tuple(found)
@@ -263,6 +269,8 @@ class Case:
 
     def _ends_dosing(self, fact: Fact) -> bool:
         what, grade = fact.what, self.protocol.observation.stop_grade.count
+        if isinstance(what, VodJudged):
+            return what.judgement == "confirmed"
         return isinstance(what, DosingFinished | Transplant | Discontinued) or (
             isinstance(what, Reaction) and (what.grade or 0) >= grade
         )
@@ -398,7 +406,8 @@ class Case:
     @property
     def transplant_planned(self) -> bool:
         """A transplant is planned and neither done nor declared off."""
-        planned = bool(self.reading.of(TransplantPlanned))
+        said = [f.what for f in self.reading.facts if isinstance(f.what, TransplantPlanned | TransplantPlanWithdrawn)]
+        planned = bool(said) and isinstance(said[-1], TransplantPlanned)
         return planned and self.transplant is None and self.no_transplant_declared is None
 
     @property

@@ -189,6 +189,10 @@ def _countersign(standing: Standing) -> Refused | None:
     return refused("NothingToCountersign", "no override or correction waits for a second signature")
 
 
+def _withdraw_plan(standing: Standing) -> Refused | None:
+    return None if standing.case.transplant_planned else refused("NoPlan", "no transplant is planned")
+
+
 def _amend(standing: Standing) -> Refused | None:
     """The protocol, and the release, do not change while something is under way at the bedside."""
     return refused("CourseBusy", "an infusion, reaction or observation is open") if standing.case.busy else None
@@ -213,6 +217,7 @@ _GATES: dict[str, Callable[[Standing], Refused | None]] = {
     "declare_no_transplant": _no_transplant,
     "override": _override,
     "countersign": _countersign,
+    "withdraw_transplant_plan": _withdraw_plan,
     "amend_protocol": _amend,
     "acknowledge_divergence": _acknowledge,
     "move_to_current_build": _amend,

@@ -1,5 +1,6 @@
 """Rulings on the course: eligibility and response by role, holds, cycles, transplant, the end, the protocol."""
 
+from clinical.alerts import covers, ladder
 from clinical.commands import refused
 from clinical.judging import Judged, Judging
 from models.facts import (
@@ -72,7 +73,11 @@ def extended(judging: Judging, message: ExtendCycle) -> Judged:
 
 
 def vod_judged(judging: Judging, message: JudgeVod) -> Judged:
-    return judging.gated(VodJudged)
+    """A physician's judgement, bound to what is seen now: a new or worse sign opens it again (VOD-09)."""
+    if message.judgement == "excluded" and not message.other_cause:
+        return refused("OtherCauseRequired", "VOD is excluded by naming what else explains the signs (VOD-09)")
+    found = ladder(judging.case)
+    return share(VodJudged, message, covers=covers(found.signs, found.met))
 
 
 def closed_course(judging: Judging, message: CloseCourse) -> Judged:
@@ -80,6 +85,7 @@ def closed_course(judging: Judging, message: CloseCourse) -> Judged:
 
 
 def plan_withdrawn(judging: Judging, message: WithdrawTransplantPlan) -> Judged:
+    """The plan is off; what it had blocked opens again (DOSE-08)."""
     return judging.gated(TransplantPlanWithdrawn)
 
 

@@ -35,6 +35,7 @@ class Harm(IntEnum):
 OF_OBLIGATIONS: tuple[tuple[str, Harm], ...] = (
     ("reaction-", Harm.URGENT),
     ("implausible-", Harm.URGENT),
+    ("vod-judgement", Harm.URGENT),
     ("rules-not-evaluated", Harm.URGENT),
     (f"{INFUSION}-", Harm.OBSERVATION),
     (f"{OBSERVATION}-", Harm.OBSERVATION),

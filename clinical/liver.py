@@ -5,7 +5,7 @@ from datetime import datetime
 
 from clinical.case import NOT_AUTOMATED, Case
 from clinical.results import Known
-from clinical.units import PERCENT, bilirubin_umol_per_l, label
+from clinical.units import label
 from models.assessment import Finding, Input, Verdict
 from models.base import plain
 from models.protocol import Entry
@@ -163,19 +163,3 @@ def _limits_in_numbers(case: Case) -> str:
 
 def _in_words(inputs: tuple[Input, ...]) -> str:
     return ", ".join(f"{i.name} {i.value}" for i in inputs)
-
-
-def high_bilirubin_with_weight_gain(case: Case) -> Iterator[Finding]:
-    """VOD-01/-11 without an examination: bilirubin >= 34 umol/L together with a weight gain."""
-    bilirubin, weights, first = case.known("bilirubin"), case.plausible_weights(), case.first_dose_at
-    baseline = [w for w in weights if first is not None and w.at <= first]
-    if bilirubin is None or not baseline:
-        return
-    umol = bilirubin_umol_per_l(bilirubin.value, bilirubin.unit)
-    gain = (weights[-1].value - baseline[-1].value) / baseline[-1].value * PERCENT
-    limits = case.protocol.liver
-    high = umol is not None and (umol >= limits.vod_bilirubin_from.number or bilirubin.comparator in (">", ">="))
-    if high and gain > limits.vod_weight_gain_above.number:
-        reason = f"bilirubin and weight gain together suggest VOD: {NOT_AUTOMATED}"
-        inputs = (bilirubin.shown(), weights[-1].shown("weight", "kg"))
-        yield case.finding("VOD-01", Verdict.HOLD, reason, inputs=inputs, clears="a physician judges")

@@ -14,7 +14,7 @@ from clinical.calendar import zone_named
 from models.assessment import earliest
 from models.base import Frozen
 from models.chart import Chart
-from models.facts import Correction, Discontinued, Fact, Reaction
+from models.facts import Correction, Discontinued, Fact, Reaction, VodJudged
 from models.people import Actor
 
 STRICTLY_AFTER = timedelta(seconds=1)
@@ -103,6 +103,8 @@ def _tag(kind: type[Frozen]) -> str:
 
 def _stops_for_good(fact: Fact, stop_grade: int) -> bool:
     what = fact.what
+    if isinstance(what, VodJudged):
+        return what.judgement == "confirmed"
     return isinstance(what, Discontinued) or (isinstance(what, Reaction) and (what.grade or 0) >= stop_grade)
 
 

@@ -17,7 +17,6 @@ from models.facts import (
     InfectionBleedingCheck,
     PregnancyTest,
     Toxicity,
-    VodExamination,
 )
 from models.people import PHYSICIANS
 
@@ -32,27 +31,6 @@ def personal_holds(case: Case) -> Iterator[Finding]:
         if fact.id not in released:
             clears = f"release_hold of {fact.id} by the prescriber"
             yield case.finding("HOLD-01", Verdict.HOLD, f"held by {fact.by.role}: {what.reason}", clears=clears)
-
-
-def vod_signs(case: Case) -> Iterator[Finding]:
-    """MON-15: any sign at the last examination. The criteria and the ladder A0 … A4 come with a later release."""
-    latest = case.reading.latest(VodExamination)
-    if latest is None:
-        return
-    _, seen = latest
-    signs = {
-        "pain in the right upper abdomen": seen.ruq_pain,
-        "enlarged liver": seen.hepatomegaly,
-        "painful enlarged liver": seen.painful_hepatomegaly,
-        "ascites": seen.ascites,
-        "oedema": seen.oedema,
-    }
-    present = [name for name, answer in signs.items() if answer]
-    if present:
-        reason = f"sign of VOD: {', '.join(present)}: {NOT_AUTOMATED}"
-        yield case.finding(
-            "VOD-01", Verdict.HOLD, reason, clears="a physician judges and examines again without a sign"
-        )
 
 
 def infection_or_bleeding(case: Case) -> Iterator[Finding]:

@@ -128,8 +128,21 @@ class LiverLimits(Written):
     isolated_bilirubin_max: Entry
     isolated_ast_alt_max: Entry
     alp_grade2_above: Entry
-    vod_bilirubin_from: Entry
-    vod_weight_gain_above: Entry
+
+
+class VodLimits(Written):
+    """Limits of the definitions of veno-occlusive disease (VOD); days count from the transplant."""
+
+    bilirubin_from: Entry
+    signs_needed: Entry
+    gain_seattle_above: Entry
+    gain_ino_vate_above: Entry
+    gain_above: Entry
+    seattle_until: Entry
+    classical_until: Entry
+    hvpg_from: Entry
+    adult_from: Entry
+    conditioning: Entry
 
 
 class OtherLimits(Written):
@@ -254,6 +267,7 @@ class Protocol(Written):
     regimen: Regimen
     eligible: Eligible
     liver: LiverLimits
+    vod: VodLimits
     limits: OtherLimits
     ages: DataAges
     premedication: Premedicating

@@ -198,7 +198,7 @@ def test_a_corrected_alt_just_before_the_start_closes_the_gate() -> None:
     [
         _finding(kind="consent", given=False),
         _finding(kind="infection_bleeding", temperature_c="38.2", active_bleeding=False),
-        _finding(kind="vod_examination", ascites=True),
+        _finding(kind="vod_examination", painful_hepatomegaly=True, hepatomegaly=True, ascites=True),
         lambda course: course.does("hold", Role.NURSE, reason="unwell"),
         lambda course: course.does("discontinue", Role.PRESCRIBER, reason="harm"),
     ],

@@ -199,10 +199,11 @@ def test_dosing_that_was_finished_after_six_cycles_does_not_go_on() -> None:
 def test_a_sign_of_vod_is_said_also_when_no_dose_is_next() -> None:
     chart = ChartBuilder().ready().dose(1, 1, D1)
     chart.add({"kind": "dosing_finished", "reason": "enough"}, D8, Role.PRESCRIBER)
-    chart.add({"kind": "vod_examination", "ascites": True}, D8 + H, Role.PHYSICIAN)
+    seen = {"hepatomegaly": True, "painful_hepatomegaly": True, "ascites": True}
+    chart.add({"kind": "vod_examination", **seen}, D8 + H, Role.PHYSICIAN)
     card = PaperCourse(chart, D8 + 2 * H).card
-    assert card.verdict is Verdict.NO_DOSE_DUE
-    assert [f.rule for f in card.standing] == ["VOD-01"]
+    assert card.verdict is Verdict.HOLD_URGENT
+    assert [f.rule for f in card.standing] == ["VOD-05", "VOD-11"]
 
 
 def test_dosing_that_was_finished_in_mid_cycle_goes_on_with_the_next_cycle() -> None:

@@ -208,26 +208,6 @@ def test_creatinine_is_also_graded_by_its_value_before_treatment(now: str, rules
 
 
 @pytest.mark.parametrize(
-    ("value", "unit", "kg", "held"),
-    [
-        ("34", "umol/L", "71.5", True),
-        ("33.9", "umol/L", "71.5", False),
-        ("1.988", "mg/dL", "71.5", True),
-        ("1.987", "mg/dL", "71.5", False),
-        ("34", "umol/L", "71.4", False),
-        ("34", "umol/L", "71.41", True),
-    ],
-)
-def test_bilirubin_from_34_umol_with_more_than_two_percent_of_weight_is_a_sign_of_vod(
-    value: str, unit: str, kg: str, held: bool
-) -> None:
-    uln = Decimal("40") if unit == "umol/L" else Decimal("2.4")
-    chart = ChartBuilder().ready().dose(1, 1, D1).ready_again(D8, kg=kg)
-    chart.result("bilirubin", value, DRAWN, unit=unit, uln=uln)
-    assert ("VOD-01" in standing_rules(PaperCourse(chart, D8).card)) == held
-
-
-@pytest.mark.parametrize(
     ("grade", "elsewhere", "by", "held"),
     [
         (1, None, Role.NURSE, False),

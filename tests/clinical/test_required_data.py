@@ -268,8 +268,8 @@ def test_a_response_that_could_not_be_assessed_is_missing_and_a_proposal_is_not_
 
 
 @pytest.mark.parametrize("question", ["ruq_pain", "hepatomegaly", "ascites", "oedema"])
-@pytest.mark.parametrize(("answer", "verdict"), [(None, Verdict.NEED_DATA), (True, Verdict.HOLD)], ids=str)
-def test_a_sign_of_vod_holds_and_one_not_looked_for_is_missing(
+@pytest.mark.parametrize(("answer", "verdict"), [(None, Verdict.NEED_DATA), (True, Verdict.MAY_AUTHORISE)], ids=str)
+def test_one_sign_of_vod_alone_is_watched_and_one_not_looked_for_is_missing(
     question: str, answer: bool | None, verdict: Verdict
 ) -> None:
     seen = dict.fromkeys(("ruq_pain", "hepatomegaly", "painful_hepatomegaly", "ascites", "oedema"), False)

@@ -90,7 +90,7 @@ def reaction_of_grade_3(protocol: str) -> PaperCourse:
 
 def timer_fires_while_vod_is_suspected(protocol: str) -> PaperCourse:
     chart = ChartBuilder(protocol).ready().dose(1, 1, D1).dose(1, 8, D8).ready_again(D15)
-    signs = {"ruq_pain": True, "hepatomegaly": True, "painful_hepatomegaly": True, "ascites": False, "oedema": False}
+    signs = {"ruq_pain": True, "hepatomegaly": True, "painful_hepatomegaly": True, "ascites": True, "oedema": False}
     chart.add({"kind": "vod_examination", **signs}, D15 - timedelta(minutes=30), Role.PHYSICIAN)
     return PaperCourse(chart, D15)
 
@@ -206,8 +206,8 @@ SCENARIOS = (
         "SC-59",
         "VOD suspected, C1D15 due, the timer fires: no dose",
         timer_fires_while_vod_is_suspected,
-        Verdict.HOLD,
-        ("VOD-01",),
+        Verdict.HOLD_URGENT,
+        ("VOD-05", "VOD-11"),
     ),
 )
 

@@ -43,6 +43,10 @@ NO_LIMIT = {
     ("bedside_rulings.py", 60): "seconds of a minute",
     ("results.py", 2): "rank of a status",
     ("explain.py", 64): "how many changes by time alone are looked at",
+    ("alerts.py", 2): "a step of the ladder, a name (ALERT-02)",
+    ("vod.py", 2): "a step of the ladder, a name (ALERT-02)",
+    ("vod.py", 3): "a step of the ladder, a name (ALERT-03)",
+    ("vod.py", 4): "a step of the ladder, a name (ALERT-04)",
     ("reviews.py", 2): "two people (COR-02): the shape of the check",
     ("results.py", 3): "rank of a status",
     ("results.py", 4): "rank of a status",
@@ -50,6 +54,7 @@ NO_LIMIT = {
 }
 FORMULAS = {
     ("dosing.py", "3600"): "Mosteller (BSA-01)",
+    ("vod.py", "0.1"): "a tenth of a per cent, as shown",
     ("dosing.py", "0.01"): "a hundredth of a millilitre (RND-02)",
     ("units.py", "100"): "per cent",
     ("units.py", "17.104"): "bilirubin, mg/dL to umol/L (reference §9.2)",
