@@ -9,6 +9,7 @@ from clinical.amendment_note import amendment_note
 from clinical.bedside import standing_authorisation, start_troubles, verified
 from clinical.calendar import zone_named
 from clinical.case import Case
+from clinical.closed_card import closed_card
 from clinical.commands import command_answers
 from clinical.counts import count_gate, cytopenia_note
 from clinical.deviations import deviations
@@ -45,10 +46,11 @@ def assess(chart: Chart, protocol: Protocol, now: datetime) -> Assessment:
 
 def assess_case(case: Case) -> Assessment:
     """The assessment of a case that was read already."""
-    over = monitoring_over(case)
+    over = case.closed is not None or monitoring_over(case)
     slot = None if over else case.slot
     plan = dose_plan(case, slot) if slot is not None else None
-    found = [*_always(case), *(with_overrides(case, slot, _for_dose(case, slot)) if slot is not None else ())]
+    always = _always(case) if case.closed is None else closed_card(case, case.closed)
+    found = [*always, *(with_overrides(case, slot, _for_dose(case, slot)) if slot is not None else ())]
     verdict, starting = _verdict(case, slot, plan, found)
     opened = obligations(case)
     findings = _sorted([*found, *starting])
@@ -165,6 +167,8 @@ def _state(
     case: Case, verdict: Verdict, over: bool, findings: tuple[Finding, ...], plan: DosePlan | None
 ) -> CourseState:
     """The first match of the table in design §4."""
+    if case.closed is not None:
+        return CourseState.CLOSED
     if over:
         return CourseState.COMPLETED
     if case.correction_open:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from clinical.alerts import ladder
 from clinical.case import Case
+from clinical.closing import lost_to_follow_up
 from models.facts import Fact, Reaction
 from models.people import Role
 
@@ -41,6 +42,13 @@ def calls(case: Case) -> Iterator[Call]:
         title, clears = "infusion-related reaction without a grade", "report_reaction with its grade"
         yield Call(f"reaction-{ungraded.reaction_id}", title, "NON-04", Role.PHYSICIAN, since, True, clears)
     yield from _vod(case, recorded)
+    missed = lost_to_follow_up(case.reading)
+    if missed:
+        title, clears = (
+            "lost to follow-up: find the patient, or say it again",
+            "a result, or close_course by a physician",
+        )
+        yield Call("lost-to-follow-up", title, "CLOSE-01", Role.PHYSICIAN, missed[0].recorded_at, False, clears)
 
 
 def _vod(case: Case, recorded: dict[str, datetime]) -> Iterator[Call]:

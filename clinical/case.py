@@ -9,6 +9,7 @@ from decimal import Decimal
 from functools import cached_property
 
 from clinical.calendar import NOON, at_local, local_date, midnight_of, plus_days, wall_clock
+from clinical.closing import closing
 from clinical.reading import Reading
 from clinical.results import Known, Results, Usable
 from clinical.reviews import Review, stop_reviews
@@ -18,6 +19,7 @@ from models.chart import Chart
 from models.facts import (
     CYCLE_DAYS,
     AdministrationReported,
+    CourseClosed,
     CycleStarted,
     Discontinued,
     DoseAuthorised,
@@ -267,8 +269,15 @@ class Case:
         retracted = self.reading.retracted_stops(self.protocol.observation.stop_grade.count)
         return ended or next((fact for fact in reversed(retracted) if fact.id in waiting), None)
 
+    @cached_property
+    def closed(self) -> Fact | None:
+        """What closed the course before its end (CLOSE-01)."""
+        return closing(self.reading)
+
     def _ends_dosing(self, fact: Fact) -> bool:
         what, grade = fact.what, self.protocol.observation.stop_grade.count
+        if isinstance(what, CourseClosed):
+            return what.reason == "patient_stops"
         if isinstance(what, VodJudged):
             return what.judgement == "confirmed"
         return isinstance(what, DosingFinished | Transplant | Discontinued) or (

@@ -10,7 +10,7 @@ from clinical.schedule import cycle_gate
 from clinical.signs import personal_holds
 from models.assessment import CommandAnswer, DosePlan, Finding, Refused, Verdict, earliest
 from models.facts import DoseSlot, OverrideGiven
-from models.messages import COMMANDS
+from models.messages import COMMANDS, Request, Statement
 
 OPEN = frozenset({Verdict.MAY_AUTHORISE, Verdict.MAY_START})
 BLOCKS_NEXT_CYCLE = frozenset(
@@ -45,6 +45,8 @@ class Standing:
 def gate(command: str, standing: Standing) -> Refused | None:
     """Why this command may not be given now, whoever gives it; `None` when it may. Statements are never refused here,
     except where there is nothing that they could end."""
+    if standing.case.closed is not None and issubclass(COMMANDS.get(command, Statement), Request):
+        return refused("CourseClosed", "the course is closed; nothing is asked of it any more")
     return _GATES.get(command, _open)(standing)
 
 

@@ -24,6 +24,7 @@ CORRECTING: dict[str, frozenset[Role]] = {
     "response": PHYSICIANS,
     "transplant": PHYSICIANS,
     "vod_judged": PHYSICIANS,
+    "course_closed": PHYSICIANS,
     "bilirubin_cause": PHYSICIANS,
     "toxicity_attribution": PHYSICIANS,
     "cytopenia_attribution": PHYSICIANS,

@@ -81,6 +81,9 @@ def vod_judged(judging: Judging, message: JudgeVod) -> Judged:
 
 
 def closed_course(judging: Judging, message: CloseCourse) -> Judged:
+    """CLOSE-01: a statement; a transfer names who takes over."""
+    if message.reason == "transfer" and not message.receiver:
+        return refused("ReceiverRequired", "a transfer names who takes over")
     return judging.gated(CourseClosed)
 
 

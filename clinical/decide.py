@@ -47,7 +47,7 @@ def _in_force(chart: Chart, before: Chart, protocol: Protocol, known: Known) -> 
 
 def phase_of(case: Case) -> Phase:
     """Which execution the course needs: its cycle, liver monitoring, or none any more (MON-17)."""
-    if monitoring_over(case):
+    if case.closed is not None or monitoring_over(case):
         return Phase(kind=ENDED, cycle=case.cycle)
     return Phase(kind=MONITORING if case.monitoring else CYCLE, cycle=case.cycle)
 

@@ -42,6 +42,7 @@ OF_OBLIGATIONS: tuple[tuple[str, Harm], ...] = (
     ("preparation-", Harm.PREPARATION),
     (LIVER, Harm.LIVER_TEST),
     ("monitoring-ends", Harm.LIVER_TEST),
+    ("lost-to-follow-up", Harm.LIVER_TEST),
     (f"{DOSE}-", Harm.DOSE),
     ("cytoreduction-review", Harm.DOSE),
     ("transplant-question", Harm.DOSE),

@@ -41,8 +41,8 @@ class Panel:
 
 
 def obligations(case: Case) -> tuple[Obligation, ...]:
-    """Everything that is open, sorted by key; nothing once monitoring is over (MON-17)."""
-    if monitoring_over(case):
+    """Everything that is open, sorted by key; nothing once it is closed or monitoring is over (MON-17)."""
+    if case.closed is not None or monitoring_over(case):
         return ()
     found = [*_calls(case), *_bedside(case), *_next_dose(case), *_liver_tests(case), *_cytoreduction(case), *_end(case)]
     return tuple(sorted(found, key=lambda o: o.key))
