@@ -9,9 +9,9 @@ from clinical.screening import blasts
 from clinical.units import label
 from models.assessment import Finding, Input, Verdict
 from models.facts import DoseSlot, Ecg, Fact, InfectionBleedingCheck, PregnancyTest, Response, VodExamination
-from models.protocol import Entry
+from models.protocol import Entry, Override
 
-GATING_ANALYTES = ("wbc", "anc", "platelets", "alt", "ast", "bilirubin", "alp")
+PLURAL = frozenset({"platelets", "blasts"})
 
 
 def required_data(case: Case, slot: DoseSlot) -> Iterator[Finding]:
@@ -74,15 +74,22 @@ def corrected_calcium_source(case: Case) -> Known | Unknown | None:
 
 def _judged(case: Case, slot: DoseSlot, analyte: str, found: Known | Unknown | None, age: Entry) -> Iterator[Finding]:
     rule = data_rule(slot)
+    of_the_liver = analyte in case.protocol.ages.liver_analytes.words
     if found is None:
         clears = f"{label(analyte)} not older than {age.shown()}"
-        yield case.finding(rule, Verdict.NEED_DATA, f"{label(analyte)} is missing", clears=clears)
+        override = Override.NEVER if of_the_liver else Override.NONE
+        reason = f"{label(analyte)} {'are' if analyte in PLURAL else 'is'} missing"
+        yield case.finding(rule, Verdict.NEED_DATA, reason, clears=clears, subject=analyte, override=override)
     elif isinstance(found, Unknown):
         clears = f"a usable {label(analyte)} of a later draw, or a correction"
         yield case.finding(found.rule, Verdict.NEED_DATA, found.why, clears=clears)
     elif case.reading.passed(found.collected_at + age.span):
-        reason = f"{label(analyte)} is older than {age.shown()}"
-        yield case.finding(rule, Verdict.NEED_DATA, reason, inputs=(found.shown(),), clears=f"a new {label(analyte)}")
+        reason = f"{label(analyte)} {'are' if analyte in PLURAL else 'is'} older than {age.shown()}"
+        never = Override.NEVER if of_the_liver else None  # OVR-03 is for the age of everything else
+        given, clears = (found.shown(),), f"{label(analyte)} measured again"
+        yield case.finding(
+            rule, Verdict.NEED_DATA, reason, inputs=given, clears=clears, subject=analyte, override=never
+        )
 
 
 def _ecg(case: Case, slot: DoseSlot) -> Iterator[Finding]:
@@ -90,12 +97,21 @@ def _ecg(case: Case, slot: DoseSlot) -> Iterator[Finding]:
         found = latest_qtcf(case)
         age = case.protocol.ages.qtcf
         if found is None:
-            yield case.finding(data_rule(slot), Verdict.NEED_DATA, "QTcF is missing", clears="an ECG with QTcF")
+            yield case.finding(
+                data_rule(slot), Verdict.NEED_DATA, "QTcF is missing", clears="an ECG with QTcF", override=Override.NONE
+            )
         elif isinstance(found, Unknown):
             yield case.finding(found.rule, Verdict.NEED_DATA, found.why, clears="an ECG with QTcF")
         elif case.reading.passed(found.collected_at + age.span):
             reason = f"QTcF is older than {age.shown()}"
-            yield case.finding(data_rule(slot), Verdict.NEED_DATA, reason, inputs=(found.shown(),), clears="a new ECG")
+            yield case.finding(
+                data_rule(slot),
+                Verdict.NEED_DATA,
+                reason,
+                inputs=(found.shown(),),
+                clears="a new ECG",
+                subject="qtcf",
+            )
 
 
 def latest_qtcf(case: Case) -> Known | Unknown | None:
@@ -136,30 +152,33 @@ def _pregnancy(case: Case, slot: DoseSlot) -> Iterator[Finding]:
     if latest is None or latest[1].result == "unclear":
         words = "is missing" if latest is None else "is unclear"
         unknown = "" if potential else " (whether the patient can bear a child is not stated)"
-        yield case.finding(rule, Verdict.NEED_DATA, f"pregnancy test {words}{unknown}", clears="a pregnancy test")
+        reason = f"pregnancy test {words}{unknown}"
+        yield case.finding(rule, Verdict.NEED_DATA, reason, clears="a pregnancy test", override=Override.NEVER)
     elif case.reading.passed(latest[0].at + age.span):
         fact, test = latest
         inputs = (Input(name="pregnancy test", value=test.result, taken_at=fact.at, fact=fact.id),)
         reason = f"pregnancy test is older than {age.shown()}"
-        yield case.finding(rule, Verdict.NEED_DATA, reason, inputs=inputs, clears="a new pregnancy test")
+        yield case.finding(
+            rule, Verdict.NEED_DATA, reason, inputs=inputs, clears="a new pregnancy test", subject="pregnancy test"
+        )
 
 
 def _body(case: Case, slot: DoseSlot) -> Iterator[Finding]:
     rule, ages = data_rule(slot), case.protocol.ages
     yield from _unusable_body(case, "height", case.heights())
     if not case.heights():
-        yield case.finding(rule, Verdict.NEED_DATA, "height is missing", clears="height in cm")
+        yield case.finding(rule, Verdict.NEED_DATA, "height is missing", clears="height in cm", override=Override.NONE)
     else:
         yield from _plausible_body(case, "height", "cm")
     age = ages.weight_later if slot.day != 1 else ages.weight_first if slot.cycle == 1 else ages.weight_day_1
     weights = case.weights()
     yield from _unusable_body(case, "weight", weights)
     if not weights:
-        yield case.finding(rule, Verdict.NEED_DATA, "weight is missing", clears="weight in kg")
+        yield case.finding(rule, Verdict.NEED_DATA, "weight is missing", clears="weight in kg", override=Override.NONE)
     elif case.reading.passed(weights[-1].at + age.span):
         inputs = (weights[-1].shown("weight", "kg"),)
         reason = f"weight is older than {age.shown()}"
-        yield case.finding(rule, Verdict.NEED_DATA, reason, inputs=inputs, clears="a new weight")
+        yield case.finding(rule, Verdict.NEED_DATA, reason, inputs=inputs, clears="a new weight", subject="weight")
     else:
         yield from _plausible_body(case, "weight", "kg")
 
@@ -215,11 +234,13 @@ def _infection_check(case: Case) -> Iterator[Finding]:
     latest = case.reading.latest(InfectionBleedingCheck)
     clears = "temperature taken and bleeding looked for"
     if latest is None:
-        yield case.finding("MON-16", Verdict.NEED_DATA, "infection and bleeding check is missing", clears=clears)
+        reason = "infection and bleeding check is missing"
+        yield case.finding("MON-16", Verdict.NEED_DATA, reason, clears=clears, override=Override.NONE)
         return
     fact, seen = latest
     if seen.temperature_c is None or seen.active_bleeding is None:
-        yield case.finding("MON-16", Verdict.NEED_DATA, "infection and bleeding check is incomplete", clears=clears)
+        reason = "infection and bleeding check is incomplete"
+        yield case.finding("MON-16", Verdict.NEED_DATA, reason, clears=clears, override=Override.NONE)
     yield from _too_old(case, "MON-16", "infection and bleeding check", fact.at, clears)
 
 

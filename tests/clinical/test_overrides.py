@@ -111,6 +111,23 @@ def test_ovr_01_six_days_cannot_be_set_aside() -> None:
     assert refused.type == "NotOverridable"
 
 
+def test_ovr_01_an_unknown_or_stale_liver_panel_cannot_be_set_aside() -> None:
+    missing = PaperCourse(ChartBuilder().ready().dose(1, 1, D1).ready_again(D8).without("alt"), D8)
+    stale = second_dose().later(hours=46)
+    for course in (missing, stale):
+        fields = {"cycle": 1, "day": 8, "rule": "DATA-02", "subject": "alt", "reason": "x"}
+        assert course.refused("override", Role.PRESCRIBER, **fields).type == "NotOverridable"
+
+
+def test_ovr_03_the_age_of_other_results_may_be_set_aside_but_not_their_absence() -> None:
+    course = second_dose().later(hours=46)
+    overrides(course, "DATA-02", subject="wbc")
+    assert next(f for f in course.card.findings if f.subject == "wbc").overridden
+    missing = PaperCourse(ChartBuilder().ready().dose(1, 1, D1).ready_again(D8).without("wbc"), D8)
+    fields = {"cycle": 1, "day": 8, "rule": "DATA-02", "subject": "wbc", "reason": "x"}
+    assert missing.refused("override", Role.PRESCRIBER, **fields).type == "NotOverridable"
+
+
 @pytest.mark.parametrize("charted", [None, "antipyretic"])
 def test_on_the_article_premedication_is_set_aside_only_for_an_allergy_to_that_class(charted: str | None) -> None:
     """DIV-07, OVR-02: a missing class needs its own charted allergy, and a second person."""

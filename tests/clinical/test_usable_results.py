@@ -287,7 +287,7 @@ def test_a_code_that_fails_its_check_digit_is_no_blast_count(code: str) -> None:
     chart = ChartBuilder().ready().without("blasts_percent")
     chart.add(a_lab("blasts", "3", loinc=code), D1 - timedelta(hours=2), Role.LABORATORY)
     card = PaperCourse(chart, D1).card
-    assert [f.reason for f in card.standing] == ["blasts is missing"]
+    assert [f.reason for f in card.standing] == ["blasts are missing"]
 
 
 # ── messages and results that a person must look at ────────────────────────────────────────────────────────────────
