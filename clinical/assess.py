@@ -196,6 +196,8 @@ def _bedside_state(case: Case) -> CourseState | None:
 def _dosing_state(case: Case, verdict: Verdict, findings: tuple[Finding, ...], plan: DosePlan | None) -> CourseState:
     if verdict is Verdict.CYTOREDUCE:
         return CourseState.CYTOREDUCTION
+    if verdict is Verdict.OMIT:
+        return CourseState.DOSE_OMITTED
     if verdict is Verdict.TOO_EARLY:
         return CourseState.BETWEEN_DOSES
     if verdict is Verdict.NEED_DATA:

@@ -20,9 +20,11 @@ from models.facts import (
     CYCLE_DAYS,
     AdministrationReported,
     CourseClosed,
+    CycleExtended,
     CycleStarted,
     Discontinued,
     DoseAuthorised,
+    DoseDecided,
     DoseSlot,
     DosingFinished,
     Fact,
@@ -330,14 +332,33 @@ class Case:
     def slot_after_all(self) -> DoseSlot:
         """The dose that would be next if dosing went on: the next day of this cycle, or day 1 of the next."""
         given = {d.slot.day for d in self.doses if d.slot.cycle == self.cycle}
-        later = [day for day in CYCLE_DAYS if not given or day > max(given)]
+        passed = given | {slot.day for slot in self.omitted if slot.cycle == self.cycle}
+        later = [day for day in CYCLE_DAYS if not passed or day > max(passed)]
         if self.dosing_ended is not None and given:
             later = []
         return _slot(self.cycle, later[0]) if later else _slot(self.cycle + 1, 1)
 
+    @cached_property
+    def decided(self) -> dict[str, tuple[Fact, DoseDecided]]:
+        """The prescriber's latest decision on each dose (DAY-06), by the dose."""
+        return {f"C{what.cycle}D{what.day}": (fact, what) for fact, what in self.reading.of(DoseDecided)}
+
+    @cached_property
+    def omitted(self) -> tuple[DoseSlot, ...]:
+        """The doses that the prescriber left out; one that was given all the same was not."""
+        given = {(d.slot.cycle, d.slot.day) for d in self.doses}
+        left_out = [what for _, what in self.decided.values() if what.decision == "omit"]
+        return tuple(DoseSlot(cycle=w.cycle, day=w.day) for w in left_out if (w.cycle, w.day) not in given)
+
+    @property
+    def after_an_omitted_dose(self) -> bool:
+        """The dose before the next one, in the same cycle, was left out (§3.5 row 7)."""
+        slot = self.slot
+        return slot is not None and any(o.cycle == slot.cycle and o.day < slot.day for o in self.omitted)
+
     @property
     def in_review(self) -> bool:
-        """The last dose of the cycle was given and the next cycle is not started."""
+        """The last dose of the cycle was given or left out, and the next cycle is not started."""
         return self.slot is not None and self.slot.cycle > self.cycle
 
     def window_of(self, slot: DoseSlot) -> Window | None:
@@ -347,10 +368,17 @@ class Case:
             return None
         return self._first_day_window(slot, earlier) if slot.day == 1 else self._later_day_window(slot, earlier)
 
+    @property
+    def extended(self) -> bool:
+        """Cycle 1 takes its longest length, by the prescriber's word (DOSE-05)."""
+        return any(what.cycle == 1 for _, what in self.reading.of(CycleExtended))
+
     def _first_day_window(self, slot: DoseSlot, earlier: list[Dose]) -> Window:
         regimen = self.protocol.regimen
         before = [d for d in earlier if d.slot.cycle == slot.cycle - 1] or earlier
         length = regimen.cycle1_length if slot.cycle == 2 else regimen.later_length
+        if slot.cycle == 2 and self.extended:
+            length = regimen.cycle1_max_length
         by_length = before[0].local_on + length.span
         by_spacing = max(d.local_on for d in earlier) + regimen.after_last_dose.span
         opens_on = max(by_length, by_spacing)

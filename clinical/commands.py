@@ -13,6 +13,8 @@ from models.facts import DoseSlot, OverrideGiven
 from models.messages import COMMANDS, Request, Statement
 
 OPEN = frozenset({Verdict.MAY_AUTHORISE, Verdict.MAY_START})
+WAITING = frozenset({Verdict.TOO_EARLY, Verdict.OMIT})
+"""Time alone goes on towards the window."""
 BLOCKS_NEXT_CYCLE = frozenset(
     {
         Verdict.DISCONTINUED,
@@ -73,7 +75,7 @@ def _answer(command: str, refusal: Refused | None) -> CommandAnswer:
 
 def refused(kind: str, message: str, findings: tuple[Finding, ...] = ()) -> Refused:
     """A refusal with the earliest instant at which one of its findings could clear."""
-    at = earliest(*(f.earliest_at for f in findings if f.verdict is Verdict.TOO_EARLY))
+    at = earliest(*(f.earliest_at for f in findings if f.verdict in WAITING))
     return Refused(type=kind, message=message, findings=findings, earliest_at=at)
 
 
@@ -82,7 +84,7 @@ def closed(standing: Standing, doing: str) -> Refused:
     findings = standing.in_the_way
     if standing.verdict is Verdict.NO_DOSE_DUE:
         return refused("NotTheDoseDue", f"{doing} is refused: no dose is due now", findings)
-    kind = "TooEarly" if standing.verdict is Verdict.TOO_EARLY else "DoseGateClosed"
+    kind = "TooEarly" if standing.verdict in WAITING else "DoseGateClosed"
     first = next((f for f in findings if f.verdict is standing.verdict), findings[0] if findings else None)
     because = f" – {first.rule}: {first.reason}" if first else ""
     about = f" {standing.slot}" if standing.slot else ""
@@ -191,6 +193,27 @@ def _countersign(standing: Standing) -> Refused | None:
     return refused("NothingToCountersign", "no override or correction waits for a second signature")
 
 
+def _decide(standing: Standing) -> Refused | None:
+    return None if standing.slot is not None else closed(standing, "deciding")
+
+
+def _round(standing: Standing) -> Refused | None:
+    if standing.plan is not None and not standing.case.in_review:
+        return None
+    return refused("NothingToRound", "no dose is computed that could be rounded")
+
+
+def _drop(standing: Standing) -> Refused | None:
+    return refused("NotAtThisLevel", "a dose of the cycle is dropped only at level L2 (LVL-03); the course is above it")
+
+
+def _extend(standing: Standing) -> Refused | None:
+    case = standing.case
+    if case.cycle != 1 or case.dosing_ended is not None or not case.doses:
+        return refused("NotThisCycle", "only cycle 1, while it lasts, is lengthened (DOSE-05)")
+    return refused("AlreadyExtended", "cycle 1 takes its longest length already") if case.extended else None
+
+
 def _withdraw_plan(standing: Standing) -> Refused | None:
     return None if standing.case.transplant_planned else refused("NoPlan", "no transplant is planned")
 
@@ -219,6 +242,10 @@ _GATES: dict[str, Callable[[Standing], Refused | None]] = {
     "declare_no_transplant": _no_transplant,
     "override": _override,
     "countersign": _countersign,
+    "decide_dose": _decide,
+    "choose_rounding": _round,
+    "choose_dropped_dose": _drop,
+    "extend_cycle": _extend,
     "withdraw_transplant_plan": _withdraw_plan,
     "amend_protocol": _amend,
     "acknowledge_divergence": _acknowledge,

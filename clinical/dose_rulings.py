@@ -1,10 +1,12 @@
 """Rulings on one dose: signature, second check, the prescriber's decisions and choices."""
 
 from clinical.bedside import standing_authorisation
+from clinical.calendar import local_date
 from clinical.commands import refused
 from clinical.judging import Judged, Judging
+from clinical.units import PERCENT
 from models.base import plain
-from models.facts import DoseAuthorised, DoseDecided, DoseVerified, DroppedDoseChosen, RoundingChosen
+from models.facts import CYCLE_DAYS, DoseAuthorised, DoseDecided, DoseVerified, DroppedDoseChosen, RoundingChosen
 from models.messages import AuthoriseDose, ChooseDroppedDose, ChooseRounding, DecideDose, VerifyDose, share
 
 
@@ -31,12 +33,35 @@ def verified(judging: Judging, message: VerifyDose) -> Judged:
 
 
 def decided(judging: Judging, message: DecideDose) -> Judged:
-    return judging.gated(DoseDecided)
+    """DAY-06: give it late, leave it out, or put it off to a date. A day 1 is put off, never left out."""
+    refusal = judging.refusal_of_dose(message)
+    if refusal is not None:
+        return refusal
+    if message.decision == "omit" and message.day == CYCLE_DAYS[0]:
+        return refused("DayOneIsNotOmitted", "a cycle begins with its day 1: postpone it, or finish_dosing")
+    if message.decision != "postpone":
+        return share(DoseDecided, message)
+    today = local_date(judging.case.now, judging.case.reading.zone)
+    if message.until is None or message.until <= today:
+        return refused("DateRequired", f"a dose is postponed to a date after today, {today}")
+    return share(DoseDecided, message)
 
 
 def rounded(judging: Judging, message: ChooseRounding) -> Judged:
-    return judging.gated(RoundingChosen, from_mg=message.mg)
+    """RND-01: a signed choice, at most 10 % down and never up; it lapses when the computed dose changes (RND-02)."""
+    refusal, plan = judging.refusal_of_dose(message), judging.standing.plan
+    if refusal is not None or plan is None:
+        return refusal or refused("NothingToRound", "no dose is computed that could be rounded")
+    computed = plan.rounded_from or plan.mg
+    least = computed * (1 - judging.case.protocol.preparation.rounding_max.number / PERCENT)
+    if message.mg > computed:
+        return refused("RoundingUp", f"{plain(message.mg)} mg is more than the {plain(computed)} mg computed")
+    if message.mg < least:
+        limit = judging.case.protocol.preparation.rounding_max.shown()
+        return refused("RoundingTooFar", f"{plain(message.mg)} mg is more than {limit} below {plain(computed)} mg")
+    return share(RoundingChosen, message, from_mg=computed)
 
 
 def dropped(judging: Judging, message: ChooseDroppedDose) -> Judged:
+    """LVL-03: which dose is left out at level L2."""
     return judging.gated(DroppedDoseChosen)

@@ -10,7 +10,7 @@ from clinical.screening import blasts
 from clinical.units import PERCENT
 from models.assessment import DosePlan, Finding, Verdict
 from models.base import content_hash, plain
-from models.facts import CYCLE_DAYS, DoseSlot, Response
+from models.facts import CYCLE_DAYS, DoseSlot, Response, RoundingChosen
 from models.protocol import Entry, Protocol
 
 FULL_LEVEL = "L0"
@@ -124,7 +124,19 @@ def _computed(case: Case, slot: DoseSlot, entry: Entry, weight: Decimal, height:
         vials=vials_for(mg, preparing.vial_content.number),
         level=FULL_LEVEL,
     )
+    plan = _rounded(case, plan)
     return plan.model_copy(update={"binding": binding_of(case, plan)})
+
+
+def _rounded(case: Case, plan: DosePlan) -> DosePlan:
+    """RND-02: the mg that the prescriber chose in place of exactly these."""
+    for _, choice in reversed(case.reading.of(RoundingChosen)):
+        if (choice.cycle, choice.day, choice.from_mg) == (plan.cycle, plan.day, plan.mg):
+            preparing = case.protocol.preparation
+            ml = volume_ml(choice.mg, preparing.concentration.number)
+            vials = vials_for(choice.mg, preparing.vial_content.number)
+            return plan.model_copy(update={"mg": choice.mg, "ml": ml, "vials": vials, "rounded_from": plan.mg})
+    return plan
 
 
 def binding_of(case: Case, plan: DosePlan) -> str:

@@ -21,12 +21,54 @@ def schedule_gate(case: Case, slot: DoseSlot) -> Iterator[Finding]:
     yield from _too_early(case, slot, window)
     interruption = toxicity_interruption(case, window)
     if interruption is not None:
-        yield from _interrupted(case, interruption)
-    closes_at = _closes_at(case, window, interruption)
-    if closes_at is not None and case.reading.reached(closes_at):
-        reason = f"the window of {slot} ended on {window.last_on}, and nobody has decided"
-        clears = "the prescriber decides: give, omit or postpone"
-        yield case.finding("DAY-06", Verdict.DELAYED, f"{reason} ({NOT_AUTOMATED})", clears=clears)
+        yield from _interrupted(case, slot, interruption)
+    if slot.day == CYCLE_DAYS[0]:
+        yield from _reduction_due(case, slot)
+    yield from _late(case, slot, window, _closes_at(case, window, interruption))
+
+
+def _late(case: Case, slot: DoseSlot, window: Window, closes_at: datetime | None) -> Iterator[Finding]:
+    """DAY-06: the window has passed and nobody has decided, or the prescriber has (DAY-04 says why it is late)."""
+    fact, decision = case.decided.get(str(slot), (None, None))
+    if decision is not None and fact is not None and decision.decision == "postpone" and decision.until is not None:
+        opens_at = midnight_of(decision.until, case.reading.zone)
+        if not case.reading.reached(opens_at):
+            reason = f"postponed to {decision.until} by {fact.by}: {decision.reason}"
+            clears = f"from {decision.until}, or another decision"
+            yield case.finding("DAY-06", Verdict.TOO_EARLY, reason, clears=clears, earliest_at=opens_at)
+            return
+    if closes_at is None or not case.reading.reached(closes_at):
+        return
+    if decision is not None and fact is not None and decision.decision == "give":
+        reason = f"given late by decision of {fact.by}, because of {decision.cause}: {decision.reason}"
+        yield case.finding("DAY-04", None, reason)
+        return
+    reason = f"the window of {slot} ended on {window.last_on}, and nobody has decided"
+    clears = "decide_dose by the prescriber: give, omit or postpone"
+    yield case.finding("DAY-06", Verdict.DELAYED, reason, clears=clears)
+
+
+def _reduction_due(case: Case, slot: DoseSlot) -> Iterator[Finding]:
+    """DUR-03: a dose left out for toxicity that lasted two weeks asks for a smaller dose in the cycle that follows."""
+    limit = case.protocol.limits.interruption_reduce.count
+    for omitted in case.omitted:
+        window = case.window_of(omitted)
+        days = 0 if window is None or omitted.cycle != slot.cycle - 1 else _days_held(case, window)
+        if days >= limit:
+            reason = f"{omitted} was left out, and the toxicity lasted {days} days: {NOT_AUTOMATED}"
+            yield case.finding("DUR-03", Verdict.HOLD, reason, clears="a reduced level, by the prescriber")
+
+
+def _days_held(case: Case, window: Window) -> int:
+    """DUR-07: from the planned date of a dose to the first sample that shows recovery; 0 if it was not held then."""
+    planned_at = midnight_of(window.nominal_on + timedelta(days=1), case.reading.zone)
+    held = False
+    for at, toxic in _toxicity_over_time(case):
+        if at < planned_at:
+            held = toxic
+        elif held and not toxic:
+            return max((local_date(at, case.reading.zone) - window.nominal_on).days, 0)
+    return max((local_date(case.now, case.reading.zone) - window.nominal_on).days, 0) if held else 0
 
 
 def _closes_at(case: Case, window: Window, interruption: "Interruption | None") -> datetime | None:
@@ -55,7 +97,8 @@ def _too_early(case: Case, slot: DoseSlot, window: Window) -> Iterator[Finding]:
         rule = "DOSE-04"
         reason = f"the window of {slot} opens on {window.opens_on}"
     clears = f"from {window.opens_at.astimezone(case.reading.zone):%Y-%m-%d %H:%M} local time"
-    yield case.finding(rule, Verdict.TOO_EARLY, reason, clears=clears, earliest_at=window.opens_at)
+    verdict = Verdict.OMIT if case.after_an_omitted_dose else Verdict.TOO_EARLY
+    yield case.finding(rule, verdict, reason, clears=clears, earliest_at=window.opens_at)
 
 
 @dataclass(frozen=True)
@@ -94,12 +137,17 @@ def _interruption(case: Case, window: Window, recovered_at: datetime | None) -> 
     return Interruption(window.nominal_on, recovered_at, days)
 
 
-def _interrupted(case: Case, interruption: Interruption) -> Iterator[Finding]:
-    limit = case.protocol.limits.interruption_max.count
+def _interrupted(case: Case, slot: DoseSlot, interruption: Interruption) -> Iterator[Finding]:
+    """DUR-01 … DUR-03: within a cycle a dose is left out from 7 days on; a day 1 is only put off, until 14 days."""
+    limits, within = case.protocol.limits, slot.day != CYCLE_DAYS[0]
     words = f"interrupted for toxicity for {interruption.days} day(s) since {interruption.planned_on}"
-    if interruption.days >= limit:
-        clears = f"the ladder for interruptions of {limit} days or longer, by the prescriber"
-        yield case.finding("DUR-02", Verdict.HOLD, f"{words}: {NOT_AUTOMATED}", clears=clears)
+    if within and interruption.days >= limits.interruption_max.count:
+        clears = "decide_dose by the prescriber: omit"
+        yield case.finding("DUR-02", Verdict.HOLD, f"{words}: this dose is left out", clears=clears)
+    elif interruption.days >= limits.interruption_reduce.count:
+        yield case.finding(
+            "DUR-03", Verdict.HOLD, f"{words}: {NOT_AUTOMATED}", clears="a reduced level, by the prescriber"
+        )
     elif interruption.days:
         yield case.finding("DUR-01", None, words)
 

@@ -91,7 +91,8 @@ class Finding(Frozen):
 class DosePlan(Frozen):
     """The dose that is next: mg/m² x BSA -> mg (0.01, half up) -> mL at 0.25 mg/mL -> vials of 0.9 mg.
 
-    `bsa_m2` is shown to 2 decimals and not rounded in the calculation (RND-02).
+    `bsa_m2` is shown to 2 decimals and not rounded in the calculation (RND-02). `rounded_from` is the mg computed, where
+    the prescriber chose to round them down.
     """
 
     cycle: int
@@ -105,6 +106,7 @@ class DosePlan(Frozen):
     vials: int
     level: str
     binding: str = ""
+    rounded_from: Number | None = None
 
     @property
     def slot(self) -> DoseSlot:

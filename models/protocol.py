@@ -165,6 +165,7 @@ class OtherLimits(Written):
     creatinine_grade2_above: Entry
     lipase_grade2_above: Entry
     interruption_max: Entry
+    interruption_reduce: Entry
     transfusion_washout: Entry
     filgrastim_washout: Entry
     pegfilgrastim_washout: Entry
@@ -211,6 +212,7 @@ class Preparing(Written):
     to_end: Entry
     infusion: Entry
     dose_decimals: Entry
+    rounding_max: Entry
     bag_min_dose: Entry
     bag_max_dose: Entry
 

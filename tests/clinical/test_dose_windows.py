@@ -326,8 +326,8 @@ def test_toxicity_that_was_over_before_the_planned_date_interrupts_nothing() -> 
     assert asked(chart, D8 + 3 * DAY).card.verdict is Verdict.DELAYED
 
 
-@pytest.mark.parametrize(("days", "asks"), [(6, []), (7, ["DUR-02"]), (10, ["DUR-02"])])
-def test_toxicity_puts_off_day_1_of_the_next_cycle_and_from_seven_days_on_holds(days: int, asks: list[str]) -> None:
+@pytest.mark.parametrize(("days", "asks"), [(6, []), (7, []), (13, []), (14, ["DUR-03"]), (20, ["DUR-03"])])
+def test_toxicity_puts_off_day_1_of_the_next_cycle_and_from_two_weeks_on_holds(days: int, asks: list[str]) -> None:
     earliest = D1 + 21 * DAY
     for analyte, high in (("alt", "160"), ("creatinine", "2.0")):
         chart = ChartBuilder().ready().cycle(1, D1)

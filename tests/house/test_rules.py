@@ -61,9 +61,7 @@ FORMULAS = {
     ("signs.py", "4.0"): "albumin in the correction of calcium (reference §9.2)",
     ("signs.py", "0.8"): "albumin in the correction of calcium (reference §9.2)",
 }
-NOT_READ_YET = {
-    "cycle1_max_length": "extend_cycle comes with a later release (DOSE-05)",
-}
+NOT_READ_YET = {}
 
 
 def nodes(path: Path) -> Iterator[ast.AST]:
