@@ -14,6 +14,7 @@ from clinical.commands import command_answers
 from clinical.counts import count_gate, cytopenia_note
 from clinical.deviations import deviations
 from clinical.dosing import dose_notes, dose_plan, mg_per_m2_of, weight_gate
+from clinical.infusion import interrupted
 from clinical.liver import liver_gate
 from clinical.monitoring import monitoring_over, obligations
 from clinical.overrides import with_overrides
@@ -189,7 +190,7 @@ def _bedside_state(case: Case) -> CourseState | None:
     if case.reaction_running is not None or case.ungraded_reaction is not None:
         return CourseState.REACTION
     if case.running is not None:
-        return CourseState.INFUSION
+        return CourseState.INFUSION if interrupted(case) is None else CourseState.INFUSION_INTERRUPTED
     return CourseState.OBSERVATION if case.in_observation is not None else None
 
 

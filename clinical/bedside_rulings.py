@@ -2,10 +2,12 @@
 
 from typing import Any
 
+from clinical import infusion
 from clinical.bedside import preparation_troubles, standing_authorisation
 from clinical.calendar import local_date
 from clinical.commands import refused
 from clinical.judging import Judged, Judging
+from models.base import plain
 from models.facts import (
     AdministrationReported,
     InfusionCompleted,
@@ -73,7 +75,11 @@ def completed(judging: Judging, message: CompleteInfusion) -> Judged:
     running = judging.case.running
     if running is not None and judging.at < running.started_at:
         return refused("BeforeItsStart", "the infusion cannot end before it started")
-    return share(InfusionCompleted, message)
+    still = infusion.interrupted(judging.case)
+    if still is None:
+        return share(InfusionCompleted, message)
+    given = message.given_mg if message.given_mg is not None else still.given_mg  # the rest is discarded (INF-05)
+    return share(InfusionCompleted, message, stopped_early=True, given_mg=given)
 
 
 def observation_ended(judging: Judging, message: EndObservation) -> Judged:
@@ -90,8 +96,27 @@ def observation_ended(judging: Judging, message: EndObservation) -> Judged:
 
 
 def interrupted(judging: Judging, message: InterruptInfusion) -> Judged:
-    return judging.gated(InfusionInterrupted)
+    """A statement: the infusion stands still since `at`; the clock of the preparation runs on (INF-05)."""
+    refusal, running = judging.refusal(), judging.case.running
+    if refusal is None and running is not None and judging.at < running.started_at:
+        return refused("BeforeItsStart", "the infusion cannot stand still before it started")
+    return refusal or share(InfusionInterrupted, message)
 
 
 def resumed(judging: Judging, message: ResumeInfusion) -> Judged:
-    return judging.gated(InfusionResumed, remaining_ml=message.rate_ml_per_h)
+    """INF-06: it goes on only if the rest, at this rate, ends within 8 h of reconstitution; else it is discarded."""
+    refusal, still = judging.refusal(), infusion.interrupted(judging.case)
+    if refusal is not None or still is None:
+        return refusal or refused("NothingInterrupted", "no infusion stands still")
+    full = judging.case.protocol.preparation.rate
+    if not 0 < message.rate_ml_per_h <= full.number:
+        return refused("RateTooHigh", f"the rate is above 0 and at most {full.shown()}")
+    latest = still.last_resumption(message.rate_ml_per_h)
+    if latest is None or judging.case.now > latest:
+        rest = f"{still.remaining_ml:.1f} mL at {plain(message.rate_ml_per_h)} mL/h"
+        when = "the preparation is not charted" if latest is None else f"the last start was {latest:%H:%M:%S} UTC"
+        expiry = judging.case.protocol.preparation.to_end.shown()
+        reason = f"{rest} would end later than {expiry} after reconstitution: {when}"
+        finding = judging.case.finding("INF-06", None, reason, clears="discard the rest: complete_infusion")
+        return refused("DrugWouldExpire", f"the infusion cannot go on: {reason}", (finding,))
+    return share(InfusionResumed, message, remaining_ml=still.remaining_ml)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from clinical.bedside import standing_authorisation, verified
 from clinical.case import Case
+from clinical.infusion import interrupted
 from clinical.overrides import may_be_overridden, with_overrides
 from clinical.schedule import cycle_gate
 from clinical.signs import personal_holds
@@ -124,6 +125,25 @@ def _complete(standing: Standing) -> Refused | None:
     return None
 
 
+def _interrupt(standing: Standing) -> Refused | None:
+    if standing.case.running is None:
+        return refused("NoInfusion", "no infusion is under way")
+    return None if interrupted(standing.case) is None else refused("AlreadyInterrupted", "the infusion stands still")
+
+
+def _resume(standing: Standing) -> Refused | None:
+    """An interrupted infusion goes on only when the reaction behind it is graded and over (IRR, grade 2)."""
+    case = standing.case
+    if interrupted(case) is None:
+        return refused("NothingInterrupted", "no infusion stands still")
+    if case.stopped_for_good:
+        return refused("DoseGateClosed", "the drug was stopped for good", case.stopped_for_good)
+    if case.reaction_running is not None or case.ungraded_reaction is not None:
+        findings = tuple(f for f in standing.findings if f.rule == "NON-04")
+        return refused("ReactionNotOver", "the reaction is not graded, or not over", findings)
+    return None
+
+
 def _end_observation(standing: Standing) -> Refused | None:
     return None if standing.case.in_observation else refused("NoObservation", "no observation is open")
 
@@ -233,6 +253,8 @@ _GATES: dict[str, Callable[[Standing], Refused | None]] = {
     "authorise_dose": _authorise,
     "verify_dose": _verify,
     "start_infusion": _start,
+    "interrupt_infusion": _interrupt,
+    "resume_infusion": _resume,
     "complete_infusion": _complete,
     "end_observation": _end_observation,
     "release_hold": _release,

@@ -13,6 +13,7 @@ from clinical.calendar import local_date, midnight_of, plus_days
 from clinical.calls import calls
 from clinical.case import Case
 from clinical.dosing import dose_plan
+from clinical.infusion import Flow, flow
 from clinical.reading import STRICTLY_AFTER
 from clinical.results import Known
 from models.assessment import Obligation
@@ -82,17 +83,29 @@ def _calls(case: Case) -> Iterator[Obligation]:
 def _bedside(case: Case) -> Iterator[Obligation]:
     running, observed = case.running, case.in_observation
     watching = case.protocol.observation
-    if running is not None:
-        end = running.started_at + case.protocol.preparation.infusion.span
-        late = end + watching.infusion_overdue_after.span
-        title, clears = f"infusion of {running.slot} ends", "complete_infusion with the real end"
-        yield _obligation(case, f"{INFUSION}-{running.slot}", title, "INF-01", Role.NURSE, end, late, clears)
+    under_way = flow(case)
+    if running is not None and under_way is not None:
+        yield _infusion(case, under_way)
     if observed is not None and observed.ended_at is not None:
         over = observed.ended_at + watching.minimum.span
         late = over + watching.overdue_after.span
         title, clears = f"observation after {observed.slot} ends", "end_observation"
         yield _obligation(case, f"{OBSERVATION}-{observed.slot}", title, "INF-02", Role.NURSE, over, late, clears)
     yield from _drug_expiry(case)
+
+
+def _infusion(case: Case, under_way: Flow) -> Obligation:
+    """When the infusion ends as it runs now; while it stands still, the last moment to let it go on (INF-05)."""
+    key, late = f"{INFUSION}-{under_way.dose.slot}", case.protocol.observation.infusion_overdue_after.span
+    if not under_way.interrupted:
+        end, clears = under_way.ends_at, "complete_infusion with the real end"
+        title = f"infusion of {under_way.dose.slot} ends"
+        return _obligation(case, key, title, "INF-01", Role.NURSE, end, end + late, clears)
+    due_at = under_way.last_resumption(case.protocol.preparation.rate.number) or under_way.since
+    expires = max(under_way.expires_at or under_way.since + late, due_at)
+    title = f"infusion of {under_way.dose.slot} stands still: last moment to let it go on"
+    clears = "resume_infusion, or complete_infusion: the rest is discarded"
+    return _obligation(case, key, title, "INF-05", Role.NURSE, due_at, expires, clears)
 
 
 def _drug_expiry(case: Case) -> Iterator[Obligation]:

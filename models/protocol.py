@@ -208,6 +208,8 @@ class Preparing(Written):
 
     concentration: Entry
     vial_content: Entry
+    bag_volume: Entry
+    rate: Entry
     to_dilution: Entry
     to_end: Entry
     infusion: Entry

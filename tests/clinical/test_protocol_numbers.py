@@ -91,6 +91,8 @@ NUMBERS = {
     "preparation.to_dilution": "4 h",
     "preparation.to_end": "8 h",
     "preparation.infusion": "1 h",
+    "preparation.bag_volume": "50 mL",
+    "preparation.rate": "50 mL/h",
     "preparation.rounding_max": "10 %",
     "preparation.bag_min_dose": "0.5 mg",
     "preparation.bag_max_dose": "5 mg",

@@ -150,7 +150,11 @@ def _completed() -> PaperCourse:
 
 
 STATES = {s.__name__.strip("_"): s for s in (_screening, _held, _infusion, _discontinued, _completed)}
-NOTHING_TO_END = {"complete_infusion": "NoInfusion", "end_observation": "NoObservation"}
+NOTHING_TO_END = {
+    "interrupt_infusion": "NoInfusion",
+    "complete_infusion": "NoInfusion",
+    "end_observation": "NoObservation",
+}
 NOTHING_KNOWN = {"correct_fact": "NoSuchFact", "resolve_unreadable": "NoSuchMessage"}
 
 
@@ -167,7 +171,7 @@ def test_what_happened_is_never_refused(command: str, state: str, ago: timedelta
     if isinstance(ruling, Accepted):
         assert ruling.facts[0].recorded_at == course.now
         assert ruling.facts[0].by.role is by
-    elif command == "complete_infusion" and state == "infusion":
+    elif command in ("complete_infusion", "interrupt_infusion") and state == "infusion":
         assert ruling.type == "BeforeItsStart"
         assert ago
     else:

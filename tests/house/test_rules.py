@@ -54,6 +54,7 @@ NO_LIMIT = {
 }
 FORMULAS = {
     ("dosing.py", "3600"): "Mosteller (BSA-01)",
+    ("infusion.py", "0.01"): "a hundredth of a milligram (RND-02)",
     ("vod.py", "0.1"): "a tenth of a per cent, as shown",
     ("dosing.py", "0.01"): "a hundredth of a millilitre (RND-02)",
     ("units.py", "100"): "per cent",

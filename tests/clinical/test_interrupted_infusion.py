@@ -1,0 +1,121 @@
+"""INF-05, INF-06, IRR-02: an infusion that stands still, goes on in time, or is ended with the rest discarded."""
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from models.assessment import CourseState, Verdict
+from models.facts import InfusionCompleted
+from models.people import Role
+from tests.factories import D1, ChartBuilder, PaperCourse
+
+MIN, H, SECOND = timedelta(minutes=1), timedelta(hours=1), timedelta(seconds=1)
+
+
+def running() -> PaperCourse:
+    """The first infusion runs since a moment ago; it was reconstituted then."""
+    course = PaperCourse(ChartBuilder().ready(D1), D1).ready_to_start()
+    course.started()
+    return course
+
+
+def interrupted(minutes: int = 20, **more: Any) -> PaperCourse:
+    course = running().later(minutes=minutes)
+    course.does("interrupt_infusion", Role.NURSE, **more)
+    return course
+
+
+def resumes(course: PaperCourse, rate: str = "25") -> Any:
+    return course.judged("resume_infusion", Role.NURSE, rate_ml_per_h=rate)
+
+
+def test_inf_05_an_infusion_stands_still_and_goes_on() -> None:
+    course = interrupted()
+    assert (course.card.state, course.card.verdict) == (CourseState.INFUSION_INTERRUPTED, Verdict.NO_DOSE_DUE)
+    assert course.refused("interrupt_infusion", Role.NURSE).type == "AlreadyInterrupted"
+    fact = course.later(minutes=15).does("resume_infusion", Role.NURSE, rate_ml_per_h="25")
+    assert round(fact.what.remaining_ml, 1) == Decimal("33.3")
+    assert course.card.state is CourseState.INFUSION
+    end = next(o for o in course.card.obligations if o.key == "infusion-C1D1")
+    assert end.due_at == course.now + 80 * MIN
+
+
+@pytest.mark.parametrize(("late", "type_"), [(-SECOND, ""), (timedelta(), ""), (SECOND, "DrugWouldExpire")])
+def test_sc_35_inf_06_the_rest_at_half_rate_takes_eighty_minutes_within_eight_hours(
+    late: timedelta, type_: str
+) -> None:
+    course = interrupted()
+    course.now = D1 + H + 8 * H - 80 * MIN + late
+    assert getattr(resumes(course), "type", "") == type_
+
+
+def test_inf_06_a_rest_that_would_expire_at_half_rate_may_still_go_on_at_full_rate() -> None:
+    course = interrupted()
+    course.now = D1 + H + 8 * H - 60 * MIN
+    assert resumes(course).type == "DrugWouldExpire"
+    assert getattr(resumes(course, "50"), "type", "") == ""
+
+
+@pytest.mark.parametrize("rate", ["0", "-5", "50.1", "100"])
+def test_the_rate_is_above_nothing_and_not_above_the_full_one(rate: str) -> None:
+    assert resumes(interrupted(), rate).type == "RateTooHigh"
+
+
+def test_what_the_pump_shows_counts_more_than_the_time() -> None:
+    course = interrupted(infused_ml="10")
+    assert course.does("resume_infusion", Role.NURSE, rate_ml_per_h="50").what.remaining_ml == Decimal(40)
+
+
+def test_several_interruptions_add_up() -> None:
+    course = interrupted()
+    course.later(minutes=10).does("resume_infusion", Role.NURSE, rate_ml_per_h="25")
+    course.later(minutes=24).does("interrupt_infusion", Role.NURSE)
+    fact = course.later(minutes=5).does("resume_infusion", Role.NURSE, rate_ml_per_h="25")
+    assert round(fact.what.remaining_ml, 2) == Decimal("23.33")
+
+
+@pytest.mark.parametrize(
+    ("told", "type_"),
+    [({"grade": None}, "ReactionNotOver"), ({"grade": 2}, "ReactionNotOver"), ({"grade": 3}, "DoseGateClosed")],
+    ids=["ungraded", "grade 2 running", "grade 3"],
+)
+def test_irr_it_goes_on_only_when_the_reaction_is_graded_and_over(told: dict[str, Any], type_: str) -> None:
+    course = interrupted()
+    course.does("report_reaction", Role.NURSE, reaction_id="r-1", **told)
+    assert resumes(course).type == type_
+
+
+def test_irr_02_after_a_grade_2_reaction_is_over_it_goes_on_and_observation_starts_at_its_end() -> None:
+    course = interrupted()
+    course.does("report_reaction", Role.NURSE, reaction_id="r-1", grade=2)
+    over = course.later(minutes=15).now
+    course.does("report_reaction", Role.NURSE, reaction_id="r-1", grade=2, resolved_at=over)
+    course.does("resume_infusion", Role.NURSE, rate_ml_per_h="25")
+    course.later(minutes=80).does("complete_infusion", Role.NURSE)
+    due = next(o for o in course.card.obligations if o.key == "observation-C1D1")
+    assert due.due_at == course.now + H
+
+
+def test_inf_05_ended_while_it_stands_still_the_rest_is_discarded_and_counted() -> None:
+    course = interrupted(30)
+    told = course.later(minutes=10).does("complete_infusion", Role.NURSE).what
+    assert isinstance(told, InfusionCompleted)
+    assert (told.stopped_early, told.given_mg) == (True, Decimal("0.73"))
+    assert course.card.state is CourseState.OBSERVATION
+    course.later(hours=1).does("end_observation", Role.NURSE)
+    assert course.card.next_dose == "C1D8"
+
+
+def test_inf_05_the_last_moment_to_go_on_is_due_and_then_the_drug_expires() -> None:
+    course = interrupted()
+    waits = next(o for o in course.card.obligations if o.key == "infusion-C1D1")
+    assert (waits.rule, waits.due_at, waits.overdue_at) == ("INF-05", D1 + 9 * H - 40 * MIN, D1 + 9 * H)
+
+
+def test_without_an_infusion_nothing_stands_still_or_goes_on() -> None:
+    course = PaperCourse(ChartBuilder().ready(), D1)
+    assert course.refused("interrupt_infusion", Role.NURSE).type == "NoInfusion"
+    assert resumes(course).type == "NothingInterrupted"
+    assert resumes(running()).type == "NothingInterrupted"
