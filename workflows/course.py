@@ -37,7 +37,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from models.chart import Chart
     from models.facts import Fact, RungFired, UnreadableMessage
-    from models.messages import Command, NamedMessage, Statement
+    from models.messages import Command, MoveToCurrentBuild, NamedMessage, Statement
     from models.notification import Notification, NotificationBatch
     from models.people import CLOCK, Role
     from models.record import CourseStart, MessageSeen, RecordBatch, RecordEntry, RefusedMessage
@@ -94,6 +94,7 @@ class CourseWorkflow:
         self._changed = False
         self._rules_failures = 0
         self._record_behind = False
+        self._asked_to_move = False
         self._one_decision = asyncio.Lock()
         self._timers = ObligationTimers(self._time_has_come)
 
@@ -142,7 +143,7 @@ class CourseWorkflow:
         if (self._phase.kind, self._phase.cycle) != (self.PHASE, self._cycle):
             return True
         quiet = self._assessment is not None and self._assessment.state not in AT_THE_BEDSIDE
-        return quiet and workflow.info().is_continue_as_new_suggested()
+        return quiet and (self._asked_to_move or workflow.info().is_continue_as_new_suggested())
 
     async def _leave(self) -> str | None:
         """Go over into the next run, or end; `None` when something arrived that keeps this run going."""
@@ -226,7 +227,7 @@ class CourseWorkflow:
     ) -> Decision:
         """Ask the pure core, in a local activity: the result is recorded, so no later release breaks a replay."""
         request = DecideRequest(
-            chart=Chart(course=self._course, facts=tuple(self._facts)),
+            chart=self._chart,
             now=workflow.now(),
             monitoring=self.PHASE == MONITORING,
             message=message,
@@ -285,7 +286,7 @@ class CourseWorkflow:
             facts=decision.facts,
             first_fact_index=first_index,
             assessment=decision.assessment,
-            protocol=self._course.protocol,
+            protocol=self._chart.protocol,
             code_version=decision.code_version,
             start=self._start_of_course() if self._next_decision == 1 else None,
             previous_sha256=self._last_sha256,
@@ -392,6 +393,8 @@ class CourseWorkflow:
     ) -> Answer:
         """Take the decision on a message over, and keep its answer for every repeat."""
         number = self._next_decision
+        if message.name == MoveToCurrentBuild.name and not isinstance(decision.ruling, Refused):
+            self._asked_to_move = True
         self._apply(decision, message, refused_message)
         answer = _answer_of(message, decision, number)
         self._answers[message.id] = answer
@@ -534,7 +537,7 @@ class CourseWorkflow:
         return Status(
             course_id=self._course.course_id,
             workflow_type=workflow.info().workflow_type,
-            protocol=self._course.protocol,
+            protocol=self._chart.protocol,
             cycle=self._cycle,
             state=known.state if known else None,
             verdict=known.verdict if known else None,
@@ -557,6 +560,10 @@ class CourseWorkflow:
     @workflow.query
     def chart(self) -> Chart:
         """All facts of the course."""
+        return self._chart
+
+    @property
+    def _chart(self) -> Chart:
         return Chart(course=self._course, facts=tuple(self._facts))
 
 
