@@ -44,12 +44,14 @@ def _lineage(case: Case, analyte: str, limit: Decimal) -> Iterator[Finding]:
     if now is None:
         return  # missing or unknown is answered as missing data
     if now.below(now.in_unit(limit)) is not False:
-        reason = f"{name} {plain(now.canonical)} x 10^9/L at day 1, at least {plain(limit)}: {NOT_AUTOMATED}"
+        reason = f"{name} {plain(now.canonical)} x 10^9/L at day 1, at least {plain(limit)}"
         clears = f"{name} at or above {plain(limit)} x 10^9/L"
-        yield case.finding(rule, Verdict.HOLD, reason, inputs=(now.shown(),), clears=clears)
+        yield case.finding(rule, Verdict.HOLD, reason, inputs=(now.shown(),), clears=clears, subject=analyte)
     if _influenced(case, analyte, now.collected_at):
         reason = f"{name} was measured under a transfusion or growth factor: {NOT_AUTOMATED}"
-        yield case.finding("HEM-09", Verdict.HOLD, reason, inputs=(now.shown(),), clears=f"{name} free of this effect")
+        yield case.finding(
+            "HEM-09", Verdict.HOLD, reason, inputs=(now.shown(),), clears=f"{name} free of this effect", subject=analyte
+        )
     yield from _low_baseline(case, analyte, limit)
 
 
@@ -58,10 +60,12 @@ def _low_baseline(case: Case, analyte: str, limit: Decimal) -> Iterator[Finding]
     name = label(analyte)
     if baseline is None:
         reason = f"{name} before the first dose is not known: {NOT_AUTOMATED}"
-        yield case.finding("HEM-05", Verdict.HOLD, reason, clears="a physician decides")
+        yield case.finding("HEM-05", Verdict.HOLD, reason, clears="a physician decides", subject=analyte)
     elif baseline.below(baseline.in_unit(limit)) is not False or _influenced(case, analyte, baseline.collected_at):
         reason = f"{name} was low before treatment: {NOT_AUTOMATED}"
-        yield case.finding("HEM-05", Verdict.HOLD, reason, inputs=(baseline.shown(),), clears="a physician decides")
+        yield case.finding(
+            "HEM-05", Verdict.HOLD, reason, inputs=(baseline.shown(),), clears="a physician decides", subject=analyte
+        )
 
 
 def _influenced(case: Case, analyte: str, at: datetime) -> bool:

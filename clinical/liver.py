@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from datetime import datetime
 
-from clinical.case import NOT_AUTOMATED, Case
+from clinical.case import Case
 from clinical.results import Known
 from clinical.units import label
 from models.assessment import Finding, Input, Verdict
 from models.base import plain
-from models.protocol import Entry
+from models.protocol import Entry, Override
 
 TRANSAMINASES = ("alt", "ast")
 PANEL = ("bilirubin", "alt", "ast")
@@ -63,7 +63,9 @@ def _isolated(case: Case, result: Known, multiple: Entry) -> Iterator[Finding]:
     if above:
         reason = f"{label(result.analyte)} {plain(result.value)} {result.unit}, limit {words}"
         clears = f"{label(result.analyte)} <= {words}, or an override by the prescriber and a second person"
-        yield case.finding("NON-08", Verdict.HOLD, reason, inputs=(result.shown(),), clears=clears)
+        yield case.finding(
+            "NON-08", Verdict.HOLD, reason, inputs=(result.shown(),), clears=clears, subject=result.analyte
+        )
     elif above is None:
         reason = f"{label(result.analyte)}: its comparator leaves open whether {words} is kept"
         yield case.finding("LAB-05", Verdict.NEED_DATA, reason, inputs=(result.shown(),), clears="a result as a number")
@@ -76,9 +78,16 @@ def other_grades(case: Case) -> Iterator[Finding]:
     for analyte, limit in graded_tests(case).items():
         result = case.known(analyte)
         if result is not None and grade_2(case, result, limit):
-            reason = f"{label(analyte)} above {limit.shown()} ({limit.clause}, grade 2 or more): {NOT_AUTOMATED}"
+            reason = f"{label(analyte)} above {limit.shown()} ({limit.clause}, grade 2 or more)"
+            clears = f"{label(analyte)} grade <= 1"  # whether it is grade 2 or 3 is not told: nobody overrides it
             yield case.finding(
-                "NON-06", Verdict.HOLD, reason, inputs=(result.shown(),), clears=f"{label(analyte)} grade <= 1"
+                "NON-06",
+                Verdict.HOLD,
+                reason,
+                inputs=(result.shown(),),
+                clears=clears,
+                subject=analyte,
+                override=Override.NEVER,
             )
 
 

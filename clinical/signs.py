@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from decimal import Decimal
 
-from clinical.case import NOT_AUTOMATED, Case
+from clinical.case import Case
 from clinical.required import corrected_calcium_source, latest_qtcf, qtcf_history
 from clinical.results import Known
 from clinical.units import label
@@ -17,11 +17,14 @@ from models.facts import (
     InfectionBleedingCheck,
     PregnancyTest,
     Toxicity,
+    ToxicityAttribution,
 )
 from models.people import PHYSICIANS
+from models.protocol import Override
 
 ALBUMIN_NORMAL_G_DL = Decimal("4.0")
 CALCIUM_PER_ALBUMIN = Decimal("0.8")
+QT_CLEARS = "the ECG repeated, potassium, magnesium and calcium corrected, other drugs reviewed"
 
 
 def personal_holds(case: Case) -> Iterator[Finding]:
@@ -50,8 +53,9 @@ def infection_or_bleeding(case: Case) -> Iterator[Finding]:
         ),
     ]
     if found:
-        reason = f"{', '.join(found)}: {NOT_AUTOMATED}"
-        yield case.finding("MON-16", Verdict.HOLD, reason, clears="a check without fever, infection or bleeding")
+        yield case.finding(
+            "MON-16", Verdict.HOLD, ", ".join(found), clears="a check without fever, infection or bleeding"
+        )
 
 
 def pregnancy(case: Case) -> Iterator[Finding]:
@@ -68,13 +72,20 @@ def graded_toxicity(case: Case) -> Iterator[Finding]:
     latest = {what.term.lower(): (fact, what) for fact, what in found}
     for fact, toxicity in latest.values():
         if holds_for_toxicity(case, fact, toxicity):
-            reason = f"{toxicity.term} of grade {toxicity.grade}: {NOT_AUTOMATED}"
-            yield case.finding("NON-06", Verdict.HOLD, reason, clears="grade <= 1, or the grade before treatment")
+            severe = toxicity.grade > case.protocol.limits.toxicity_grade.count  # §3.6: only grade 2 is overridden
+            reason, subject = f"{toxicity.term} of grade {toxicity.grade}", toxicity.term.lower()
+            clears = "grade <= 1, or another cause by a physician"
+            never = Override.NEVER if severe else None
+            yield case.finding("NON-06", Verdict.HOLD, reason, clears=clears, subject=subject, override=never)
 
 
 def holds_for_toxicity(case: Case, fact: Fact, toxicity: Toxicity) -> bool:
     """NON-10: of grade >= 2, and InO-related until a physician says otherwise."""
     elsewhere = toxicity.attributed_to_ino is False and fact.by.role in PHYSICIANS
+    for word, attribution in case.reading.of(ToxicityAttribution):
+        same = attribution.term.lower() == toxicity.term.lower() and word.recorded_at >= fact.recorded_at
+        if same and word.by.role in PHYSICIANS:
+            elsewhere = not attribution.due_to_ino
     return toxicity.grade >= case.protocol.limits.toxicity_grade.count and not elsewhere
 
 
@@ -90,16 +101,18 @@ def _qtcf(case: Case) -> Iterator[Finding]:
         return
     before = [q for q in qtcf_history(case) if case.first_dose_at is None or q.collected_at < case.first_dose_at]
     rise = latest.canonical - before[-1].canonical if before and case.first_dose_at is not None else Decimal(0)
-    if latest.above(latest.in_unit(limits.qtcf_max.number)) is not False:
-        reason = f"QTcF {plain(latest.canonical)} ms, limit {plain(limits.qtcf_max.number)}: {NOT_AUTOMATED}"
-        yield case.finding("QT-02", Verdict.HOLD, reason, inputs=(latest.shown(),), clears="QTcF at or below the limit")
+    if latest.above(latest.in_unit(limits.qtcf_stop.number)) is not False:
+        reason = f"QTcF {plain(latest.canonical)} ms, limit {plain(limits.qtcf_stop.number)}"
+        yield case.finding("QT-01", Verdict.HOLD, reason, inputs=(latest.shown(),), clears=QT_CLEARS, subject="qtcf")
+    elif latest.above(latest.in_unit(limits.qtcf_max.number)) is not False:
+        reason = f"QTcF {plain(latest.canonical)} ms, limit {plain(limits.qtcf_max.number)}"
+        clears = f"QTcF at or below the limit; {QT_CLEARS}"
+        yield case.finding("QT-02", Verdict.HOLD, reason, inputs=(latest.shown(),), clears=clears, subject="qtcf")
     elif latest.canonical >= limits.qtcf_note.number:
         yield case.finding("QT-03", None, f"QTcF {plain(latest.canonical)} ms", inputs=(latest.shown(),))
     if rise > limits.qtcf_rise_max.number:
-        reason = (
-            f"QTcF rose by {plain(rise)} ms from baseline, limit {plain(limits.qtcf_rise_max.number)}: {NOT_AUTOMATED}"
-        )
-        yield case.finding("QT-01", Verdict.HOLD, reason, inputs=(latest.shown(),), clears="rise within the limit")
+        reason = f"QTcF rose by {plain(rise)} ms from baseline, limit {plain(limits.qtcf_rise_max.number)}"
+        yield case.finding("QT-01", Verdict.HOLD, reason, inputs=(latest.shown(),), clears=QT_CLEARS, subject="rise")
 
 
 def _electrolytes(case: Case, slot: DoseSlot) -> Iterator[Finding]:
@@ -117,9 +130,14 @@ def _electrolytes(case: Case, slot: DoseSlot) -> Iterator[Finding]:
 def _below(case: Case, analyte: str, limit: Decimal) -> Iterator[Finding]:
     result = case.known(analyte)
     if result is not None and result.below(limit) is not False:
-        reason = f"{label(analyte)} {plain(result.value)} {result.unit}, at least {plain(limit)} before day 1: {NOT_AUTOMATED}"
+        reason = f"{label(analyte)} {plain(result.value)} {result.unit}, at least {plain(limit)} before day 1"
         yield case.finding(
-            "QT-05", Verdict.HOLD, reason, inputs=(result.shown(),), clears=f"{label(analyte)} corrected"
+            "QT-05",
+            Verdict.HOLD,
+            reason,
+            inputs=(result.shown(),),
+            clears=f"{label(analyte)} corrected",
+            subject=analyte,
         )
 
 
@@ -129,8 +147,10 @@ def _later_potassium(case: Case) -> Iterator[Finding]:
         return
     if result.below(limits.potassium_later_min.number) is not False:
         limit = plain(limits.potassium_later_min.number)
-        reason = f"potassium {plain(result.value)} {result.unit}, limit {limit}: {NOT_AUTOMATED}"
-        yield case.finding("QT-05", Verdict.HOLD, reason, inputs=(result.shown(),), clears="potassium corrected")
+        reason = f"potassium {plain(result.value)} {result.unit}, limit {limit}"
+        yield case.finding(
+            "QT-05", Verdict.HOLD, reason, inputs=(result.shown(),), clears="potassium corrected", subject="potassium"
+        )
     elif result.below(limits.potassium_later_note.number) is not False:
         yield case.finding("QT-05", None, f"potassium {plain(result.value)} {result.unit}", inputs=(result.shown(),))
 
@@ -150,5 +170,7 @@ def _calcium(case: Case) -> Iterator[Finding]:
     if exact and corrected >= source.lln:
         return
     seen = f"albumin-corrected calcium {plain(round(corrected, 2))} {source.unit}"
-    reason = f"{seen}, below its LLN {plain(source.lln)}: {NOT_AUTOMATED}"
-    yield case.finding("QT-05", Verdict.HOLD, reason, inputs=(source.shown(),), clears="calcium corrected")
+    reason = f"{seen}, below its LLN {plain(source.lln)}"
+    yield case.finding(
+        "QT-05", Verdict.HOLD, reason, inputs=(source.shown(),), clears="calcium corrected", subject="calcium"
+    )

@@ -155,6 +155,7 @@ class OtherLimits(Written):
     weight_gain_fluid: Entry
     qtcf_note: Entry
     qtcf_max: Entry
+    qtcf_stop: Entry
     qtcf_rise_max: Entry
     potassium_min: Entry
     potassium_later_min: Entry

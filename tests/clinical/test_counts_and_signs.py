@@ -168,15 +168,21 @@ def test_a_transfused_baseline_counts_as_low() -> None:
         ("480", [], True),
         ("481", ["QT-02"], False),
         ("480.1", ["QT-02"], False),
-        ("506", ["QT-02"], False),
+        ("500", ["QT-02"], False),
+        ("500.1", ["QT-01"], False),
+        ("506", ["QT-01"], False),
     ],
 )
-def test_qtcf_above_480_is_not_decided_yet(qtcf: str, asked: list[str], noted: bool) -> None:
+def test_qt_01_qt_02_qtcf_holds_above_480_and_above_500_needs_two_people(
+    qtcf: str, asked: list[str], noted: bool
+) -> None:
     chart = ChartBuilder().ready()
     chart.add({"kind": "ecg", "qtcf_ms": qtcf}, D1 - H)
     course = PaperCourse(chart, D1)
     assert standing_rules(course.card) == asked
     assert ("QT-03" in notes(course.card)) == noted
+    classes = {"QT-01": "prescriber_and_second_person", "QT-02": "prescriber_with_reason"}
+    assert [f.override for f in course.card.standing] == [classes[rule] for rule in asked]
 
 
 @pytest.mark.parametrize(("qtcf", "asked"), [("440", []), ("440.1", ["QT-01"]), ("441", ["QT-01"])])

@@ -58,6 +58,7 @@ NUMBERS = {
     "limits.weight_gain_fluid": "5 %",
     "limits.qtcf_note": "450 ms",
     "limits.qtcf_max": "480 ms",
+    "limits.qtcf_stop": "500 ms",
     "limits.qtcf_rise_max": "60 ms",
     "limits.potassium_min": "3.5 mmol/L",
     "limits.potassium_later_min": "3.0 mmol/L",

@@ -181,7 +181,7 @@ SCENARIOS = (
         "C2D1, QTcF 506: hold",
         lambda p: with_qtcf(p, "506"),
         Verdict.HOLD,
-        ("QT-02", "QT-01"),
+        ("QT-01",),
     ),
     Scenario(
         "SC-50",

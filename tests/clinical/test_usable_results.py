@@ -211,7 +211,7 @@ def test_an_implausibly_high_liver_value_calls_a_person_at_once(
         ("potassium", "12", "mmol/L", []),
         ("potassium", "12.1", "mmol/L", ["LAB-06"]),
         ("potassium", "12.1", "meq/L", ["LAB-06"]),
-        ("qtcf", "800", "ms", ["QT-02"]),
+        ("qtcf", "800", "ms", ["QT-01"]),
         ("qtcf", "800.1", "ms", ["LAB-06"]),
         ("qtcf", "0.81", "s", ["LAB-06"]),
         ("qtcf", "0.479", "s", []),
@@ -243,7 +243,7 @@ def test_a_charted_ecg_with_an_implausible_qtcf_holds_at_once() -> None:
         (None, Verdict.NEED_DATA, "LAB-05"),
         ("199", Verdict.NEED_DATA, "LAB-05"),
         ("200", Verdict.MAY_AUTHORISE, None),
-        ("800", Verdict.HOLD, "QT-02"),
+        ("800", Verdict.HOLD, "QT-01"),
         ("800.1", Verdict.HOLD_URGENT, "LAB-06"),
     ],
 )
