@@ -170,7 +170,6 @@ def _calcium(case: Case) -> Iterator[Finding]:
     if exact and corrected >= source.lln:
         return
     seen = f"albumin-corrected calcium {plain(round(corrected, 2))} {source.unit}"
+    inputs = (source.shown(),) if albumin is None else (source.shown(), albumin.shown())
     reason = f"{seen}, below its LLN {plain(source.lln)}"
-    yield case.finding(
-        "QT-05", Verdict.HOLD, reason, inputs=(source.shown(),), clears="calcium corrected", subject="calcium"
-    )
+    yield case.finding("QT-05", Verdict.HOLD, reason, inputs=inputs, clears="calcium corrected", subject="calcium")
