@@ -113,8 +113,13 @@ def _reactions(case: Case) -> Iterator[Finding]:
     if ungraded is not None:
         reason = "an infusion-related reaction without a grade"
         yield case.finding("NON-04", Verdict.HOLD_URGENT, reason, clears="the grade, by report_reaction")
+    back = case.reaction_come_back
+    if back is not None:
+        reason = f"infusion-related reaction {back.reaction_id} came back: a physician grades it (grade {grade} by definition)"
+        clears = "the grade by report_reaction, or correct_fact if it did not come back"
+        yield case.finding("NON-04", Verdict.HOLD_URGENT, reason, clears=clears)
     running = case.reaction_running
-    if running is not None and running.grade is not None and running.grade < grade:
+    if back is None and running is not None and running.grade is not None and running.grade < grade:
         reason = f"infusion-related reaction of grade {running.grade} is not over"
         yield case.finding("NON-04", Verdict.HOLD_URGENT, reason, clears="its end, by report_reaction with resolved_at")
 

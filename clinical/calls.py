@@ -41,6 +41,14 @@ def calls(case: Case) -> Iterator[Call]:
         since = min(f.recorded_at for f in _reports_of(case, ungraded.reaction_id))
         title, clears = "infusion-related reaction without a grade", "report_reaction with its grade"
         yield Call(f"reaction-{ungraded.reaction_id}", title, "NON-04", Role.PHYSICIAN, since, True, clears)
+    back = case.reaction_come_back
+    if back is not None and back.came_back is not None:
+        title, clears = (
+            "infusion-related reaction came back: its grade",
+            "report_reaction with its grade, or correct_fact",
+        )
+        since = back.came_back.recorded_at
+        yield Call(f"reaction-{back.reaction_id}-again", title, "NON-04", Role.PHYSICIAN, since, True, clears)
     yield from _vod(case, recorded)
     missed = lost_to_follow_up(case.reading)
     if missed:

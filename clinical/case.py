@@ -75,12 +75,13 @@ class Window:
 
 @dataclass(frozen=True)
 class ReactionSoFar:
-    """All that was reported of one reaction: its gravest grade, and when it ended."""
+    """All that was reported of one reaction: its gravest grade, when it ended, and which report says that it came back."""
 
     reaction_id: str
     grade: int | None
     began_at: datetime
     resolved_at: datetime | None
+    came_back: Fact | None = None
 
 
 @dataclass(frozen=True)
@@ -211,8 +212,15 @@ class Case:
             so_far = by_id.get(what.reaction_id, ReactionSoFar(what.reaction_id, None, fact.at, None))
             grade = max((g for g in (so_far.grade, what.grade) if g is not None), default=None)
             resolved = what.resolved_at or so_far.resolved_at
-            by_id[what.reaction_id] = ReactionSoFar(what.reaction_id, grade, so_far.began_at, resolved)
+            back = so_far.came_back or (fact if _comes_back(so_far, fact, what) else None)
+            by_id[what.reaction_id] = ReactionSoFar(what.reaction_id, grade, so_far.began_at, resolved, back)
         return tuple(by_id.values())
+
+    @property
+    def reaction_come_back(self) -> ReactionSoFar | None:
+        """IRR: symptoms that come back after improving are grade 3 by definition; a physician has not said so yet."""
+        grade = self.protocol.observation.stop_grade.count
+        return next((r for r in self.reactions if r.came_back is not None and (r.grade or 0) < grade), None)
 
     @cached_property
     def stopped_for_good(self) -> tuple[Finding, ...]:
@@ -293,11 +301,10 @@ class Case:
 
     @property
     def reaction_running(self) -> ReactionSoFar | None:
-        """A reaction that is ungraded, or of grade >= 2 and not over."""
+        """A reaction that is ungraded, or of grade >= 2 and not over; one that came back is not over."""
         grade = self.protocol.observation.running_grade.count
-        return next(
-            (r for r in self.reactions if r.resolved_at is None and (r.grade is None or r.grade >= grade)), None
-        )
+        running = (r for r in self.reactions if r.resolved_at is None and (r.grade is None or r.grade >= grade))
+        return self.reaction_come_back or next(running, None)
 
     @property
     def ungraded_reaction(self) -> ReactionSoFar | None:
@@ -500,3 +507,10 @@ def _slot(cycle: int, day: int) -> DoseSlot:
 
 def _same_dose(signed: DoseSlot, slot: DoseSlot) -> bool:
     return (signed.cycle, signed.day) == (slot.cycle, slot.day)
+
+
+def _comes_back(so_far: ReactionSoFar, fact: Fact, what: Reaction) -> bool:
+    """A report as running from after the end. A grade that was still owed may follow later (CT-27): that is none."""
+    owed = so_far.grade is None and what.grade is not None
+    over = so_far.resolved_at is not None and fact.at > so_far.resolved_at
+    return over and not owed and (what.resolved_at is None or what.resolved_at > fact.at)

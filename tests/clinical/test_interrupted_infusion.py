@@ -119,3 +119,55 @@ def test_without_an_infusion_nothing_stands_still_or_goes_on() -> None:
     assert course.refused("interrupt_infusion", Role.NURSE).type == "NoInfusion"
     assert resumes(course).type == "NothingInterrupted"
     assert resumes(running()).type == "NothingInterrupted"
+
+
+# ── symptoms that come back after improving (IRR: grade 3 by definition) ───────────────────────────────────────────
+
+
+def settled(grade: int | None = 2) -> PaperCourse:
+    """Stopped at 20 min; the reaction was over at 35 min."""
+    course = interrupted()
+    course.does("report_reaction", Role.NURSE, reaction_id="r-1", grade=grade)
+    over = course.later(minutes=15).now
+    course.does("report_reaction", Role.NURSE, reaction_id="r-1", grade=grade, resolved_at=over)
+    return course
+
+
+@pytest.mark.parametrize("grade", [None, 1, 2])
+def test_irr_symptoms_that_come_back_hold_until_a_physician_grades_them(grade: int | None) -> None:
+    course = settled().later(minutes=5)
+    back = course.does("report_reaction", Role.NURSE, reaction_id="r-1", grade=grade)
+    card = course.card
+    assert (card.state, card.verdict) == (CourseState.REACTION, Verdict.HOLD_URGENT)
+    assert any("came back: a physician grades it (grade 3 by definition)" in f.reason for f in card.findings)
+    assert any(o.key == "reaction-r-1-again" and o.due_at == course.now for o in card.obligations)
+    assert resumes(course).type == "ReactionNotOver"
+    over = course.later(minutes=5).now
+    course.does("report_reaction", Role.NURSE, reaction_id="r-1", grade=2, resolved_at=over)
+    assert resumes(course).type == "ReactionNotOver"
+    course.does("correct_fact", Role.PHYSICIAN, target=back.id, reason="it was another patient")
+    assert course.card.state is CourseState.INFUSION_INTERRUPTED
+    course.does("resume_infusion", Role.NURSE, rate_ml_per_h="25")
+
+
+def test_irr_03_what_came_back_and_was_graded_3_stops_the_drug_for_good() -> None:
+    course = settled().later(minutes=5)
+    course.does("report_reaction", Role.PHYSICIAN, reaction_id="r-1", grade=3)
+    assert course.card.verdict is Verdict.DISCONTINUED
+    assert not any("came back" in f.reason for f in course.card.findings)
+    assert resumes(course).type == "DoseGateClosed"
+
+
+def test_ct_27_a_grade_that_follows_after_the_end_is_no_return() -> None:
+    course = settled(grade=None).later(minutes=5)
+    assert resumes(course).type == "ReactionNotOver"
+    course.does("report_reaction", Role.PHYSICIAN, reaction_id="r-1", grade=2)
+    assert course.card.state is CourseState.INFUSION_INTERRUPTED
+
+
+@pytest.mark.parametrize(("after_its_end", "back"), [(-SECOND, False), (0 * SECOND, False), (SECOND, True)])
+def test_irr_only_what_was_seen_after_the_end_came_back(after_its_end: timedelta, back: bool) -> None:
+    course = settled()
+    seen_at = course.now + after_its_end
+    course.later(minutes=5).does("report_reaction", Role.NURSE, reaction_id="r-1", grade=2, at=seen_at)
+    assert any("came back" in f.reason for f in course.card.findings) is back
