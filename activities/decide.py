@@ -6,9 +6,7 @@ from temporalio.exceptions import ApplicationError
 from activities.stubs import DECIDE
 from clinical import decide as core
 from models.carried import DecideRequest, Decision
-from models.pins import ProtocolPin
-from models.protocol import Protocol
-from plumbing.protocol_files import ProtocolError, load_pinned
+from plumbing.protocol_files import ProtocolError, find_pinned, load_pinned
 
 
 class Decider:
@@ -28,11 +26,4 @@ class Decider:
             protocol = load_pinned(request.chart.protocol)
         except ProtocolError as error:
             raise ApplicationError(str(error), type="UnknownProtocol", non_retryable=True) from None
-        return core.decide(request, protocol, self._code_version, _known)
-
-
-def _known(pin: ProtocolPin) -> Protocol | None:
-    try:
-        return load_pinned(pin)
-    except ProtocolError:
-        return None
+        return core.decide(request, protocol, self._code_version, find_pinned)

@@ -4,8 +4,12 @@ Until every divergence of the new protocol is acknowledged the old one is in for
 `Chart.protocol`; levels, windows and holds are derived again under the new one, and every authorisation lapses.
 """
 
+from collections.abc import Iterator
+
+from clinical.case import Case
 from clinical.commands import refused
 from clinical.judging import Judged, Judging
+from models.assessment import Finding
 from models.facts import DivergenceAcknowledged, ProtocolAmended
 from models.messages import AcknowledgeDivergence, AmendProtocol, share
 
@@ -37,3 +41,13 @@ def acknowledged(judging: Judging, message: AcknowledgeDivergence) -> Judged:
         still = ", ".join(pending[1])
         return refused("UnknownDivergence", f"{message.divergence} is not asked for; still open: {still}")
     return share(DivergenceAcknowledged, message)
+
+
+def amendment_note(case: Case) -> Iterator[Finding]:
+    """Says that another protocol waits for its acknowledgements; the one in force decides meanwhile."""
+    pending = case.chart.pending_amendment
+    if pending is not None:
+        what, missing = pending
+        reason = f"{what.protocol.name} was asked for; in force is {case.protocol.name}"
+        clears = f"acknowledge_divergence of {', '.join(missing)} by the prescriber"
+        yield case.finding("PIN-02", None, reason, clears=clears)

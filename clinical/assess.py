@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from clinical.alerts import suspicion
-from clinical.amendment_note import amendment_note
+from clinical.amendments import amendment_note
 from clinical.bedside import standing_authorisation, start_troubles, verified
 from clinical.calendar import zone_named
 from clinical.case import Case
@@ -16,7 +16,7 @@ from clinical.deviations import deviations
 from clinical.dosing import dose_notes, dose_plan, mg_per_m2_of, weight_gate
 from clinical.infusion import interrupted
 from clinical.liver import liver_gate
-from clinical.monitoring import monitoring_over, obligations
+from clinical.monitoring import course_over, obligations
 from clinical.overrides import with_overrides
 from clinical.owners import turn_of
 from clinical.required import latest_qtcf, required_data
@@ -47,7 +47,7 @@ def assess(chart: Chart, protocol: Protocol, now: datetime) -> Assessment:
 
 def assess_case(case: Case) -> Assessment:
     """The assessment of a case that was read already."""
-    over = case.closed is not None or monitoring_over(case)
+    over = course_over(case)
     slot = None if over else case.slot
     plan = dose_plan(case, slot) if slot is not None else None
     always = _always(case) if case.closed is None else closed_card(case, case.closed)

@@ -10,11 +10,11 @@ from functools import cached_property
 
 from clinical.calendar import NOON, at_local, local_date, midnight_of, plus_days, wall_clock
 from clinical.closing import closing
-from clinical.reading import Reading
+from clinical.reading import Reading, stops_for_good
 from clinical.results import Known, Results, Usable
 from clinical.reviews import Review, stop_reviews
 from models.assessment import Finding, Input, Verdict
-from models.base import plain
+from models.base import Frozen, plain
 from models.chart import Chart
 from models.facts import (
     CYCLE_DAYS,
@@ -285,14 +285,11 @@ class Case:
         return closing(self.reading)
 
     def _ends_dosing(self, fact: Fact) -> bool:
-        what, grade = fact.what, self.protocol.observation.stop_grade.count
+        what = fact.what
         if isinstance(what, CourseClosed):
             return what.reason == "patient_stops"
-        if isinstance(what, VodJudged):
-            return what.judgement == "confirmed"
-        return isinstance(what, DosingFinished | Transplant | Discontinued) or (
-            isinstance(what, Reaction) and (what.grade or 0) >= grade
-        )
+        stops = stops_for_good(fact, self.protocol.observation.stop_grade.count)
+        return stops or isinstance(what, DosingFinished | Transplant)
 
     @property
     def busy(self) -> bool:
@@ -450,15 +447,19 @@ class Case:
     @property
     def transplant_planned(self) -> bool:
         """A transplant is planned and neither done nor declared off."""
-        said = [f.what for f in self.reading.facts if isinstance(f.what, TransplantPlanned | TransplantPlanWithdrawn)]
-        planned = bool(said) and isinstance(said[-1], TransplantPlanned)
+        said = self._last_said(TransplantPlanned, TransplantPlanWithdrawn)
+        planned = said is not None and isinstance(said.what, TransplantPlanned)
         return planned and self.transplant is None and self.no_transplant_declared is None
 
     @property
     def no_transplant_declared(self) -> Fact | None:
         """The prescriber's word that no transplant is planned, unless a plan was recorded after it (MON-17)."""
-        said = [f for f in self.reading.facts if isinstance(f.what, NoTransplantDeclared | TransplantPlanned)]
-        return said[-1] if said and isinstance(said[-1].what, NoTransplantDeclared) else None
+        said = self._last_said(NoTransplantDeclared, TransplantPlanned)
+        return said if said is not None and isinstance(said.what, NoTransplantDeclared) else None
+
+    def _last_said(self, *kinds: type[Frozen]) -> Fact | None:
+        """The fact of these kinds that was recorded last: it overtakes the others."""
+        return next((f for f in reversed(self.reading.facts) if isinstance(f.what, kinds)), None)
 
     def plausible_weights(self) -> list[Measured]:
         """Weights that can be a person's, oldest first."""

@@ -9,7 +9,7 @@ from clinical.infusion import interrupted
 from clinical.overrides import may_be_overridden, with_overrides
 from clinical.schedule import cycle_gate
 from clinical.signs import personal_holds
-from models.assessment import CommandAnswer, DosePlan, Finding, Refused, Verdict, earliest
+from models.assessment import Assessment, CommandAnswer, DosePlan, Finding, Refused, Verdict, earliest
 from models.facts import DoseSlot, OverrideGiven
 from models.messages import COMMANDS, Request, Statement
 
@@ -37,6 +37,11 @@ class Standing:
     plan: DosePlan | None
     verdict: Verdict
     findings: tuple[Finding, ...]
+
+    @classmethod
+    def of(cls, case: Case, card: Assessment) -> "Standing":
+        """Where the case stands as its assessment says."""
+        return cls(case, case.slot, card.dose, card.verdict, card.findings)
 
     @property
     def in_the_way(self) -> tuple[Finding, ...]:

@@ -71,11 +71,13 @@ def next_cycle(judging: Judging, message: StartNextCycle) -> Judged:
 def extended(judging: Judging, message: ExtendCycle) -> Judged:
     """DOSE-05: cycle 1 takes up to 28 days, for a response reached or to let toxicity recover."""
     refusal = judging.refusal()
-    if refusal is None and message.cycle != 1:
+    if refusal is not None:
+        return refusal
+    if message.cycle != 1:
         return refused("NotThisCycle", "only cycle 1 is lengthened (DOSE-05)")
-    if refusal is None and message.because == "response" and not judging.case.responded_before(message.cycle + 1):
+    if message.because == "response" and not judging.case.responded_before(message.cycle + 1):
         return refused("NoResponse", "no CR or CRi is recorded for cycle 1 (DOSE-05)")
-    return refusal or share(CycleExtended, message)
+    return share(CycleExtended, message)
 
 
 def vod_judged(judging: Judging, message: JudgeVod) -> Judged:

@@ -6,7 +6,7 @@ from clinical.assess import assess_case
 from clinical.case import Case
 from clinical.judge import judge
 from clinical.judging import Known, nothing_known
-from clinical.monitoring import monitoring_over, obligations, obligations_closed, rungs_reached
+from clinical.monitoring import course_over, obligations, obligations_closed, rungs_reached
 from models.assessment import Accepted, Refused
 from models.base import Frozen
 from models.carried import CYCLE, ENDED, MONITORING, DecideRequest, Decision, Phase
@@ -47,7 +47,7 @@ def _in_force(chart: Chart, before: Chart, protocol: Protocol, known: Known) -> 
 
 def phase_of(case: Case) -> Phase:
     """Which execution the course needs: its cycle, liver monitoring, or none any more (MON-17)."""
-    if case.closed is not None or monitoring_over(case):
+    if course_over(case):
         return Phase(kind=ENDED, cycle=case.cycle)
     return Phase(kind=MONITORING if case.monitoring else CYCLE, cycle=case.cycle)
 

@@ -2,10 +2,10 @@
 
 from datetime import datetime
 
-from clinical.assess import assess
+from clinical.assess import assess, assess_case
 from clinical.case import Case
 from clinical.commands import Standing, gate
-from models.assessment import Assessment, Finding, Refused, earliest
+from models.assessment import Assessment, Finding, Refused
 from models.base import Frozen, Instant
 from models.chart import Chart
 from models.messages import COMMANDS
@@ -43,12 +43,15 @@ class Explanation(Frozen):
 
 def explain(chart: Chart, protocol: Protocol, now: datetime) -> Explanation:
     """The assessment at `now` with, for every command that may not happen, why, what would open it and when."""
-    answers = _gates(chart, protocol, now)
+    case = Case(chart, protocol, now)
+    card = assess_case(case)
+    standing = Standing.of(case, card)
+    answers = {name: gate(name, standing) for name in COMMANDS}
     waiting = {name for name, refusal in answers.items() if refusal is not None and refusal.findings}
-    by_itself = _opened_by_time(chart, protocol, now, waiting - SECOND_WORDS)
+    by_itself = _opened_by_time(chart, protocol, card.valid_until, waiting - SECOND_WORDS)
     blocked = tuple(_blocked(name, r, by_itself.get(name)) for name, r in answers.items() if r is not None)
     may = tuple(name for name, refusal in answers.items() if refusal is None)
-    return Explanation(assessment=assess(chart, protocol, now), may=may, blocked=blocked)
+    return Explanation(assessment=card, may=may, blocked=blocked)
 
 
 def _blocked(command: str, refusal: Refused, by_itself: datetime | None) -> Blocked:
@@ -63,21 +66,14 @@ def _blocked(command: str, refusal: Refused, by_itself: datetime | None) -> Bloc
     )
 
 
-def _gates(chart: Chart, protocol: Protocol, now: datetime) -> dict[str, Refused | None]:
-    case, card = Case(chart, protocol, now), assess(chart, protocol, now)
-    standing = Standing(case, case.slot, card.dose, card.verdict, card.findings)
-    return {name: gate(name, standing) for name in COMMANDS}
-
-
-def _opened_by_time(chart: Chart, protocol: Protocol, now: datetime, shut: set[str]) -> dict[str, datetime]:
+def _opened_by_time(chart: Chart, protocol: Protocol, at: datetime | None, shut: set[str]) -> dict[str, datetime]:
     """When each shut command opens while nobody acts: every instant at which time alone changes something is looked at."""
     opened: dict[str, datetime] = {}
-    at = assess(chart, protocol, now).valid_until
     for _ in range(MOST_STEPS):
         if at is None or len(opened) == len(shut):
             break
         card = assess(chart, protocol, at)
         may = {answer.command for answer in card.commands if answer.may}
         opened |= dict.fromkeys((shut & may) - opened.keys(), at)
-        at = earliest(card.valid_until)
+        at = card.valid_until
     return opened

@@ -131,10 +131,7 @@ def judge(
     refusal = _form(case, message)
     if refusal is not None:
         return refusal
-    assessment = assess_case(case)
-    judging = Judging(
-        message, Standing(case, case.slot, assessment.dose, assessment.verdict, assessment.findings), known
-    )
+    judging = Judging(message, Standing.of(case, assess_case(case)), known)
     judged = _RULINGS[type(message)](judging, cast("Any", message))
     return judged if isinstance(judged, Refused) else judging.accepted(judged)
 

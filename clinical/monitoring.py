@@ -43,7 +43,7 @@ class Panel:
 
 def obligations(case: Case) -> tuple[Obligation, ...]:
     """Everything that is open, sorted by key; nothing once it is closed or monitoring is over (MON-17)."""
-    if case.closed is not None or monitoring_over(case):
+    if course_over(case):
         return ()
     found = [*_calls(case), *_bedside(case), *_next_dose(case), *_liver_tests(case), *_cytoreduction(case), *_end(case)]
     return tuple(sorted(found, key=lambda o: o.key))
@@ -297,6 +297,11 @@ def end_day(case: Case) -> date | None:
         return None
     last_day = case.last_dose.local_on + timedelta(days=spans.last_dose_days.count)
     return max(last_day, local_date(declared.recorded_at, zone))
+
+
+def course_over(case: Case) -> bool:
+    """Nothing is asked of anybody any more: the course was closed (CLOSE-01), or its monitoring is over (MON-17)."""
+    return case.closed is not None or monitoring_over(case)
 
 
 def monitoring_over(case: Case) -> bool:

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from clinical.case import Case
+from clinical.reviews import signed_under
 from models.assessment import Finding
-from models.facts import Allergy, Countersigned, DoseSlot, Fact, OverrideGiven
+from models.facts import Allergy, DoseSlot, Fact, OverrideGiven
 from models.people import Actor
 from models.protocol import Override
 
@@ -38,11 +39,8 @@ def standing_overrides(case: Case, slot: DoseSlot) -> list[Standing]:
     window = case.window_of(slot)
     if window is not None and window.closes_at is not None and case.reading.reached(window.closes_at):
         return []
-    signed: dict[str, list[Actor]] = {}
-    for fact, what in case.reading.of(Countersigned):
-        signed.setdefault(what.target, []).append(fact.by)
     return [
-        Standing(fact, what, tuple(dict.fromkeys(by for by in signed.get(fact.id, ()) if by.id != fact.by.id)))
+        Standing(fact, what, tuple(by for by in signed_under(case.reading, fact.id) if by.id != fact.by.id))
         for fact, what in case.reading.of(OverrideGiven)
         if (what.cycle, what.day) == (slot.cycle, slot.day)
     ]

@@ -90,7 +90,7 @@ class Reading:
             return ()
         found = []
         for versions in self._versions.values():
-            stops = [said for said in versions if said is not None and _stops_for_good(said, stop_grade)]
+            stops = [said for said in versions if said is not None and stops_for_good(said, stop_grade)]
             if stops and versions[-1] is not stops[-1]:
                 found.append(stops[-1])
         return tuple(found)
@@ -101,7 +101,8 @@ def _tag(kind: type[Frozen]) -> str:
     return cast("str", kind.model_fields["kind"].default)
 
 
-def _stops_for_good(fact: Fact, stop_grade: int) -> bool:
+def stops_for_good(fact: Fact, stop_grade: int) -> bool:
+    """Whether this fact alone stops the drug for good (§3.5 row 1): NON-01, NON-05, the prescriber's own word."""
     what = fact.what
     if isinstance(what, VodJudged):
         return what.judgement == "confirmed"

@@ -75,16 +75,18 @@ def corrected_calcium_source(case: Case) -> Known | Unknown | None:
 def _judged(case: Case, slot: DoseSlot, analyte: str, found: Known | Unknown | None, age: Entry) -> Iterator[Finding]:
     rule = data_rule(slot)
     of_the_liver = analyte in case.protocol.ages.liver_analytes.words
+    stated = f"{label(analyte)} {'are' if analyte in PLURAL else 'is'}"
     if found is None:
         clears = f"{label(analyte)} not older than {age.shown()}"
         override = Override.NEVER if of_the_liver else Override.NONE
-        reason = f"{label(analyte)} {'are' if analyte in PLURAL else 'is'} missing"
-        yield case.finding(rule, Verdict.NEED_DATA, reason, clears=clears, subject=analyte, override=override)
+        yield case.finding(
+            rule, Verdict.NEED_DATA, f"{stated} missing", clears=clears, subject=analyte, override=override
+        )
     elif isinstance(found, Unknown):
         clears = f"a usable {label(analyte)} of a later draw, or a correction"
         yield case.finding(found.rule, Verdict.NEED_DATA, found.why, clears=clears)
     elif case.reading.passed(found.collected_at + age.span):
-        reason = f"{label(analyte)} {'are' if analyte in PLURAL else 'is'} older than {age.shown()}"
+        reason = f"{stated} older than {age.shown()}"
         never = Override.NEVER if of_the_liver else None  # OVR-03 is for the age of everything else
         given, clears = (found.shown(),), f"{label(analyte)} measured again"
         yield case.finding(

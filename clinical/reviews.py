@@ -40,8 +40,13 @@ def confirmed(people: tuple[Actor, ...]) -> bool:
 
 def confirming(reading: Reading, target: str) -> tuple[Actor, ...]:
     """The physicians who have confirmed an error: who corrected this fact, and who countersigned it."""
-    signed = [fact.by for fact, what in reading.of(Countersigned) if what.target == target]
-    return tuple(dict.fromkeys(by for by in (*reading.corrected_by(target), *signed) if by.role in PHYSICIANS))
+    people = (*reading.corrected_by(target), *signed_under(reading, target))
+    return tuple(dict.fromkeys(by for by in people if by.role in PHYSICIANS))
+
+
+def signed_under(reading: Reading, target: str) -> tuple[Actor, ...]:
+    """Who countersigned this, each once, in order."""
+    return tuple(dict.fromkeys(fact.by for fact, what in reading.of(Countersigned) if what.target == target))
 
 
 def stop_reviews(reading: Reading, stop_grade: int) -> tuple[Review, ...]:

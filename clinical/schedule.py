@@ -67,8 +67,8 @@ def _days_held(case: Case, window: Window) -> int:
         if at < planned_at:
             held = toxic
         elif held and not toxic:
-            return max((local_date(at, case.reading.zone) - window.nominal_on).days, 0)
-    return max((local_date(case.now, case.reading.zone) - window.nominal_on).days, 0) if held else 0
+            return _interruption(case, window, at).days
+    return _interruption(case, window, None).days if held else 0
 
 
 def _closes_at(case: Case, window: Window, interruption: "Interruption | None") -> datetime | None:

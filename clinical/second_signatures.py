@@ -3,6 +3,7 @@
 from clinical.commands import refused
 from clinical.judging import Judged, Judging
 from clinical.overrides import may_be_overridden, only_for_allergy
+from clinical.reviews import signed_under
 from models.assessment import Finding, Refused
 from models.facts import Countersigned, DoseSlot, Fact, OverrideGiven
 from models.messages import Countersign, GiveOverride, share
@@ -47,21 +48,20 @@ def countersigned(judging: Judging, message: Countersign) -> Judged:
     """Sign as the second person under an override, or as one of the two under a correction review."""
     for fact, _ in judging.case.reading.of(OverrideGiven):
         if fact.id == message.target:
-            return _under_override(judging, fact)
+            return _under_override(judging, message, fact)
     review = next((r for r in judging.case.stop_reviews if r.target == message.target), None)
     if review is None:
         return refused("NothingToCountersign", f"nothing waits for a second signature as {message.target}")
-    if judging.message.by.role not in PHYSICIANS:
+    if message.by.role not in PHYSICIANS:
         return refused("RoleNotAllowed", "a correction is confirmed by the prescriber and a second physician (COR-02)")
-    if judging.message.by.id in {by.id for by in review.confirmed_by}:
+    if message.by.id in {by.id for by in review.confirmed_by}:
         return refused("SecondPersonRequired", "this person has confirmed it already; a second one is needed (COR-02)")
     return share(Countersigned, message)
 
 
-def _under_override(judging: Judging, fact: Fact) -> Judged:
-    signed = {f.by.id for f, c in judging.case.reading.of(Countersigned) if c.target == fact.id}
-    if judging.message.by.id == fact.by.id:
+def _under_override(judging: Judging, message: Countersign, fact: Fact) -> Judged:
+    if message.by.id == fact.by.id:
         return refused("SecondPersonRequired", "the person who gave the override cannot countersign it (OVR-02)")
-    if judging.message.by.id in signed:
+    if message.by.id in {by.id for by in signed_under(judging.case.reading, fact.id)}:
         return refused("AlreadyCountersigned", "this person has signed under this override already")
-    return Countersigned(target=fact.id, note=getattr(judging.message, "note", None))
+    return share(Countersigned, message)

@@ -11,7 +11,6 @@ from functools import cached_property
 
 from clinical.calendar import birthday, local_date
 from clinical.case import Case, Measured
-from clinical.results import Known
 from clinical.units import PERCENT, bilirubin_umol_per_l
 from models.assessment import Input
 from models.base import plain
@@ -148,7 +147,8 @@ class Signs:
 
     def inputs(self) -> tuple[Input, ...]:
         """The values behind the answers, as a clinician reads them."""
-        shown = [] if self.case.known("bilirubin") is None else [self._bilirubin_shown()]
+        known = self.case.known("bilirubin")
+        shown = [] if known is None else [known.shown()]
         if self.weights is not None and self.gain is not None:
             words = f"{plain(self.gain.quantize(TENTH))} % above {plain(self.weights[0].value)} kg"
             shown.append(Input(name="weight", value=words, taken_at=self.weights[1].at, fact=self.weights[1].fact))
@@ -158,11 +158,6 @@ class Signs:
             fact, _ = latest
             shown.append(Input(name="examination", value=", ".join(signs), taken_at=fact.at, fact=fact.id))
         return tuple(shown)
-
-    def _bilirubin_shown(self) -> Input:
-        known = self.case.known("bilirubin")
-        assert isinstance(known, Known)
-        return known.shown()
 
 
 def modified_seattle(s: Signs) -> Answer:

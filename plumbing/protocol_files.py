@@ -48,6 +48,14 @@ def load_pinned(pin: ProtocolPin, folder: Path = PROTOCOLS) -> Protocol:
     return load_protocol(pin.name, folder)
 
 
+def find_pinned(pin: ProtocolPin) -> Protocol | None:
+    """The protocol of a pin, or `None` when this release does not hold exactly that one."""
+    try:
+        return load_pinned(pin)
+    except ProtocolError:
+        return None
+
+
 @lru_cache(maxsize=64)
 def _load(name: str, folder: Path) -> Protocol:
     data = _merged(name, folder)

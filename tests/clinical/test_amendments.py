@@ -12,19 +12,10 @@ from models.assessment import Accepted, Assessment, Refused
 from models.carried import DecideRequest, Decision
 from models.messages import MESSAGES, NamedMessage
 from models.people import Role
-from models.pins import ProtocolPin
-from models.protocol import Protocol
-from plumbing.protocol_files import ProtocolError, load_pinned, load_protocol, pin_of
+from plumbing.protocol_files import find_pinned, load_pinned, load_protocol, pin_of
 from tests.factories import ARTICLE, D1, LABEL, PEOPLE, ChartBuilder, PaperCourse
 
 DIVERGENCES = ("DIV-01", "DIV-03", "DIV-07")
-
-
-def known(pin: ProtocolPin) -> Protocol | None:
-    try:
-        return load_pinned(pin)
-    except ProtocolError:
-        return None
 
 
 def amend(to: str, *acknowledged: str, **changes: Any) -> dict[str, Any]:
@@ -35,7 +26,7 @@ def amend(to: str, *acknowledged: str, **changes: Any) -> dict[str, Any]:
 
 def ruled(course: PaperCourse, name: str, content: dict[str, Any], role: Role = Role.PRESCRIBER) -> Accepted | Refused:
     message = MESSAGES[name].model_validate({"id": f"{name}-1", "by": PEOPLE[role], **content}, strict=False)
-    return judge(course.chart, message, course.protocol, course.now, known)
+    return judge(course.chart, message, course.protocol, course.now, find_pinned)
 
 
 def refusal_of(ruling: Accepted | Refused) -> str:
@@ -48,7 +39,7 @@ def decided(course: PaperCourse, name: str, content: dict[str, Any]) -> Decision
         {"id": f"{name}-{len(course.chart.facts)}", "by": PEOPLE[Role.PRESCRIBER], **content}, strict=False
     )
     request = DecideRequest(chart=course.chart, now=course.now, message=NamedMessage.of(message))
-    decision = decide(request, load_pinned(course.chart.protocol), "test", known)
+    decision = decide(request, load_pinned(course.chart.protocol), "test", find_pinned)
     course.chart = course.chart.with_facts(*decision.facts)
     course.protocol = load_pinned(course.chart.protocol)
     return decision
