@@ -23,7 +23,8 @@ from clinical.required import latest_qtcf, required_data
 from clinical.results import Unknown
 from clinical.schedule import cycle_gate, schedule_gate
 from clinical.screening import consent_gate, cytoreduction_gate, eligibility_gate
-from clinical.signs import graded_toxicity, heart, infection_or_bleeding, personal_holds, pregnancy
+from clinical.signs import heart, infection_or_bleeding, personal_holds, pregnancy
+from clinical.toxicity import graded_toxicity, laboratory_toxicity
 from models.assessment import Assessment, CourseState, DosePlan, Finding, Verdict
 from models.base import plain
 from models.chart import Chart
@@ -143,6 +144,7 @@ def _for_dose(case: Case, slot: DoseSlot) -> Iterator[Finding]:
         yield from cytoreduction_gate(case)
     yield from pregnancy(case)
     yield from liver_gate(case)
+    yield from laboratory_toxicity(case)
     yield from infection_or_bleeding(case)
     yield from graded_toxicity(case)
     yield from heart(case, slot)

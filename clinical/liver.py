@@ -1,4 +1,4 @@
-"""The liver gate: NON-02 (both high), NON-08 (one high), and grades of other tests that NON-06 will decide."""
+"""The liver gate: NON-02 (both high) and NON-08 (one high)."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -8,19 +8,18 @@ from clinical.results import Known
 from clinical.units import label
 from models.assessment import Finding, Input, Verdict
 from models.base import plain
-from models.protocol import Entry, Override
+from models.protocol import Entry
 
 TRANSAMINASES = ("alt", "ast")
 PANEL = ("bilirubin", "alt", "ast")
 
 
 def liver_gate(case: Case) -> Iterator[Finding]:
-    """NON-02 hard hold; NON-08 hold; other liver grades. Checked before each dose and all the time in between."""
+    """NON-02 hard hold; NON-08 hold. Checked before each dose and all the time in between."""
     both = list(liver_hold(case))
     yield from both
     if not both:
         yield from isolated_hold(case)
-    yield from other_grades(case)
 
 
 def liver_hold(case: Case) -> Iterator[Finding]:
@@ -69,46 +68,6 @@ def _isolated(case: Case, result: Known, multiple: Entry) -> Iterator[Finding]:
     elif above is None:
         reason = f"{label(result.analyte)}: its comparator leaves open whether {words} is kept"
         yield case.finding("LAB-05", Verdict.NEED_DATA, reason, inputs=(result.shown(),), clears="a result as a number")
-
-
-def other_grades(case: Case) -> Iterator[Finding]:
-    """Laboratory toxicity of grade >= 2 that feeds NON-06 (CT-05, CT-13, CT-21), after the first dose."""
-    if case.first_dose_at is None:
-        return
-    for analyte, limit in graded_tests(case).items():
-        result = case.known(analyte)
-        if result is not None and grade_2(case, result, limit):
-            reason = f"{label(analyte)} above {limit.shown()} ({limit.clause}, grade 2 or more)"
-            clears = f"{label(analyte)} grade <= 1"  # whether it is grade 2 or 3 is not told: nobody overrides it
-            yield case.finding(
-                "NON-06",
-                Verdict.HOLD,
-                reason,
-                inputs=(result.shown(),),
-                clears=clears,
-                subject=analyte,
-                override=Override.NEVER,
-            )
-
-
-def graded_tests(case: Case) -> dict[str, Entry]:
-    """The other tests that feed NON-06 (NON-10) with the limit above which they are of grade 2 or more."""
-    liver, limits = case.protocol.liver, case.protocol.limits
-    return {
-        "alp": liver.alp_grade2_above,
-        "ggt": liver.alp_grade2_above,
-        "creatinine": limits.creatinine_grade2_above,
-        "lipase": limits.lipase_grade2_above,
-        "amylase": limits.lipase_grade2_above,
-    }
-
-
-def grade_2(case: Case, result: Known, limit: Entry) -> bool:
-    """Above the multiple of its ULN; creatinine also above the multiple of its value before treatment (CT-21)."""
-    if result.uln is not None and result.above_uln(limit.number) is not False:
-        return True
-    baseline = case.results.before(result.analyte, case.first_dose_at) if result.analyte == "creatinine" else None
-    return baseline is not None and result.above(result.in_unit(limit.number * baseline.canonical)) is not False
 
 
 def within_limits(case: Case, analyte: str, result: Known) -> bool:

@@ -6,9 +6,9 @@ from datetime import date, datetime, timedelta
 
 from clinical.calendar import local_date, midnight_of
 from clinical.case import NOT_AUTOMATED, Case, Window
-from clinical.liver import PANEL, grade_2, graded_tests, within_limits
+from clinical.liver import PANEL, within_limits
 from clinical.results import Known
-from clinical.signs import holds_for_toxicity
+from clinical.toxicity import graded_tests, holds_for_grade, holds_for_toxicity
 from models.assessment import Finding, Verdict
 from models.facts import CYCLE_DAYS, DoseSlot, Response, Toxicity
 
@@ -157,8 +157,8 @@ def _toxicity_over_time(case: Case) -> Iterator[tuple[datetime, bool]]:
     events: list[tuple[datetime, str, bool]] = []
     for analyte in PANEL:
         events += [(k.collected_at, analyte, not within_limits(case, analyte, k)) for k in _history(case, analyte)]
-    for analyte, limit in graded_tests(case).items():
-        events += [(k.collected_at, analyte, grade_2(case, k, limit)) for k in _history(case, analyte)]
+    for analyte in graded_tests(case):
+        events += [(k.collected_at, analyte, holds_for_grade(case, k)) for k in _history(case, analyte)]
     for fact, what in case.reading.of(Toxicity):
         events.append((fact.at, what.term.lower(), holds_for_toxicity(case, fact, what)))
     standing: dict[str, bool] = {}

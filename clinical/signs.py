@@ -1,4 +1,4 @@
-"""What a person saw or measured that holds a dose: VOD signs, infection, bleeding, pregnancy, toxicity, heart, holds."""
+"""What a person saw or measured that holds a dose: VOD signs, infection, bleeding, pregnancy, heart, holds."""
 
 from collections.abc import Iterator
 from decimal import Decimal
@@ -11,16 +11,11 @@ from models.assessment import Finding, Verdict
 from models.base import plain
 from models.facts import (
     DoseSlot,
-    Fact,
     HoldReleased,
     HoldSet,
     InfectionBleedingCheck,
     PregnancyTest,
-    Toxicity,
-    ToxicityAttribution,
 )
-from models.people import PHYSICIANS
-from models.protocol import Override
 
 ALBUMIN_NORMAL_G_DL = Decimal("4.0")
 CALCIUM_PER_ALBUMIN = Decimal("0.8")
@@ -64,29 +59,6 @@ def pregnancy(case: Case) -> Iterator[Finding]:
     latest = max(clear, key=lambda pair: pair[0].at, default=None)
     if latest is not None and latest[1].result == "positive":
         yield case.finding("MON-11", Verdict.HOLD, "pregnancy test is positive", clears="a physician decides")
-
-
-def graded_toxicity(case: Case) -> Iterator[Finding]:
-    """NON-06: a toxicity graded >= 2 by a clinician and not attributed to another cause."""
-    found = sorted(case.reading.of(Toxicity), key=lambda pair: pair[0].at)
-    latest = {what.term.lower(): (fact, what) for fact, what in found}
-    for fact, toxicity in latest.values():
-        if holds_for_toxicity(case, fact, toxicity):
-            severe = toxicity.grade > case.protocol.limits.toxicity_grade.count  # §3.6: only grade 2 is overridden
-            reason, subject = f"{toxicity.term} of grade {toxicity.grade}", toxicity.term.lower()
-            clears = "grade <= 1, or another cause by a physician"
-            never = Override.NEVER if severe else None
-            yield case.finding("NON-06", Verdict.HOLD, reason, clears=clears, subject=subject, override=never)
-
-
-def holds_for_toxicity(case: Case, fact: Fact, toxicity: Toxicity) -> bool:
-    """NON-10: of grade >= 2, and InO-related until a physician says otherwise."""
-    elsewhere = toxicity.attributed_to_ino is False and fact.by.role in PHYSICIANS
-    for word, attribution in case.reading.of(ToxicityAttribution):
-        same = attribution.term.lower() == toxicity.term.lower() and word.recorded_at >= fact.recorded_at
-        if same and word.by.role in PHYSICIANS:
-            elsewhere = not attribution.due_to_ino
-    return toxicity.grade >= case.protocol.limits.toxicity_grade.count and not elsewhere
 
 
 def heart(case: Case, slot: DoseSlot) -> Iterator[Finding]:
