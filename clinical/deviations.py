@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from clinical.case import Case, Dose
+from clinical.case import Case
+from clinical.treatment import Dose
 from models.assessment import Finding
 
 

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal
 
-from clinical.case import Case, Dose
+from clinical.case import Case
+from clinical.treatment import Dose
 from models.facts import InfusionInterrupted, InfusionResumed, InfusionStarted, Preparation
 
 HOUR = timedelta(hours=1)

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from datetime import datetime
 
-from clinical.case import Case, Measured
+from clinical.case import Case
 from clinical.results import Known, Unknown
 from clinical.screening import blasts
+from clinical.treatment import Measured
 from clinical.units import label
 from models.assessment import Finding, Input, Verdict
 from models.facts import DoseSlot, Ecg, Fact, InfectionBleedingCheck, PregnancyTest, Response, VodExamination

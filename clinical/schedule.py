@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from clinical.calendar import local_date, midnight_of
-from clinical.case import NOT_AUTOMATED, Case, Window
+from clinical.case import NOT_AUTOMATED, Case
 from clinical.liver import PANEL, within_limits
 from clinical.results import Known
 from clinical.toxicity import graded_tests, holds_for_grade, holds_for_toxicity
+from clinical.windows import Window
 from models.assessment import Finding, Verdict
 from models.facts import CYCLE_DAYS, DoseSlot, Response, Toxicity
 

@@ -10,7 +10,8 @@ from decimal import Decimal
 from functools import cached_property
 
 from clinical.calendar import birthday, local_date
-from clinical.case import Case, Measured
+from clinical.case import Case
+from clinical.treatment import Measured
 from clinical.units import PERCENT, bilirubin_umol_per_l
 from models.assessment import Input
 from models.base import plain

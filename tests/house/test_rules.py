@@ -35,7 +35,7 @@ NO_LIMIT = {
     ("calls.py", 12): "how many digits of a hash a person is shown",
     ("required.py", 12): "how many digits of a hash a person is shown",
     ("decide.py", 32): "how many digits of a hash name a fact",
-    ("case.py", 2): "the second cycle, which follows the length of the first",
+    ("windows.py", 2): "the second cycle, which follows the length of the first",
     ("dosing.py", 8): "day 8, a name",
     ("dosing.py", 2): "digits that a function rounds to when nobody says otherwise",
     ("dosing.py", 28): "digits of the root in Mosteller's formula",

@@ -1,0 +1,387 @@
+"""A treatment: one chart under one protocol at one instant, read once. What was given, said and found, and what ended it.
+
+When a dose may be given stands in `windows`, which is next in `case`.
+"""
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from functools import cached_property
+
+from clinical.calendar import NOON, at_local, local_date
+from clinical.closing import closing
+from clinical.reading import Reading, stops_for_good
+from clinical.results import Known, Results, Usable
+from clinical.reviews import Review, stop_reviews
+from models.assessment import Finding, Input, Verdict
+from models.base import Frozen, plain
+from models.chart import Chart
+from models.facts import (
+    AdministrationReported,
+    CourseClosed,
+    CycleStarted,
+    Discontinued,
+    DoseAuthorised,
+    DoseSlot,
+    DosingFinished,
+    Fact,
+    Height,
+    InfusionCompleted,
+    InfusionStarted,
+    MonitoringStarted,
+    NoTransplantDeclared,
+    ObservationEnded,
+    Reaction,
+    Response,
+    ResponseRecorded,
+    Transplant,
+    TransplantPlanned,
+    TransplantPlanWithdrawn,
+    VodJudged,
+    Weight,
+)
+from models.protocol import Override, Protocol
+
+
+@dataclass(frozen=True)
+class Dose:
+    """A dose that was given, here or elsewhere; `ended_at` is empty while it runs."""
+
+    slot: DoseSlot
+    fact: str
+    started_at: datetime
+    local_on: date
+    ended_at: datetime | None
+    reported: bool
+    observed: bool
+
+
+@dataclass(frozen=True)
+class ReactionSoFar:
+    """All that was reported of one reaction: its gravest grade, when it ended, and which report says that it came back."""
+
+    reaction_id: str
+    grade: int | None
+    began_at: datetime
+    resolved_at: datetime | None
+    came_back: Fact | None = None
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A measurement of the body in its canonical unit."""
+
+    value: Decimal
+    at: datetime
+    fact: str
+
+    def shown(self, name: str, unit: str) -> Input:
+        """The measurement as a clinician reads it."""
+        return Input(name=name, value=f"{plain(self.value)} {unit}", taken_at=self.at, fact=self.fact)
+
+
+@dataclass
+class Treatment:
+    """Chart, protocol and instant, read once: all that has happened up to now."""
+
+    chart: Chart
+    protocol: Protocol
+    now: datetime
+    reading: Reading = field(init=False)
+    results: Results = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.reading = Reading(self.chart, self.now)
+        self.results = Results(self.reading, self.protocol)
+
+    def finding(
+        self,
+        rule: str,
+        verdict: Verdict | None,
+        reason: str,
+        *,
+        inputs: tuple[Input, ...] = (),
+        clears: str | None = None,
+        earliest_at: datetime | None = None,
+        subject: str = "",
+        override: Override | None = None,
+    ) -> Finding:
+        """A finding with what the protocol says of its rule: source, confidence, override class.
+
+        `subject` tells findings of one rule apart; `override` replaces the class of the rule for this one finding.
+        """
+        info = self.protocol.rule(rule)
+        source = self.protocol.sources[info.source]
+        return Finding(
+            rule=rule,
+            verdict=verdict,
+            reason=reason,
+            subject=subject,
+            inputs=inputs,
+            clears=clears,
+            earliest_at=earliest_at,
+            clause=f"{self.protocol.name} {rule}: {info.title} ({source})",
+            confidence=info.confidence.shown,
+            override=str(override or info.override),
+        )
+
+    # ── doses ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @cached_property
+    def doses(self) -> tuple[Dose, ...]:
+        """All doses given, by start. A reported dose without an end counts as one of the usual length."""
+        ends = sorted(self.reading.of(InfusionCompleted), key=lambda pair: pair[0].at)
+        begun = sorted(self.reading.of(InfusionStarted), key=lambda pair: pair[0].at)
+        observed = [f.at for f, _ in self.reading.of(ObservationEnded)]
+        here = [self._dose_here(i, begun, [f.at for f, _ in ends], observed) for i in range(len(begun))]
+        elsewhere = [self._dose_elsewhere(fact, what) for fact, what in self.reading.of(AdministrationReported)]
+        return tuple(sorted(here + elsewhere, key=lambda dose: dose.started_at))
+
+    def _dose_here(
+        self, i: int, begun: list[tuple[Fact, InfusionStarted]], ends: list[datetime], observed: list[datetime]
+    ) -> Dose:
+        fact, what = begun[i]
+        until = begun[i + 1][0].at if i + 1 < len(begun) else None
+        mine = [e for e in ends if e >= fact.at and (until is None or e < until)]
+        ended_at = mine[0] if mine else None
+        seen = [o for o in observed if ended_at and o >= ended_at and (until is None or o < until)]
+        slot = DoseSlot(cycle=what.cycle, day=what.day)
+        return Dose(slot, fact.id, fact.at, self._day_of(fact, what), ended_at, reported=False, observed=bool(seen))
+
+    def _dose_elsewhere(self, fact: Fact, what: AdministrationReported) -> Dose:
+        ended_at = what.ended_at or fact.at + self.protocol.preparation.infusion.span
+        over = self.reading.reached(ended_at + self.protocol.observation.minimum.span)
+        slot = DoseSlot(cycle=what.cycle, day=what.day)
+        seen = over or any(f.at >= ended_at for f, _ in self.reading.of(ObservationEnded))
+        return Dose(slot, fact.id, fact.at, self._day_of(fact, what), ended_at, reported=True, observed=seen)
+
+    def _day_of(self, fact: Fact, what: InfusionStarted | AdministrationReported) -> date:
+        return what.local_on or local_date(fact.at, self.reading.zone)
+
+    @property
+    def last_dose(self) -> Dose | None:
+        """The dose given last."""
+        return self.doses[-1] if self.doses else None
+
+    @property
+    def first_dose_at(self) -> datetime | None:
+        """The start of the first dose: what was measured before it is the baseline."""
+        return self.doses[0].started_at if self.doses else None
+
+    @property
+    def running(self) -> Dose | None:
+        """The infusion under way."""
+        return next((d for d in reversed(self.doses) if d.ended_at is None), None)
+
+    @property
+    def in_observation(self) -> Dose | None:
+        """The dose that has ended and whose observation is open."""
+        last = self.last_dose
+        return last if last and last.ended_at is not None and not last.observed else None
+
+    # ── the course's life ──────────────────────────────────────────────────────────────────────────────────────────
+
+    @cached_property
+    def cycle(self) -> int:
+        """The cycle the course is in: the last one started, or the one of the last reported dose."""
+        started = [what.cycle for _, what in self.reading.of(CycleStarted)]
+        return max([1, *started, *(d.slot.cycle for d in self.doses)])
+
+    @cached_property
+    def reactions(self) -> tuple[ReactionSoFar, ...]:
+        """Every reaction with its gravest grade; only a correction lowers a grade."""
+        by_id: dict[str, ReactionSoFar] = {}
+        for fact, what in self.reading.of(Reaction):
+            so_far = by_id.get(what.reaction_id, ReactionSoFar(what.reaction_id, None, fact.at, None))
+            grade = max((g for g in (so_far.grade, what.grade) if g is not None), default=None)
+            resolved = what.resolved_at or so_far.resolved_at
+            back = so_far.came_back or (fact if _comes_back(so_far, fact, what) else None)
+            by_id[what.reaction_id] = ReactionSoFar(what.reaction_id, grade, so_far.began_at, resolved, back)
+        return tuple(by_id.values())
+
+    @property
+    def reaction_come_back(self) -> ReactionSoFar | None:
+        """IRR: symptoms that come back after improving are grade 3 by definition; a physician has not said so yet."""
+        grade = self.protocol.observation.stop_grade.count
+        return next((r for r in self.reactions if r.came_back is not None and (r.grade or 0) < grade), None)
+
+    @cached_property
+    def stopped_for_good(self) -> tuple[Finding, ...]:
+        """The permanent stops that stand (§3.5 row 1); a retracted one stands until COR-02 is decided."""
+        grade = self.protocol.observation.stop_grade.count
+        found = [
+            self.finding("NON-05", Verdict.DISCONTINUED, f"infusion-related reaction of grade {r.grade}")
+            for r in self.reactions
+            if r.grade is not None and r.grade >= grade
+        ]
+        for _, what in self.reading.of(Discontinued):
+            found.append(
+                self.finding("STOP-01", Verdict.DISCONTINUED, f"discontinued by the prescriber: {what.reason}")
+            )
+        for fact, judged in self.reading.of(VodJudged):
+            if judged.judgement == "confirmed":
+                reason = f"VOD was confirmed by {fact.by}"
+                found.append(self.finding("NON-01", Verdict.DISCONTINUED, reason))
+        for review in self.stop_reviews:
+            found.append(self.finding("COR-02", review.verdict, review.what, clears=review.clears))
+        return tuple(found)
+
+    @cached_property
+    def stop_reviews(self) -> tuple[Review, ...]:
+        """COR-02: facts behind a permanent stop that were retracted, and that two people have not confirmed yet."""
+        return stop_reviews(self.reading, self.protocol.observation.stop_grade.count)
+
+    @property
+    def correction_open(self) -> bool:
+        """COR-02: a correction waits for two signatures."""
+        return bool(self.stop_reviews)
+
+    @cached_property
+    def transplant(self) -> tuple[Fact, datetime] | None:
+        """The latest transplant with its time; 12:00 local where only the day is known (MON-03)."""
+        found = [(fact, self._transplanted_at(what)) for fact, what in self.reading.of(Transplant)]
+        return max(found, key=lambda pair: pair[1], default=None)
+
+    def _transplanted_at(self, what: Transplant) -> datetime:
+        if what.transplanted_at is not None:
+            return what.transplanted_at
+        assert what.transplanted_on is not None
+        return at_local(what.transplanted_on, NOON, self.reading.zone)
+
+    @cached_property
+    def dosing_ended(self) -> Fact | None:
+        """What ended dosing and was not followed by a further cycle: a permanent stop, `finish_dosing`, a transplant."""
+        ended = None
+        for origin in self.reading.all_facts:  # a corrected fact keeps its place: a new date is not a new end
+            fact = self.reading.standing.get(origin.id)
+            if fact is not None and self._ends_dosing(fact):
+                ended = fact
+            elif isinstance(origin.what, CycleStarted) and not self.stopped_for_good:
+                ended = None
+        waiting = {review.target for review in self.stop_reviews}
+        retracted = self.reading.retracted_stops(self.protocol.observation.stop_grade.count)
+        return ended or next((fact for fact in reversed(retracted) if fact.id in waiting), None)
+
+    @cached_property
+    def closed(self) -> Fact | None:
+        """What closed the course before its end (CLOSE-01)."""
+        return closing(self.reading)
+
+    def _ends_dosing(self, fact: Fact) -> bool:
+        what = fact.what
+        if isinstance(what, CourseClosed):
+            return what.reason == "patient_stops"
+        stops = stops_for_good(fact, self.protocol.observation.stop_grade.count)
+        return stops or isinstance(what, DosingFinished | Transplant)
+
+    @property
+    def busy(self) -> bool:
+        """Something is going on at the bedside: an infusion, a reaction, an observation. The run does not change now."""
+        return bool(self.running or self.in_observation or self.reaction_running)
+
+    @property
+    def reaction_running(self) -> ReactionSoFar | None:
+        """A reaction that is ungraded, or of grade >= 2 and not over; one that came back is not over."""
+        grade = self.protocol.observation.running_grade.count
+        running = (r for r in self.reactions if r.resolved_at is None and (r.grade is None or r.grade >= grade))
+        return self.reaction_come_back or next(running, None)
+
+    @property
+    def ungraded_reaction(self) -> ReactionSoFar | None:
+        """A reaction whose grade nobody has given, running or over."""
+        return next((r for r in self.reactions if r.grade is None), None)
+
+    @property
+    def monitoring(self) -> bool:
+        """Dosing has ended and the bedside is quiet: the course belongs into liver monitoring."""
+        return self.dosing_ended is not None and not self.busy
+
+    @property
+    def monitoring_begun(self) -> bool:
+        """The monitoring execution has taken over since dosing ended last."""
+        if self.dosing_ended is None:
+            return False
+        order = {f.id: i for i, f in enumerate(self.reading.all_facts)}
+        began = max((order[f.id] for f, _ in self.reading.of(MonitoringStarted)), default=-1)
+        resumed = max((order[f.id] for f, _ in self.reading.of(CycleStarted)), default=-1)
+        return began > resumed
+
+    # ── response, weight, height ───────────────────────────────────────────────────────────────────────────────────
+
+    def response_of(self, cycle: int) -> tuple[Fact, ResponseRecorded] | None:
+        """The response of a cycle as a physician recorded it last."""
+        found = [(f, r) for f, r in self.reading.of(ResponseRecorded) if r.cycle == cycle]
+        return found[-1] if found else None
+
+    def responded_before(self, cycle: int) -> bool:
+        """CR or CRi after any cycle before this one; losing it never brings the higher dose back (AMB-15)."""
+        recorded = (self.response_of(earlier) for earlier in range(1, cycle))
+        return any(found is not None and found[1].response in (Response.CR, Response.CRI) for found in recorded)
+
+    @property
+    def transplant_planned(self) -> bool:
+        """A transplant is planned and neither done nor declared off."""
+        said = self._last_said(TransplantPlanned, TransplantPlanWithdrawn)
+        planned = said is not None and isinstance(said.what, TransplantPlanned)
+        return planned and self.transplant is None and self.no_transplant_declared is None
+
+    @property
+    def no_transplant_declared(self) -> Fact | None:
+        """The prescriber's word that no transplant is planned, unless a plan was recorded after it (MON-17)."""
+        said = self._last_said(NoTransplantDeclared, TransplantPlanned)
+        return said if said is not None and isinstance(said.what, NoTransplantDeclared) else None
+
+    def _last_said(self, *kinds: type[Frozen]) -> Fact | None:
+        """The fact of these kinds that was recorded last: it overtakes the others."""
+        return next((f for f in reversed(self.reading.facts) if isinstance(f.what, kinds)), None)
+
+    def plausible_weights(self) -> list[Measured]:
+        """Weights that can be a person's, oldest first."""
+        limits = self.protocol.plausible["weight"]
+        return [m for m in self.weights() if limits.low.number <= m.value <= limits.high.number]
+
+    def weights(self) -> list[Measured]:
+        """All weights in kg, oldest first: charted by people or sent by machines."""
+        charted = [Measured(w.kg, f.at, f.id) for f, w in self.reading.of(Weight)]
+        return sorted(charted + self._measured("weight"), key=lambda m: m.at)
+
+    def heights(self) -> list[Measured]:
+        """All heights in cm, oldest first."""
+        charted = [Measured(h.cm, f.at, f.id) for f, h in self.reading.of(Height)]
+        return sorted(charted + self._measured("height"), key=lambda m: m.at)
+
+    def _measured(self, analyte: str) -> list[Measured]:
+        return [Measured(k.canonical, k.collected_at, k.fact) for k in self.results.history(analyte)]
+
+    def last_dosing_weight(self) -> tuple[Decimal, DoseSlot] | None:
+        """The weight that the last dose given was computed with, and that dose."""
+        for dose in reversed(self.doses):
+            signed = [
+                a for f, a in self.reading.of(DoseAuthorised) if _same_dose(a, dose.slot) and f.at <= dose.started_at
+            ]
+            if signed:
+                return signed[-1].weight_kg, dose.slot
+            weighed = [m for m in self.plausible_weights() if m.at <= dose.started_at]
+            if weighed:
+                return weighed[-1].value, dose.slot
+        return None
+
+    def latest(self, analyte: str) -> Usable:
+        """The usable result of an analyte."""
+        return self.results.latest(analyte)
+
+    def known(self, analyte: str) -> Known | None:
+        """The usable result of an analyte where there is one."""
+        found = self.results.latest(analyte)
+        return found if isinstance(found, Known) else None
+
+
+def _same_dose(signed: DoseSlot, slot: DoseSlot) -> bool:
+    return (signed.cycle, signed.day) == (slot.cycle, slot.day)
+
+
+def _comes_back(so_far: ReactionSoFar, fact: Fact, what: Reaction) -> bool:
+    """A report as running from after the end. A grade that was still owed may follow later (CT-27): that is none."""
+    owed = so_far.grade is None and what.grade is not None
+    over = so_far.resolved_at is not None and fact.at > so_far.resolved_at
+    return over and not owed and (what.resolved_at is None or what.resolved_at > fact.at)
