@@ -11,6 +11,7 @@ from clinical.calendar import zone_named
 from clinical.case import Case
 from clinical.closed_card import closed_card
 from clinical.commands import command_answers
+from clinical.contraindications import contraindications
 from clinical.counts import count_gate, cytopenia_note
 from clinical.deviations import deviations
 from clinical.dosing import dose_notes, dose_plan, mg_per_m2_of, weight_gate
@@ -19,10 +20,11 @@ from clinical.liver import liver_gate
 from clinical.monitoring import course_over, obligations
 from clinical.overrides import with_overrides
 from clinical.owners import turn_of
+from clinical.prompts import prompts
 from clinical.required import latest_qtcf, required_data
 from clinical.results import Unknown
 from clinical.schedule import cycle_gate, schedule_gate
-from clinical.screening import consent_gate, cytoreduction_gate, eligibility_gate
+from clinical.screening import consent_gate, cytoreduction_gate, eligibility_gate, further_eligibility
 from clinical.signs import heart, infection_or_bleeding, personal_holds, pregnancy
 from clinical.toxicity import graded_toxicity, laboratory_toxicity
 from models.assessment import Assessment, CourseState, DosePlan, Finding, Verdict
@@ -139,8 +141,10 @@ def _for_dose(case: Case, slot: DoseSlot) -> Iterator[Finding]:
     """Rows 3-8 for the next dose. All are evaluated; the order only picks the headline."""
     yield from _zone(case)
     yield from consent_gate(case)
+    yield from eligibility_gate(case)
+    yield from further_eligibility(case)
+    yield from contraindications(case, slot)
     if not case.doses:
-        yield from eligibility_gate(case)
         yield from cytoreduction_gate(case)
     yield from pregnancy(case)
     yield from liver_gate(case)
@@ -156,6 +160,7 @@ def _for_dose(case: Case, slot: DoseSlot) -> Iterator[Finding]:
     yield from schedule_gate(case, slot)
     yield from required_data(case, slot)
     yield from dose_notes(case, slot)
+    yield from prompts(case, slot)
 
 
 def _zone(case: Case) -> Iterator[Finding]:
@@ -216,7 +221,7 @@ def _dosing_state(case: Case, verdict: Verdict, findings: tuple[Finding, ...], p
 
 def _baseline_missing(findings: tuple[Finding, ...]) -> bool:
     """Consent, eligibility or a baseline value is not there at all (a value that is there and too old is `labs`)."""
-    asked = {"CONSENT", "ELIG-01"}
+    asked = {"CONSENT", "ELIG-01", "EU-02", "EU-03", "EU-04"}
     return any(
         f.verdict is Verdict.NEED_DATA and (f.rule in asked or (f.rule == BASELINE_RULE and not f.inputs))
         for f in findings

@@ -1,4 +1,4 @@
-"""Before the first dose: eligibility, consent, cytoreduction (ELIG-01, DOSE-11, CYT-01 … CYT-03)."""
+"""Before the first dose: eligibility, consent, cytoreduction (ELIG-01, DOSE-11, EU-01 … EU-03, CYT-01 … CYT-03)."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -9,7 +9,9 @@ from clinical.results import Known, Unknown
 from clinical.units import PERCENT
 from models.assessment import Finding, Input, Verdict
 from models.base import plain
-from models.facts import Consent, Eligibility
+from models.facts import Consent, Eligibility, Fact
+
+DECIDES = "the prescriber decides"
 
 
 def consent_gate(case: Case) -> Iterator[Finding]:
@@ -21,15 +23,21 @@ def consent_gate(case: Case) -> Iterator[Finding]:
 
 
 def eligibility_gate(case: Case) -> Iterator[Finding]:
-    """ELIG-01 and the protocol's age: unanswered needs data, answered and not met proposes to stop."""
+    """ELIG-01 and the protocol's age: unanswered needs data before the first dose, answered and not met proposes to stop.
+
+    An answer that says no holds every later dose too; a question that nobody answered is asked before the first only.
+    """
     yield from _age(case)
     latest = case.reading.latest(Eligibility)
-    if latest is None:
+    if latest is not None:
+        yield from _stated(case, *latest)
+    elif not case.doses:
         yield case.finding(
             "ELIG-01", Verdict.NEED_DATA, "eligibility is not recorded", clears="the prescriber states it"
         )
-        return
-    _, stated = latest
+
+
+def _stated(case: Case, fact: Fact, stated: Eligibility) -> Iterator[Finding]:
     answers = {
         "CD22-positive": stated.cd22_positive,
         "B-cell precursor ALL": stated.b_cell_precursor_all,
@@ -39,19 +47,67 @@ def eligibility_gate(case: Case) -> Iterator[Finding]:
     open_questions = [name for name, answer in answers.items() if answer is None]
     if unmet:
         reason = f"not eligible: not {', not '.join(unmet)}"
-        yield case.finding("ELIG-01", Verdict.PROPOSE_DISCONTINUE, reason, clears="the prescriber decides")
-    elif open_questions or not stated.method:
+        inputs = tuple(_input(fact, name, "no") for name in unmet)
+        yield case.finding("ELIG-01", Verdict.PROPOSE_DISCONTINUE, reason, inputs=inputs, clears=DECIDES)
+    elif not case.doses and (open_questions or not stated.method):
         missing = [*open_questions, *([] if stated.method else ["method"])]
         reason = f"eligibility is not answered: {', '.join(missing)}"
         yield case.finding("ELIG-01", Verdict.NEED_DATA, reason, clears="the prescriber states it with date and method")
 
 
+def further_eligibility(case: Case) -> Iterator[Finding]:
+    """What the EU asks besides: CD22 in per cent (EU-03), a failed kinase inhibitor in Ph-positive disease (EU-02)."""
+    latest = case.reading.latest(Eligibility)
+    if latest is None:
+        return  # said by ELIG-01
+    if case.protocol.eligible.cd22_percent_required.holds:
+        yield from _cd22(case, *latest)
+    if case.protocol.eligible.tki_failure_required.holds:
+        yield from _kinase_inhibitor(case, *latest)
+
+
+def _cd22(case: Case, fact: Fact, stated: Eligibility) -> Iterator[Finding]:
+    """EU-03: strictly above the limit. A figure that is no percentage is unanswered."""
+    percent, above = stated.cd22_percent, case.protocol.eligible.cd22_percent_above.number
+    plausible = case.protocol.plausible["blasts_percent"]
+    inputs = () if percent is None else (_input(fact, "CD22", f"{plain(percent)} %"),)
+    if percent is None or not plausible.low.number <= percent <= plausible.high.number:
+        reason = "CD22 in per cent is not stated" if percent is None else f"CD22 {plain(percent)} % is no percentage"
+        clears = "the prescriber states the percentage by a validated, sensitive assay"
+        if not case.doses:
+            yield case.finding("EU-03", Verdict.NEED_DATA, reason, inputs=inputs, clears=clears)
+    elif percent <= above:
+        reason = f"not eligible: CD22 {plain(percent)} %, must be above {plain(above)} %"
+        yield case.finding("EU-03", Verdict.PROPOSE_DISCONTINUE, reason, inputs=inputs, clears=DECIDES)
+
+
+def _kinase_inhibitor(case: Case, fact: Fact, stated: Eligibility) -> Iterator[Finding]:
+    """EU-02: Ph-positive disease must have failed at least one tyrosine kinase inhibitor; Ph-negative need not."""
+    unanswered = "Philadelphia status" if stated.ph_positive is None else "whether a tyrosine kinase inhibitor failed"
+    if stated.ph_positive is False or stated.tki_failed is True:
+        return
+    if stated.ph_positive and stated.tki_failed is False:
+        reason = "not eligible: Ph-positive and no tyrosine kinase inhibitor has failed"
+        inputs = (_input(fact, "Ph-positive", "yes"), _input(fact, "tyrosine kinase inhibitor failed", "no"))
+        yield case.finding("EU-02", Verdict.PROPOSE_DISCONTINUE, reason, inputs=inputs, clears=DECIDES)
+    elif not case.doses:
+        reason = f"eligibility is not answered: {unanswered}"
+        yield case.finding("EU-02", Verdict.NEED_DATA, reason, clears="the prescriber states it")
+
+
+def _input(fact: Fact, name: str, value: str) -> Input:
+    return Input(name=name, value=value, taken_at=fact.at, fact=fact.id)
+
+
 def _age(case: Case) -> Iterator[Finding]:
-    minimum = case.protocol.eligible.min_age_years.count
-    old_enough_on = birthday(case.chart.course.birth_on, minimum)
-    if not case.reading.reached(midnight_of(old_enough_on, case.reading.zone)):
-        reason = f"younger than {minimum} year(s), the protocol's age"
-        yield case.finding("DOSE-11", Verdict.PROPOSE_DISCONTINUE, reason, clears="the prescriber decides")
+    """DOSE-11, in the EU EU-01: from the birthday on, in the site's zone."""
+    minimum = case.protocol.eligible.min_age_years
+    old_enough_at = midnight_of(birthday(case.chart.course.birth_on, minimum.count), case.reading.zone)
+    if not case.reading.reached(old_enough_at):
+        reason = f"younger than {minimum.count} year(s), the protocol's age"
+        yield case.finding(
+            minimum.clause, Verdict.PROPOSE_DISCONTINUE, reason, clears=DECIDES, earliest_at=old_enough_at
+        )
 
 
 def blasts(case: Case) -> Known | Unknown | None:

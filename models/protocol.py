@@ -62,6 +62,13 @@ class Entry(Written):
         return _SPANS[self.unit] * float(self.number)
 
     @cached_property
+    def holds(self) -> bool:
+        """The value of a yes-or-no entry. Raises `TypeError` for another kind of entry."""
+        if not isinstance(self.value, bool):
+            raise TypeError(f"{self.clause}: neither yes nor no")
+        return self.value
+
+    @cached_property
     def words(self) -> tuple[str, ...]:
         """The value as a list of words. Raises `TypeError` for another kind of entry."""
         if not isinstance(self.value, tuple):
@@ -115,9 +122,20 @@ class Regimen(Written):
 
 
 class Eligible(Written):
-    """Who may start (ELIG-01, DOSE-11)."""
+    """Who may start (ELIG-01, DOSE-11, EU-01 … EU-04); the last three are yes or no."""
 
     min_age_years: Entry
+    cd22_percent_above: Entry
+    cd22_percent_required: Entry
+    tki_failure_required: Entry
+    history_contraindicates: Entry
+
+
+class Prompting(Written):
+    """What a card reminds of before a dose, yes or no (EU-05, EU-10)."""
+
+    hydrate_and_lower_urate: Entry
+    resuscitation_at_hand: Entry
 
 
 class LiverLimits(Written):
@@ -150,6 +168,8 @@ class OtherLimits(Written):
 
     anc_min: Entry
     platelets_min: Entry
+    haem_persist: Entry
+    haem_persist_proposes: Entry
     blasts_max: Entry
     weight_change_max: Entry
     weight_gain_fluid: Entry
@@ -209,6 +229,7 @@ class Preparing(Written):
 
     concentration: Entry
     vial_content: Entry
+    vial_labelled: Entry
     bag_volume: Entry
     rate: Entry
     to_dilution: Entry
@@ -271,6 +292,7 @@ class Protocol(Written):
     sources: dict[str, str]
     regimen: Regimen
     eligible: Eligible
+    prompts: Prompting
     liver: LiverLimits
     vod: VodLimits
     limits: OtherLimits

@@ -19,10 +19,10 @@ from models.facts import CYCLE_DAYS, Fact, LabResult
 from models.messages import MESSAGES
 from models.people import Actor, Role
 from models.pins import Acknowledgement
-from plumbing.protocol_files import load_protocol, pin_of, released_names
+from plumbing.protocol_files import load_protocol, pin_of
 
 LABEL, ARTICLE, EU = "us-label-2024.1", "article-2025.1", "eu-smpc-2023.1"
-PROTOCOLS = tuple(name for name in (LABEL, ARTICLE, EU) if name in released_names())
+PROTOCOLS = (LABEL, ARTICLE, EU)
 D1 = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 """09:00 in Berlin on a Monday: the first dose of the courses here."""
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from models.chart import Chart
 from models.facts import Fact
 from models.people import Role
-from tests.factories import ARTICLE, D1, LABEL, PEOPLE, PREMEDICATION, ChartBuilder, PaperCourse, a_lab
+from tests.factories import D1, PEOPLE, PREMEDICATION, PROTOCOLS, ChartBuilder, PaperCourse, a_lab
 
 few = settings(deadline=None, max_examples=20)
 modest = settings(deadline=None, max_examples=60)
@@ -21,7 +21,7 @@ many = settings(deadline=None, max_examples=200)
 
 ZONES = ("Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu", "UTC")
 
-protocols = st.sampled_from([LABEL, ARTICLE])
+protocols = st.sampled_from(PROTOCOLS)
 zones = st.sampled_from(ZONES)
 
 _days = st.sampled_from([-30, -8, -3, -1, 0, 1, 3, 6, 7, 8, 9, 14, 16, 20, 21, 22, 27, 28, 35, 42, 56, 100, 101, 160])

@@ -8,7 +8,18 @@ import pytest
 
 from models.assessment import CourseState, Refused, Verdict
 from models.people import Actor, Role
-from tests.factories import ARTICLE, D1, LABEL, NORMAL, PREMEDICATION, ChartBuilder, PaperCourse, notes, standing_rules
+from tests.factories import (
+    ARTICLE,
+    D1,
+    LABEL,
+    NORMAL,
+    PREMEDICATION,
+    PROTOCOLS,
+    ChartBuilder,
+    PaperCourse,
+    notes,
+    standing_rules,
+)
 
 MIN, H, DAY, SECOND = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1), timedelta(seconds=1)
 D8 = D1 + 7 * DAY
@@ -220,7 +231,7 @@ def test_time_alone_closes_the_gate() -> None:
 # ── premedication (PRE-01, PRE-07) ─────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("protocol", [LABEL, ARTICLE])
+@pytest.mark.parametrize("protocol", PROTOCOLS)
 @pytest.mark.parametrize(
     "given_ago", [29 * MIN + 59 * SECOND, 30 * MIN, 75 * MIN, 120 * MIN, 120 * MIN + SECOND], ids=str
 )

@@ -8,7 +8,7 @@ import pytest
 
 from models.assessment import Verdict
 from models.people import Role
-from tests.factories import ARTICLE, D1, LABEL, ChartBuilder, PaperCourse, notes, standing_rules
+from tests.factories import ARTICLE, D1, LABEL, PROTOCOLS, ChartBuilder, PaperCourse, notes, standing_rules
 
 H, DAY, SECOND = timedelta(hours=1), timedelta(days=1), timedelta(seconds=1)
 D8, D29 = D1 + 7 * DAY, D1 + 28 * DAY
@@ -29,7 +29,7 @@ def rules(chart: ChartBuilder, now: datetime = D29) -> list[str]:
 # ── counts (HEM-01 … HEM-09, MOD-G-01, MOD-G-02) ───────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("protocol", [LABEL, ARTICLE])
+@pytest.mark.parametrize("protocol", PROTOCOLS)
 @pytest.mark.parametrize(
     ("counts", "asked"),
     [

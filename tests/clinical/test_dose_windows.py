@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from clinical.calendar import at_local, local_date, midnight_of
 from models.assessment import CourseState, Verdict
 from models.people import Role
-from tests.factories import ARTICLE, D1, LABEL, ChartBuilder, PaperCourse, notes, standing_rules
+from tests.factories import ARTICLE, D1, LABEL, PROTOCOLS, ChartBuilder, PaperCourse, notes, standing_rules
 from tests.strategies import ZONES, few, protocols
 
 H, DAY, SECOND = timedelta(hours=1), timedelta(days=1), timedelta(seconds=1)
@@ -225,7 +225,7 @@ def test_day_1_of_the_second_cycle_is_day_22_to_24_or_29(
     assert (after.verdict, after.state) == (Verdict.MAY_AUTHORISE, CourseState.CYCLE_REVIEW)
 
 
-@pytest.mark.parametrize("protocol", [LABEL, ARTICLE])
+@pytest.mark.parametrize("protocol", PROTOCOLS)
 @pytest.mark.parametrize(("day_15_on", "next_on"), [(15, 29), (17, 29), (22, 29), (23, 30)])
 def test_day_1_after_a_later_cycle_is_day_29_and_a_week_after_the_last_dose(
     protocol: str, day_15_on: int, next_on: int

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from clinical.dosing import dose_mg, mosteller_bsa, vials_for, volume_ml
 from models.assessment import DosePlan, Verdict
 from models.people import Role
-from tests.factories import ARTICLE, D1, LABEL, ChartBuilder, PaperCourse, notes, standing_rules
+from tests.factories import ARTICLE, D1, PROTOCOLS, ChartBuilder, PaperCourse, notes, standing_rules
 from tests.strategies import many, modest
 
 DAY = timedelta(days=1)
@@ -95,7 +95,7 @@ def test_the_boundaries_of_a_vial(bsa: str, mg_per_m2: str, mg: str, ml: str, vi
 
 
 @modest
-@given(heights, weights, st.sampled_from([LABEL, ARTICLE]))
+@given(heights, weights, st.sampled_from(PROTOCOLS))
 def test_the_card_computes_with_the_whole_bsa_and_shows_two_digits(
     height: Decimal, weight: Decimal, protocol: str
 ) -> None:
@@ -104,7 +104,7 @@ def test_the_card_computes_with_the_whole_bsa_and_shows_two_digits(
     chart.add({"kind": "weight", "kg": str(weight)}, D1 - DAY)
     dose, bsa = plan(PaperCourse(chart, D1)), mosteller_bsa(height, weight)
     assert dose.bsa_m2 == bsa.quantize(Decimal("0.01"), rounding=ROUND_HALF_UP)
-    assert dose.mg == dose_mg(Decimal("0.8" if protocol == LABEL else "0.5"), bsa)
+    assert dose.mg == dose_mg(Decimal("0.5" if protocol == ARTICLE else "0.8"), bsa)
     assert dose.ml == dose.mg * 4
     assert dose.vials == vials_for(dose.mg, VIAL)
     assert (dose.weight_kg, dose.height_cm, dose.level) == (weight, height, "L0")
@@ -120,7 +120,7 @@ def test_a_dose_outside_the_bag_limits_is_said(kg: str, noted: bool) -> None:
 # ── response branch ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("protocol", [LABEL, ARTICLE])
+@pytest.mark.parametrize("protocol", PROTOCOLS)
 @pytest.mark.parametrize(
     ("response", "doses", "rule"),
     [
@@ -145,9 +145,9 @@ def test_the_second_cycle_follows_the_response(
         chart.dose(2, day, at)
 
 
-@pytest.mark.parametrize("protocol", [LABEL, ARTICLE])
+@pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_the_first_cycle_follows_the_protocol(protocol: str) -> None:
-    expected = {LABEL: ["0.8", "0.5", "0.5"], ARTICLE: ["0.5", "0.5", "0.5"]}[protocol]
+    expected = ["0.5", "0.5", "0.5"] if protocol == ARTICLE else ["0.8", "0.5", "0.5"]
     chart, seen = ChartBuilder(protocol).ready(), []
     for day in (1, 8, 15):
         at = D1 + (day - 1) * DAY

@@ -9,7 +9,7 @@ import pytest
 from clinical.units import label
 from models.assessment import Finding, Verdict
 from models.people import Role
-from tests.factories import ARTICLE, D1, LABEL, LIVER, ChartBuilder, PaperCourse, notes, standing_rules
+from tests.factories import D1, LABEL, LIVER, PROTOCOLS, ChartBuilder, PaperCourse, notes, standing_rules
 
 D8 = D1 + timedelta(days=7)
 DRAWN = D8 - timedelta(hours=2)
@@ -30,7 +30,7 @@ def finding(course: PaperCourse, rule: str) -> Finding:
     return next(f for f in course.card.findings if f.rule == rule)
 
 
-@pytest.mark.parametrize("protocol", [LABEL, ARTICLE])
+@pytest.mark.parametrize("protocol", PROTOCOLS)
 @pytest.mark.parametrize(
     ("bilirubin", "alt", "ast", "rules"),
     [

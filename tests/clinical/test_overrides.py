@@ -6,7 +6,7 @@ import pytest
 
 from models.assessment import Finding, Verdict
 from models.people import Actor, Role
-from tests.factories import ARTICLE, D1, LABEL, ChartBuilder, PaperCourse
+from tests.factories import ARTICLE, D1, PROTOCOLS, ChartBuilder, PaperCourse
 
 H, DAY, MIN = timedelta(hours=1), timedelta(days=1), timedelta(minutes=1)
 D8 = D1 + 7 * DAY
@@ -208,7 +208,7 @@ def test_two_findings_of_one_rule_are_told_apart_by_their_subject() -> None:
     assert course.card.verdict is Verdict.MAY_START
 
 
-@pytest.mark.parametrize("protocol", [LABEL, ARTICLE])
+@pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_the_card_says_who_may_set_a_finding_aside(protocol: str) -> None:
     chart = ChartBuilder(protocol).ready().dose(1, 1, D1).ready_again(D8, alt="160", bilirubin="1.2")
     card = PaperCourse(chart, D8).card

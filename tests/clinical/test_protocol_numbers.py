@@ -6,9 +6,7 @@ import pytest
 
 from models.protocol import Confidence, Entry, Override, Protocol
 from plumbing.protocol_files import load_protocol, released_names
-from tests.factories import ARTICLE, LABEL
-
-BOTH = [LABEL, ARTICLE]
+from tests.factories import ARTICLE, EU, LABEL, PROTOCOLS
 
 NUMBERS = {
     # K: cycle1, later_cr_cri, later_no_response, window_days, min_gap_days
@@ -30,7 +28,7 @@ NUMBERS = {
     "regimen.cycles_before_transplant": "2 cycles",
     "regimen.max_cycles_before_transplant": "3 cycles",
     "regimen.stop_without_response_after": "3 cycles",
-    "eligible.min_age_years": "1 years",
+    "eligible.cd22_percent_above": "0 %",
     # K: liver_hold, haem, blast_target; CT-05, CT-13, CT-21
     "liver.bilirubin_max": "1.5 xULN",
     "liver.ast_alt_max": "2.5 xULN",
@@ -50,6 +48,7 @@ NUMBERS = {
     "vod.conditioning": "7 d",
     "limits.anc_min": "1.0 10*9/L",
     "limits.platelets_min": "50 10*9/L",
+    "limits.haem_persist": "28 d",
     "limits.blasts_max": "10 10*9/L",
     "limits.creatinine_grade2_above": "1.5 xULN",
     "limits.lipase_grade2_above": "1.5 xULN",
@@ -148,7 +147,7 @@ def entries(protocol: Protocol) -> dict[str, Entry]:
     return dict(protocol.entries())
 
 
-@pytest.mark.parametrize("name", BOTH)
+@pytest.mark.parametrize("name", PROTOCOLS)
 @pytest.mark.parametrize(("path", "value"), NUMBERS.items())
 def test_a_number_is_that_of_the_reference(name: str, path: str, value: str) -> None:
     entry = entries(load_protocol(name))[path]
@@ -177,6 +176,38 @@ def test_the_article_departs_from_the_label_nowhere_else() -> None:
     assert differing == {"regimen.cycle1_d1", "regimen.cycle1_length", "premedication.mandatory"}
     assert load_protocol(ARTICLE).divergences == ("DIV-01", "DIV-03", "DIV-07")
     assert load_protocol(LABEL).divergences == ()
+
+
+def decimal_or_not(words: str) -> object:
+    return words == "yes" if words in ("yes", "no") else Decimal(words)
+
+
+EU_DIFFERS = {
+    "eligible.min_age_years": ("1", "18", "EU-01"),
+    "eligible.tki_failure_required": ("no", "yes", "EU-02"),
+    "eligible.cd22_percent_required": ("no", "yes", "EU-03"),
+    "eligible.history_contraindicates": ("no", "yes", "EU-04"),
+    "prompts.hydrate_and_lower_urate": ("no", "yes", "EU-05"),
+    "preparation.vial_labelled": ("0.9", "1", "EU-06"),
+    "limits.haem_persist_proposes": ("yes", "no", "EU-07"),
+    "prompts.resuscitation_at_hand": ("no", "yes", "EU-10"),
+}
+
+
+@pytest.mark.parametrize(("path", "words"), EU_DIFFERS.items())
+def test_the_eu_text_differs_from_the_label_where_the_reference_says(path: str, words: tuple[str, str, str]) -> None:
+    ours, theirs = entries(load_protocol(LABEL))[path], entries(load_protocol(EU))[path]
+    assert (ours.value, theirs.value) == (decimal_or_not(words[0]), decimal_or_not(words[1]))
+    assert theirs.clause == words[2]
+
+
+def test_the_eu_text_has_every_other_number_of_the_label_and_names_no_divergence() -> None:
+    """EU-11. That a vial yields 0.9 mg is the same number, read in no EU text (VIAL-01)."""
+    label, eu = entries(load_protocol(LABEL)), entries(load_protocol(EU))
+    assert {path for path in label if label[path].value != eu[path].value} == set(EU_DIFFERS)
+    assert {path for path in label if label[path] != eu[path]} == {*EU_DIFFERS, "preparation.vial_content"}
+    assert eu["preparation.vial_content"].confidence is Confidence.UNVERIFIED
+    assert load_protocol(EU).divergences == ()
 
 
 @pytest.mark.parametrize(("analyte", "limits"), PLAUSIBLE.items())
@@ -235,5 +266,5 @@ def test_every_number_of_the_file_is_looked_at_here() -> None:
     numbers = {
         p for p, e in entries(protocol).items() if isinstance(e.value, Decimal) and not p.startswith("plausible")
     }
-    differing = {"regimen.cycle1_d1", "regimen.cycle1_length"}
+    differing = {"regimen.cycle1_d1", "regimen.cycle1_length", "eligible.min_age_years", "preparation.vial_labelled"}
     assert numbers == set(NUMBERS) | ours | differing

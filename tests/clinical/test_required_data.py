@@ -9,7 +9,7 @@ import pytest
 from models.assessment import CourseState, Verdict
 from models.facts import Fact
 from models.people import Role
-from tests.factories import ARTICLE, CODES, D1, LABEL, ChartBuilder, PaperCourse, standing_rules
+from tests.factories import CODES, D1, LABEL, PROTOCOLS, ChartBuilder, PaperCourse, standing_rules
 
 H, DAY, SECOND = timedelta(hours=1), timedelta(days=1), timedelta(seconds=1)
 D8, D29 = D1 + 7 * DAY, D1 + 28 * DAY
@@ -87,7 +87,7 @@ def _is(fact: Fact, kind: str) -> bool:
     return fact.what.kind == kind or (kind in CODES and getattr(fact.what, "loinc", None) == CODES[kind][0])
 
 
-@pytest.mark.parametrize("protocol", [LABEL, ARTICLE])
+@pytest.mark.parametrize("protocol", PROTOCOLS)
 @pytest.mark.parametrize("dose", DOSES)
 def test_with_everything_there_the_dose_may_be_authorised(dose: str, protocol: str) -> None:
     story, now, _ = DOSES[dose]
