@@ -10,7 +10,7 @@ import pytest
 
 from plumbing.settings import ROOT
 from tests.doors.conftest import Answer, Terminal
-from tests.factories import ARTICLE, D1, LABEL, ChartBuilder
+from tests.factories import ARTICLE, D1, EU, LABEL, ChartBuilder
 from tools import redraw
 
 EXAMPLES = ROOT / "docs" / "examples"
@@ -243,7 +243,7 @@ def test_the_time_of_asking_needs_a_zone(terminal: Terminal, at: str) -> None:
 def test_there_is_no_default_protocol(terminal: Terminal) -> None:
     answer = terminal.types("assess", EXAMPLES / "c1d1-ready.json", "--at", AT_D1)
     assert answer.code == 2
-    assert f"there is no default; released are: {ARTICLE}, {LABEL}" in answer.err
+    assert f"there is no default; released are: {ARTICLE}, {EU}, {LABEL}" in answer.err
 
 
 def test_an_unknown_protocol_and_a_missing_file_are_bad_usage(terminal: Terminal, tmp_path: Path) -> None:

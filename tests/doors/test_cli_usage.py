@@ -21,7 +21,7 @@ from plumbing.dev_server import DevServer, DevServerFailed, free_port
 from plumbing.keys import KeyRing, SubjectKey
 from plumbing.settings import ROOT
 from tests.doors.conftest import Answer, Terminal
-from tests.factories import ARTICLE, LABEL
+from tests.factories import ARTICLE, EU, LABEL
 
 PATIENT = ROOT / "docs" / "examples" / "patient.json"
 DIVERGENCES = ("DIV-01", "DIV-03", "DIV-07")
@@ -88,7 +88,7 @@ def acknowledging(*divergences: str) -> list[str]:
 def test_a_course_names_its_protocol(terminal: Terminal) -> None:
     answer = starting(terminal)
     assert answer.code == 2
-    assert f"there is no default; released are: {ARTICLE}, {LABEL}" in answer.document["message"]
+    assert f"there is no default; released are: {ARTICLE}, {EU}, {LABEL}" in answer.document["message"]
 
 
 def test_what_is_not_acknowledged_is_shown_with_what_it_changes(terminal: Terminal) -> None:
