@@ -15,13 +15,14 @@ from clinical.contraindications import contraindications
 from clinical.counts import count_gate, cytopenia_note
 from clinical.deviations import deviations
 from clinical.dosing import dose_notes, dose_plan, mg_per_m2_of, weight_gate
+from clinical.ecg import latest_qtcf
 from clinical.infusion import interrupted
 from clinical.liver import liver_gate
 from clinical.monitoring import course_over, obligations
 from clinical.overrides import with_overrides
 from clinical.owners import turn_of
 from clinical.prompts import prompts
-from clinical.required import latest_qtcf, required_data
+from clinical.required import required_data
 from clinical.results import Unknown
 from clinical.schedule import cycle_gate, schedule_gate
 from clinical.screening import consent_gate, cytoreduction_gate, eligibility_gate, further_eligibility
@@ -30,7 +31,7 @@ from clinical.toxicity import graded_toxicity, laboratory_toxicity
 from models.assessment import Assessment, CourseState, DosePlan, Finding, Verdict
 from models.base import plain
 from models.chart import Chart
-from models.facts import DoseSlot, Ecg
+from models.facts import DoseSlot
 from models.protocol import Protocol
 
 ORDER = tuple(Verdict)
@@ -129,11 +130,11 @@ def _reactions(case: Case) -> Iterator[Finding]:
 
 def _implausibly_high(case: Case) -> Iterator[Finding]:
     unknowns = case.results.urgent()
-    qtcf = latest_qtcf(case) if case.reading.of(Ecg) else None
+    qtcf = latest_qtcf(case)
     if isinstance(qtcf, Unknown) and qtcf.urgent and qtcf not in unknowns:
         unknowns = [*unknowns, qtcf]
     for unknown in unknowns:
-        clears = "the result confirmed or corrected, or a later usable one"
+        clears = "the result corrected or dismissed, or a later usable one"
         yield case.finding("LAB-06", Verdict.HOLD_URGENT, unknown.why, clears=clears)
 
 

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal, localcontext
 
 from clinical.case import NOT_AUTOMATED, Case
-from clinical.required import latest_qtcf, required_analytes
+from clinical.ecg import latest_qtcf
+from clinical.required import required_analytes
 from clinical.results import Known
 from clinical.screening import blasts
 from clinical.units import PERCENT

@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from clinical.case import Case
+from clinical.ecg import latest_qtcf
 from clinical.results import Known, Unknown
 from clinical.screening import blasts
 from clinical.treatment import Measured
 from clinical.units import label
 from models.assessment import Finding, Input, Verdict
-from models.facts import DoseSlot, Ecg, Fact, InfectionBleedingCheck, PregnancyTest, Response, VodExamination
+from models.facts import DoseSlot, InfectionBleedingCheck, PregnancyTest, Response, VodExamination
 from models.protocol import Entry, Override
 
 PLURAL = frozenset({"platelets", "blasts"})
@@ -84,8 +85,7 @@ def _judged(case: Case, slot: DoseSlot, analyte: str, found: Known | Unknown | N
             rule, Verdict.NEED_DATA, f"{stated} missing", clears=clears, subject=analyte, override=override
         )
     elif isinstance(found, Unknown):
-        clears = f"a usable {label(analyte)} of a later draw, or a correction"
-        yield case.finding(found.rule, Verdict.NEED_DATA, found.why, clears=clears)
+        yield case.finding(found.rule, Verdict.NEED_DATA, found.why, clears=found.clears)
     elif case.reading.passed(found.collected_at + age.span):
         reason = f"{stated} older than {age.shown()}"
         never = Override.NEVER if of_the_liver else None  # OVR-03 is for the age of everything else
@@ -104,7 +104,7 @@ def _ecg(case: Case, slot: DoseSlot) -> Iterator[Finding]:
                 data_rule(slot), Verdict.NEED_DATA, "QTcF is missing", clears="an ECG with QTcF", override=Override.NONE
             )
         elif isinstance(found, Unknown):
-            yield case.finding(found.rule, Verdict.NEED_DATA, found.why, clears="an ECG with QTcF")
+            yield case.finding(found.rule, Verdict.NEED_DATA, found.why, clears=found.clears)
         elif case.reading.passed(found.collected_at + age.span):
             reason = f"QTcF is older than {age.shown()}"
             yield case.finding(
@@ -115,35 +115,6 @@ def _ecg(case: Case, slot: DoseSlot) -> Iterator[Finding]:
                 clears="a new ECG",
                 subject="qtcf",
             )
-
-
-def latest_qtcf(case: Case) -> Known | Unknown | None:
-    """The latest QTcF, charted or sent. An ECG without a QTcF, or an implausible one, makes it unknown."""
-    found = [f for f in (_charted_qtcf(case), case.latest("qtcf")) if f is not None]
-    return max(found, key=lambda f: f.collected_at if isinstance(f, Known) else f.since, default=None)
-
-
-def _charted_qtcf(case: Case) -> Known | Unknown | None:
-    latest = case.reading.latest(Ecg)
-    return None if latest is None else _read_ecg(case, *latest)
-
-
-def _read_ecg(case: Case, fact: Fact, ecg: Ecg) -> Known | Unknown:
-    if ecg.qtcf_ms is None:
-        return Unknown("qtcf", "LAB-05", "QTcF: the last ECG has none", fact.id, fact.at)
-    limits = case.protocol.plausible["qtcf"]
-    if ecg.qtcf_ms > limits.high.number:
-        return Unknown("qtcf", "LAB-06", "QTcF: implausibly high", fact.id, fact.at, urgent=True)
-    if ecg.qtcf_ms < limits.low.number:
-        return Unknown("qtcf", "LAB-05", "QTcF: implausibly low", fact.id, fact.at)
-    return Known("qtcf", fact.id, ecg.qtcf_ms, "ms", fact.at, None, None)
-
-
-def qtcf_history(case: Case) -> list[Known]:
-    """Every usable QTcF, oldest first."""
-    charted = [_read_ecg(case, fact, ecg) for fact, ecg in case.reading.of(Ecg)]
-    usable = [k for k in charted if isinstance(k, Known)] + case.results.history("qtcf")
-    return sorted(usable, key=lambda k: k.collected_at)
 
 
 def _pregnancy(case: Case, slot: DoseSlot) -> Iterator[Finding]:

@@ -9,14 +9,24 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from clinical.plausibility import Drawn, jumps, more_than_all
 from clinical.reading import Reading
-from clinical.units import FACTORS, LOINC, label, to_canonical
+from clinical.trouble import in_ucum, limits_in_unit, trouble_of, with_comparator_read
+from clinical.units import FACTORS, SEGMENTED_ONLY, analyte_of, label, times
 from models.assessment import Input
 from models.base import plain
-from models.facts import Fact, LabResult, LabStatus, UnreadableMessage, UnreadableResolved
+from models.facts import (
+    Fact,
+    LabResult,
+    LabStatus,
+    ResultConfirmed,
+    Transfusion,
+    UnreadableMessage,
+    UnreadableResolved,
+)
+from models.people import CLINICAL_ROLES
 from models.protocol import Protocol
 
-USABLE_STATUS = frozenset({LabStatus.FINAL, LabStatus.CORRECTED, LabStatus.AMENDED})
 STATUS_RANK = {
     LabStatus.UNKNOWN: 0,
     LabStatus.REGISTERED: 0,
@@ -27,10 +37,8 @@ STATUS_RANK = {
     LabStatus.CANCELLED: 3,
     LabStatus.ENTERED_IN_ERROR: 4,
 }
-NEEDS_ULN = frozenset({"alt", "ast", "bilirubin", "alp"})
-NEEDS_LLN = frozenset({"magnesium", "calcium", "calcium_corrected"})
-HIGH_IS_URGENT = frozenset({"alt", "ast", "bilirubin", "potassium", "qtcf"})
-"""LAB-06: implausibly *high* values of these call a person at once."""
+SHOWN_TO_A_TENTH = frozenset({"qtcf", "qtcb"})
+"""Computed from a cube root: kept to many digits, shown to a tenth of a millisecond."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +53,7 @@ class Known:
     uln: Decimal | None
     lln: Decimal | None
     comparator: str | None = None
+    loinc: str = ""
 
     def above(self, limit: Decimal) -> bool | None:
         """Whether the value is `> limit` (in the reported unit); `None` where a comparator leaves it open."""
@@ -64,21 +73,33 @@ class Known:
 
     def above_uln(self, multiple: Decimal) -> bool | None:
         """Whether the value is `> multiple x ULN` of its own laboratory."""
-        return None if self.uln is None else self.above(multiple * self.uln)
+        return None if self.uln is None else self.above(times(multiple, self.uln))
 
     @property
     def canonical(self) -> Decimal:
         """The value in the canonical unit of its analyte."""
-        return self.value * FACTORS[self.analyte, self.unit]
+        return FACTORS[self.analyte, self.unit].to_canonical(self.value)
 
     def in_unit(self, limit: Decimal) -> Decimal:
         """A limit given in the canonical unit, in the unit of this result."""
-        return limit / FACTORS[self.analyte, self.unit]
+        return FACTORS[self.analyte, self.unit].from_canonical(limit)
+
+    @property
+    def is_exact(self) -> bool:
+        """The value itself, not a bound of it."""
+        return self.comparator in (None, "", "=")
+
+    @property
+    def said(self) -> str:
+        """Value and unit as a clinician reads them."""
+        tenth = self.analyte in SHOWN_TO_A_TENTH and self.unit == "ms"
+        value = plain(round(self.value, 1)) if tenth and self.value != round(self.value) else plain(self.value)
+        return f"{self.comparator or ''}{value} {self.unit}"
 
     def shown(self) -> Input:
         """The value as a clinician reads it, with ULN and time."""
         uln = f" (ULN {plain(self.uln)})" if self.uln is not None else ""
-        value = f"{self.comparator or ''}{plain(self.value)} {self.unit}{uln}"
+        value = f"{self.said}{uln}"
         return Input(name=label(self.analyte), value=value, taken_at=self.collected_at, fact=self.fact)
 
 
@@ -92,6 +113,13 @@ class Unknown:
     fact: str
     since: datetime
     urgent: bool = False
+    confirmable: bool = False
+
+    @property
+    def clears(self) -> str:
+        """What makes this analyte known again."""
+        confirmed = f"a clinician confirms it (result_confirmed of {self.fact}), or " if self.confirmable else ""
+        return f"{confirmed}a usable {label(self.analyte)} of a later draw, or a correction"
 
 
 Usable = Known | Unknown | None
@@ -104,9 +132,12 @@ class Results:
         self._reading = reading
         self._protocol = protocol
         self._by_analyte: dict[str, list[tuple[Fact, LabResult]]] = defaultdict(list)
+        self._confirmed = frozenset(
+            what.target for fact, what in reading.of(ResultConfirmed) if fact.by.role in CLINICAL_ROLES
+        )
         resolved = {what.target for _, what in reading.of(UnreadableResolved)}
         for fact, result in _standing(reading):
-            analyte = LOINC.get(result.loinc)
+            analyte = analyte_of(result.loinc, result.method)
             gone = result.status is LabStatus.ENTERED_IN_ERROR or fact.id in resolved  # and what it had replaced
             if analyte is not None and not gone:
                 self._by_analyte[analyte].append((fact, result))
@@ -114,6 +145,7 @@ class Results:
             analyte: [(fact, self._read_one(analyte, fact, result)) for fact, result in results]
             for analyte, results in self._by_analyte.items()
         }
+        self._look_at_neighbours()
         self._latest: dict[str, Usable] = {}
         self._histories: dict[str, list[Known]] = {}
         self.unreadable_messages = tuple(_open_messages(reading))
@@ -127,7 +159,7 @@ class Results:
     def _find_latest(self, analyte: str) -> Usable:
         read = self._read.get(analyte, [])
         known = [(fact, k) for fact, k in read if isinstance(k, Known)]
-        best = max(known, key=lambda pair: (pair[1].collected_at, pair[0].recorded_at), default=None)
+        best = max(known, key=_how_new, default=None)
         newer = [u for fact, u in read if isinstance(u, Unknown) and _is_newer(fact, u, best)]
         if newer:
             return max(newer, key=lambda u: (u.urgent, u.since))
@@ -157,70 +189,68 @@ class Results:
         newest = (self.latest(analyte) for analyte in sorted(self._read))
         return [u for u in newest if isinstance(u, Unknown) and u.urgent]
 
-    def _read_one(self, analyte: str, fact: Fact, result: LabResult) -> Known | Unknown:
-        trouble = self._trouble(analyte, result)
-        if trouble is None:
-            assert result.value is not None
-            assert result.unit is not None
-            assert result.collected_at is not None
-            comparator = result.comparator or None
-            limits = (result.uln, result.lln) if _limits_in_unit(result) else (None, None)
-            return Known(analyte, fact.id, result.value, result.unit, result.collected_at, *limits, comparator)
-        rule, why, urgent = trouble
-        since = result.collected_at or fact.recorded_at
-        return Unknown(analyte, rule, f"{label(analyte)}: {why}", fact.id, since, urgent)
+    def confirmed(self, *facts: str) -> bool:
+        """Whether a clinician looked at one of these and confirmed it (PLAU-01, QT-06)."""
+        return not self._confirmed.isdisjoint(facts)
 
-    def _trouble(self, analyte: str, result: LabResult) -> tuple[str, str, bool] | None:
-        """Why a result cannot be used: rule, words, and whether a person must be called at once."""
-        envelope = self._envelope_trouble(result)
-        if envelope is not None:
-            return envelope
+    def all_read(self, analyte: str) -> list[Known | Unknown]:
+        """Every result of an analyte that stands, usable or not, as it arrived."""
+        return [found for _, found in self._read.get(analyte, [])]
+
+    def _read_one(self, analyte: str, fact: Fact, sent: LabResult) -> Known | Unknown:
+        result = in_ucum(analyte, with_comparator_read(sent), self._protocol)
+        ahead = result.collected_at is not None and self._from_the_future(result.collected_at)
+        trouble = trouble_of(analyte, result, self._protocol, in_the_future=ahead)
+        if trouble is not None and not (trouble.confirmable and self.confirmed(fact.id)):
+            since, why = result.collected_at or fact.recorded_at, f"{label(analyte)}: {trouble.why}"
+            return Unknown(analyte, trouble.rule, why, fact.id, since, trouble.urgent, trouble.confirmable)
         assert result.value is not None
         assert result.unit is not None
-        canonical = to_canonical(analyte, result.value, result.unit)
-        if canonical is None:
-            return "CONV-01", f"unit {result.unit!r} is not understood", False
-        implausible = self._implausible(analyte, canonical)
-        if implausible is not None:
-            return implausible
-        if analyte in NEEDS_ULN and (result.uln is None or result.uln <= 0 or not _limits_in_unit(result)):
-            return "CONV-03", "no upper limit of normal in the same unit from the same report", False
-        if analyte in NEEDS_LLN and (result.lln is None or result.lln <= 0 or not _limits_in_unit(result)):
-            return "LAB-05", "no lower limit of normal in the same unit from the same report", False
-        return None
-
-    def _envelope_trouble(self, result: LabResult) -> tuple[str, str, bool] | None:
-        if result.status not in USABLE_STATUS:
-            return "LAB-05", f"status is {result.status}", False
-        if result.absent_reason is not None:
-            return "LAB-05", f"the laboratory gives no value ({result.absent_reason})", False
-        if result.value is None:
-            return "LAB-05", "the value cannot be read as a number", False
-        if result.comparator not in (None, "", "=", "<", "<=", ">", ">="):
-            return "LAB-05", "its comparator is not understood", False
-        if result.collected_at is None:
-            return "LAB-04", "no collection time with a zone", False
-        if self._from_the_future(result.collected_at):
-            return "LAB-04", "collected in the future", False
-        if not result.unit:
-            return "CONV-01", "no unit", False
-        return None
+        assert result.collected_at is not None
+        limits = (_positive(result.uln), _positive(result.lln)) if limits_in_unit(result) else (None, None)
+        comparator = result.comparator or None
+        if result.loinc in SEGMENTED_ONLY:
+            comparator = ">" if comparator == ">" else ">="
+        known = (analyte, fact.id, result.value, result.unit, result.collected_at, *limits, comparator, result.loinc)
+        return Known(*known)
 
     def _from_the_future(self, collected_at: datetime) -> bool:
         return not self._reading.reached(collected_at - self._protocol.ages.future_tolerance.span)
 
-    def _implausible(self, analyte: str, canonical: Decimal) -> tuple[str, str, bool] | None:
-        limits = self._protocol.plausible.get(analyte)
-        if limits is None:
-            return None
-        if canonical > limits.high.number:
-            urgent = analyte in HIGH_IS_URGENT
-            return ("LAB-06" if urgent else "LAB-05"), "implausibly high", urgent
-        return ("LAB-05", "implausibly low", False) if canonical < limits.low.number else None
+    def _look_at_neighbours(self) -> None:
+        """PLAU-01: a result that the others of its draw or of its day contradict waits for a person."""
+        transfused = [f.at for f, what in self._reading.of(Transfusion) if what.product == "platelets"]
+        for analyte in ("bilirubin", "platelets"):
+            given = transfused if analyte == "platelets" else ()
+            found = jumps(analyte, self._drawn(analyte), self._protocol, self._confirmed, given)
+            self._doubt(analyte, found)
+        wbc = self._drawn("wbc", exact=True)
+        doubts = {part.fact: more_than_all(part, wbc) for part in self._drawn("anc")}
+        self._doubt("anc", {fact: why for fact, why in doubts.items() if why and not self.confirmed(fact)})
+
+    def _drawn(self, analyte: str, *, exact: bool = False) -> list[Drawn]:
+        known = [k for k in self.all_read(analyte) if isinstance(k, Known)]
+        return [Drawn(k.fact, k.collected_at, k.canonical) for k in known if k.is_exact or not exact]
+
+    def _doubt(self, analyte: str, why: dict[str, str]) -> None:
+        if not why:
+            return
+        for place, (fact, found) in enumerate(self._read[analyte]):
+            if found.fact in why and isinstance(found, Known):
+                words = f"{label(analyte)} {found.said}: {why[found.fact]}; it waits for a person's confirmation"
+                doubted = Unknown(analyte, "PLAU-01", words, found.fact, found.collected_at, confirmable=True)
+                self._read[analyte][place] = (fact, doubted)
 
 
-def _limits_in_unit(result: LabResult) -> bool:
-    return result.limit_unit in (None, "", result.unit)
+def _positive(limit: Decimal | None) -> Decimal | None:
+    """A limit of normal that can be one."""
+    return limit if limit is not None and limit > 0 else None
+
+
+def _how_new(pair: tuple[Fact, Known]) -> tuple[datetime, bool, datetime]:
+    """The later draw; of one draw the value itself before a lower bound of it, then the later arrival."""
+    fact, known = pair
+    return known.collected_at, known.loinc not in SEGMENTED_ONLY, fact.recorded_at
 
 
 def _is_newer(fact: Fact, unknown: Unknown, best: tuple[Fact, Known] | None) -> bool:

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from clinical.case import Case
-from clinical.required import corrected_calcium_source, latest_qtcf, qtcf_history
+from clinical.ecg import qt_gate
+from clinical.required import corrected_calcium_source
 from clinical.results import Known
 from clinical.units import label
 from models.assessment import Finding, Verdict
@@ -19,7 +20,6 @@ from models.facts import (
 
 ALBUMIN_NORMAL_G_DL = Decimal("4.0")
 CALCIUM_PER_ALBUMIN = Decimal("0.8")
-QT_CLEARS = "the ECG repeated, potassium, magnesium and calcium corrected, other drugs reviewed"
 
 
 def personal_holds(case: Case) -> Iterator[Finding]:
@@ -62,29 +62,9 @@ def pregnancy(case: Case) -> Iterator[Finding]:
 
 
 def heart(case: Case, slot: DoseSlot) -> Iterator[Finding]:
-    """QT-01 … QT-03 and QT-05: QTcF, its rise from baseline, potassium, magnesium, corrected calcium."""
-    yield from _qtcf(case)
+    """QT-01 … QT-05: QTcF, its rise from baseline, other drugs, potassium, magnesium, corrected calcium."""
+    yield from qt_gate(case, slot)
     yield from _electrolytes(case, slot)
-
-
-def _qtcf(case: Case) -> Iterator[Finding]:
-    latest, limits = latest_qtcf(case), case.protocol.limits
-    if not isinstance(latest, Known):
-        return
-    before = [q for q in qtcf_history(case) if case.first_dose_at is None or q.collected_at < case.first_dose_at]
-    rise = latest.canonical - before[-1].canonical if before and case.first_dose_at is not None else Decimal(0)
-    if latest.above(latest.in_unit(limits.qtcf_stop.number)) is not False:
-        reason = f"QTcF {plain(latest.canonical)} ms, limit {plain(limits.qtcf_stop.number)}"
-        yield case.finding("QT-01", Verdict.HOLD, reason, inputs=(latest.shown(),), clears=QT_CLEARS, subject="qtcf")
-    elif latest.above(latest.in_unit(limits.qtcf_max.number)) is not False:
-        reason = f"QTcF {plain(latest.canonical)} ms, limit {plain(limits.qtcf_max.number)}"
-        clears = f"QTcF at or below the limit; {QT_CLEARS}"
-        yield case.finding("QT-02", Verdict.HOLD, reason, inputs=(latest.shown(),), clears=clears, subject="qtcf")
-    elif latest.canonical >= limits.qtcf_note.number:
-        yield case.finding("QT-03", None, f"QTcF {plain(latest.canonical)} ms", inputs=(latest.shown(),))
-    if rise > limits.qtcf_rise_max.number:
-        reason = f"QTcF rose by {plain(rise)} ms from baseline, limit {plain(limits.qtcf_rise_max.number)}"
-        yield case.finding("QT-01", Verdict.HOLD, reason, inputs=(latest.shown(),), clears=QT_CLEARS, subject="rise")
 
 
 def _electrolytes(case: Case, slot: DoseSlot) -> Iterator[Finding]:

@@ -6,6 +6,8 @@ from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
 
+from pydantic import Field
+
 from models.base import Number, Written
 
 _SPANS = {"min": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
@@ -277,10 +279,37 @@ class Calling(Written):
 
 
 class Plausible(Written):
-    """Hard limits of one analyte in its canonical unit: outside, the result is unknown (PLAU-01)."""
+    """Limits of one analyte in its canonical unit (PLAU-01).
+
+    Outside `low` … `high` the result is refused. An upper limit of normal is measured by `usual_uln` and confirmed by a
+    person outside `uln_low` … `uln_high`, a measurement of an adult's body below `adult_low`.
+    """
 
     low: Entry
     high: Entry
+    usual_uln: Entry | None = None
+    uln_low: Entry | None = None
+    uln_high: Entry | None = None
+    adult_low: Entry | None = None
+
+
+class Confirming(Written):
+    """What a person looks at before it counts (PLAU-01): limits of normal and jumps from draw to draw."""
+
+    uln_multiple: Entry
+    bilirubin_fold: Entry
+    bilirubin_within: Entry
+    platelets_rise: Entry
+    platelets_within: Entry
+    seconds_below: Entry
+
+
+class EcgLimits(Written):
+    """When a QT interval is not computed without a person's review (QT-06)."""
+
+    heart_rate_min: Entry
+    heart_rate_max: Entry
+    qrs_max: Entry
 
 
 class Protocol(Written):
@@ -303,6 +332,10 @@ class Protocol(Written):
     monitoring: Monitoring
     calls: Calling
     plausible: dict[str, Plausible]
+    confirm: Confirming
+    ecg: EcgLimits
+    aliases: dict[str, dict[str, str]] = Field(default_factory=dict)
+    """Sender -> its word for a unit -> the UCUM unit; from the site file only (CONV-01)."""
     rules: dict[str, RuleInfo]
 
     def entries(self) -> Iterator[tuple[str, Entry]]:

@@ -1,6 +1,7 @@
 """VOD-01 … VOD-12 and the ladder A0 … A4: each definition met, not met and unknown; a physician alone judges."""
 
 from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -24,7 +25,8 @@ def transplanted(
     chart, now = ChartBuilder().ready().dose(1, 1, D1), DAY_0 + day * DAY
     chart.add({"kind": "weight", "kg": "70"}, DAY_0 - 10 * DAY)
     chart.add({"kind": "transplant", "transplanted_at": DAY_0}, DAY_0, Role.PHYSICIAN)
-    chart.result("bilirubin", bilirubin, now - 2 * H, unit=unit)
+    uln = Decimal("1.2") if unit == "mg/dL" else Decimal("20.5")
+    chart.result("bilirubin", bilirubin, now - 2 * H, unit=unit, uln=uln)
     chart.add({"kind": "weight", "kg": kg}, now - 2 * H)
     chart.add({"kind": "vod_examination", **NONE, **signs}, now - H, Role.PHYSICIAN)
     return PaperCourse(chart, now)

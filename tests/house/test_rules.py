@@ -51,6 +51,11 @@ NO_LIMIT = {
     ("results.py", 3): "rank of a status",
     ("results.py", 4): "rank of a status",
     ("signs.py", 2): "digits shown",
+    ("units.py", 60): "digits of an exact product (CTN-06)",
+    ("trouble.py", 2): "the second group of a pattern",
+    ("trouble.py", 60): "letters of a sender's words that a card shows",
+    ("ecg.py", 50): "digits of an exact root (CTN-06)",
+    ("ecg.py", 256): "how many roots are kept in memory",
 }
 FORMULAS = {
     ("dosing.py", "3600"): "Mosteller (BSA-01)",
@@ -58,7 +63,9 @@ FORMULAS = {
     ("vod.py", "0.1"): "a tenth of a per cent, as shown",
     ("dosing.py", "0.01"): "a hundredth of a millilitre (RND-02)",
     ("units.py", "100"): "per cent",
-    ("units.py", "17.104"): "bilirubin, mg/dL to umol/L (reference §9.2)",
+    ("ecg.py", "3"): "the cube root of Fridericia (§6.1)",
+    ("ecg.py", "60"): "seconds of a minute (§6.1)",
+    ("ecg.py", "1e-20"): "how exactly a root is kept (§6.1)",
     ("signs.py", "4.0"): "albumin in the correction of calcium (reference §9.2)",
     ("signs.py", "0.8"): "albumin in the correction of calcium (reference §9.2)",
 }

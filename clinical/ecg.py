@@ -1,0 +1,260 @@
+"""The QT interval corrected after Fridericia: read from what was charted or sent, computed where it must be, and judged.
+
+LAB-01 says which QTc is a QTcF, QT-06 when a person reviews a tracing first, QT-01 … QT-04 what it means for a dose.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Context, Decimal
+from functools import lru_cache
+
+from clinical.case import Case
+from clinical.results import Known, Unknown
+from models.assessment import Finding, Input, Verdict
+from models.base import plain
+from models.facts import DoseSlot, Ecg, Fact, Medication
+from models.protocol import Plausible
+
+QT_CLEARS = "the ECG repeated, potassium, magnesium and calcium corrected, other drugs reviewed"
+
+_WIDE = Context(prec=50)
+_KEPT = Decimal("1e-20")
+"""A root is kept to 20 decimals, so that one that ends is exact and no limit in milliseconds is crossed by rounding."""
+
+
+@lru_cache(maxsize=256)
+def fridericia(qt_ms: Decimal, heart_rate_per_min: Decimal) -> Decimal:
+    """QTcF in ms = QT / RR^(1/3), RR in seconds = 60 / heart rate. The heart rate is above 0."""
+    beats_per_second = _WIDE.divide(heart_rate_per_min, Decimal(60))
+    root = _WIDE.power(beats_per_second, _WIDE.divide(Decimal(1), Decimal(3)))
+    return _WIDE.multiply(qt_ms, root).quantize(_KEPT, context=_WIDE).normalize(_WIDE)
+
+
+@dataclass(frozen=True)
+class Tracing:
+    """One ECG as far as it was told; the first fact stands for it. Intervals in ms, heart rate per minute."""
+
+    facts: tuple[str, ...]
+    at: datetime
+    qtcf: Decimal | None
+    qt: Decimal | None
+    heart_rate: Decimal | None
+    qrs: Decimal | None
+    missing: str
+
+
+def latest_qtcf(case: Case) -> Known | Unknown | None:
+    """The latest QTcF, charted or sent. An ECG without a QTcF, or an implausible one, makes it unknown."""
+    found = [f for f in (_latest_charted(case), _latest_sent(case), _latest_computed(case)) if f is not None]
+    return max(found, key=_time_of, default=None)
+
+
+def qtcf_history(case: Case) -> list[Known]:
+    """Every usable QTcF, oldest first."""
+    charted = [_read(case, _charted(fact, ecg)) for fact, ecg in case.reading.of(Ecg)]
+    sent = [_reviewed(case, known) for known in case.results.history("qtcf")]
+    usable = [k for k in (*charted, *sent, *_computed(case)) if isinstance(k, Known)]
+    return sorted(usable, key=lambda k: k.collected_at)
+
+
+def _time_of(found: Known | Unknown) -> datetime:
+    return found.collected_at if isinstance(found, Known) else found.since
+
+
+# ── charted by a person ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _latest_charted(case: Case) -> Known | Unknown | None:
+    latest = case.reading.latest(Ecg)
+    return None if latest is None else _read(case, _charted(*latest))
+
+
+def _charted(fact: Fact, ecg: Ecg) -> Tracing:
+    missing = "the last ECG has none" if ecg.qt_ms is None else "the last ECG has a QT interval and no heart rate"
+    return Tracing((fact.id,), fact.at, ecg.qtcf_ms, ecg.qt_ms, ecg.heart_rate_per_min, ecg.qrs_ms, missing)
+
+
+# ── sent by a machine ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _latest_sent(case: Case) -> Known | Unknown | None:
+    latest = case.latest("qtcf")
+    return _reviewed(case, latest) if isinstance(latest, Known) else latest
+
+
+def _latest_computed(case: Case) -> Known | Unknown | None:
+    return max(_computed(case), key=_time_of, default=None)
+
+
+def _reviewed(case: Case, known: Known) -> Known | Unknown:
+    """A QTcF that was sent as such, with the heart rate and QRS of its tracing (QT-06)."""
+    at_once = _of_instant(case, known.collected_at)
+    doubt = _doubt(case, _ms(at_once.get("heart_rate")), _ms(at_once.get("qrs")))
+    facts = (known.fact, *(k.fact for k in at_once.values()))
+    return (
+        known if doubt is None or case.results.confirmed(*facts) else _for_review(known.fact, known.collected_at, doubt)
+    )
+
+
+def _computed(case: Case) -> list[Known | Unknown]:
+    """LAB-01: tracings with a QT, or a QTc after another or no stated formula, and no QTcF beside it."""
+    given = {_time_of(found) for found in case.results.all_read("qtcf")}
+    tracings: dict[datetime, Known | Unknown] = {}
+    for analyte in ("qt", "qtc", "qtcb"):
+        for found in case.results.all_read(analyte):
+            if _time_of(found) not in given:
+                tracings.setdefault(_time_of(found), found)
+    return [_from_intervals(case, found) for found in tracings.values()]
+
+
+def _from_intervals(case: Case, first: Known | Unknown) -> Known | Unknown:
+    if isinstance(first, Unknown):
+        return first
+    at_once = _of_instant(case, first.collected_at)
+    inexact = [k for k in at_once.values() if not k.is_exact]
+    missing = f"{first.said} is not after Fridericia, and QT with the heart rate of the same instant is not known"
+    if first.analyte == "qtc":
+        missing = f"the formula of the QTc ({first.said}) is not stated, and QT with the heart rate is not known"
+    elif first.analyte == "qt":
+        missing = "a QT interval without the heart rate of the same instant"
+    facts = (first.fact, *(k.fact for k in at_once.values() if k.fact != first.fact))
+    qt = None if inexact else _ms(at_once.get("qt"))
+    tracing = Tracing(
+        facts, first.collected_at, None, qt, _ms(at_once.get("heart_rate")), _ms(at_once.get("qrs")), missing
+    )
+    return _read(case, tracing)
+
+
+def _of_instant(case: Case, at: datetime) -> dict[str, Known]:
+    """The usable intervals and heart rate of one instant; the RR interval gives the heart rate where none was sent."""
+    found = {
+        analyte: known
+        for analyte in ("qt", "qrs", "rr", "heart_rate")
+        for known in case.results.history(analyte)
+        if known.collected_at == at
+    }
+    rr = found.pop("rr", None)
+    if rr is not None and rr.canonical > 0 and "heart_rate" not in found:
+        rate = _WIDE.divide(Decimal(60), rr.canonical)
+        found["heart_rate"] = Known("heart_rate", rr.fact, rate, "/min", at, None, None, rr.comparator)
+    return found
+
+
+def _ms(known: Known | None) -> Decimal | None:
+    return None if known is None else known.canonical
+
+
+# ── one tracing ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _read(case: Case, tracing: Tracing) -> Known | Unknown:
+    fact, at, limits = tracing.facts[0], tracing.at, case.protocol.plausible
+    qtcf = tracing.qtcf
+    for value, hard in ((tracing.qt, limits["qt"]), (qtcf, limits["qtcf"])):
+        refused = _refused(value, hard, fact, at)
+        if refused is not None:
+            return refused
+    if qtcf is None:
+        if tracing.qt is None or tracing.heart_rate is None:
+            rule = "LAB-05" if tracing.qt is None and tracing.heart_rate is None else "LAB-01"
+            return Unknown("qtcf", rule, f"QTcF: {tracing.missing}", fact, at)
+        beats = limits["heart_rate"]
+        if not beats.low.number <= tracing.heart_rate <= beats.high.number:
+            return Unknown("qtcf", "LAB-05", "QTcF: the heart rate is implausible", fact, at)
+        qtcf = fridericia(tracing.qt, tracing.heart_rate)
+        refused = _refused(qtcf, limits["qtcf"], fact, at)
+        if refused is not None:
+            return refused
+    doubt = _doubt(case, tracing.heart_rate, tracing.qrs)
+    if doubt is not None and not case.results.confirmed(*tracing.facts):
+        return _for_review(fact, at, doubt)
+    return Known("qtcf", fact, qtcf, "ms", at, None, None)
+
+
+def _refused(value: Decimal | None, limits: Plausible, fact: str, at: datetime) -> Unknown | None:
+    if value is None:
+        return None
+    if value > limits.high.number:
+        return Unknown("qtcf", "LAB-06", "QTcF: implausibly high", fact, at, urgent=True)
+    return Unknown("qtcf", "LAB-05", "QTcF: implausibly low", fact, at) if value < limits.low.number else None
+
+
+def _doubt(case: Case, heart_rate: Decimal | None, qrs: Decimal | None) -> str | None:
+    """QT-06: a heart rate or a QRS at which the correction cannot be trusted."""
+    limits = case.protocol.ecg
+    low, high = limits.heart_rate_min, limits.heart_rate_max
+    if heart_rate is not None and not low.number <= heart_rate <= high.number:
+        return f"heart rate {plain(round(heart_rate, 0))}/min is outside {plain(low.number)}–{plain(high.number)}"
+    if qrs is not None and qrs > limits.qrs_max.number:
+        return f"QRS {plain(qrs)} ms is wider than {limits.qrs_max.shown()}"
+    return None
+
+
+def _for_review(fact: str, at: datetime, doubt: str) -> Unknown:
+    return Unknown("qtcf", "QT-06", f"QTcF: {doubt}; a person reviews the tracing first", fact, at, confirmable=True)
+
+
+# ── what it means for a dose ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def qt_gate(case: Case, slot: DoseSlot) -> Iterator[Finding]:
+    """QT-01 … QT-04: QTcF, its rise from baseline, and other drugs that prolong the interval."""
+    latest = latest_qtcf(case)
+    if isinstance(latest, Known):
+        yield from _too_long(case, latest)
+        yield from _risen(case, latest)
+    elif isinstance(latest, Unknown) and slot.day != 1:  # on day 1 the required data say it
+        yield from _unreadable(case, latest)
+    yield from _other_drugs(case)
+
+
+def _too_long(case: Case, latest: Known) -> Iterator[Finding]:
+    limits, inputs = case.protocol.limits, (latest.shown(),)
+    seen = f"QTcF {_shown(latest.canonical)} ms"
+    if latest.above(latest.in_unit(limits.qtcf_stop.number)) is not False:
+        reason = f"{seen}, limit {plain(limits.qtcf_stop.number)}"
+        yield case.finding("QT-01", Verdict.HOLD, reason, inputs=inputs, clears=QT_CLEARS, subject="qtcf")
+    elif latest.above(latest.in_unit(limits.qtcf_max.number)) is not False:
+        reason = f"{seen}, limit {plain(limits.qtcf_max.number)}"
+        clears = f"QTcF at or below the limit; {QT_CLEARS}"
+        yield case.finding("QT-02", Verdict.HOLD, reason, inputs=inputs, clears=clears, subject="qtcf")
+    elif latest.below(latest.in_unit(limits.qtcf_note.number)) is not True:
+        yield case.finding("QT-03", None, seen, inputs=inputs)
+
+
+def _risen(case: Case, latest: Known) -> Iterator[Finding]:
+    if case.first_dose_at is None:
+        return
+    before = [q for q in qtcf_history(case) if q.collected_at < case.first_dose_at]
+    rise = latest.canonical - before[-1].canonical if before else Decimal(0)
+    limit = case.protocol.limits.qtcf_rise_max.number
+    if rise > limit:
+        reason = f"QTcF rose by {_shown(rise)} ms from baseline, limit {plain(limit)}"
+        inputs = (latest.shown(), before[-1].shown())
+        yield case.finding("QT-01", Verdict.HOLD, reason, inputs=inputs, clears=QT_CLEARS, subject="rise")
+
+
+def _unreadable(case: Case, latest: Unknown) -> Iterator[Finding]:
+    """LAB-05: on day 8 or 15 an ECG is not asked for, but the newest one is not passed over because it cannot be read."""
+    if not case.reading.passed(latest.since + case.protocol.ages.qtcf.span):
+        yield case.finding(latest.rule, Verdict.NEED_DATA, latest.why, clears=latest.clears)
+
+
+def _other_drugs(case: Case) -> Iterator[Finding]:
+    """QT-04: a drug that prolongs the interval was started and not stopped."""
+    last_said: dict[str, tuple[Fact, Medication]] = {}
+    for fact, what in sorted(case.reading.of(Medication), key=lambda pair: pair[0].at):
+        last_said[what.drug.strip().casefold()] = (fact, what)
+    taken = [(f, w) for f, w in last_said.values() if w.action == "started" and w.qt_prolonging]
+    if taken:
+        drugs = ", ".join(w.drug for _, w in taken)
+        inputs = tuple(Input(name=w.drug, value="started", taken_at=f.at, fact=f.id) for f, w in taken)
+        reason = (
+            f"{drugs} can prolong the QT interval too: ECG and electrolytes now and after a new drug; prefer another"
+        )
+        yield case.finding("QT-04", None, reason, inputs=inputs)
+
+
+def _shown(ms: Decimal) -> str:
+    return plain(ms if ms == ms.to_integral_value() else round(ms, 1))

@@ -1,0 +1,151 @@
+"""Why one result, looked at alone, cannot be used: its envelope, its number, its unit, its limits (LAB-04 … -06, CONV).
+
+Each kind of trouble is told by name, with the sender's own words. What only a comparison with other results shows
+stands in `plausibility.py`.
+"""
+
+import re
+from decimal import Decimal
+from typing import NamedTuple
+
+from clinical.plausibility import beyond_hard_limits, unusual_limit
+from clinical.units import SEGMENTED_ONLY, ucum
+from models.facts import LabResult, LabStatus
+from models.protocol import Protocol
+
+USABLE_STATUS = frozenset({LabStatus.FINAL, LabStatus.CORRECTED, LabStatus.AMENDED})
+NEEDS_ULN = frozenset({"alt", "ast", "bilirubin", "alp"})
+NEEDS_LLN = frozenset({"magnesium", "calcium", "calcium_corrected"})
+HIGH_IS_URGENT = frozenset({"alt", "ast", "bilirubin", "potassium", "qtcf", "qt"})
+"""LAB-06: implausibly *high* values of these call a person at once."""
+
+COMPARATORS = frozenset({"<", "<=", ">", ">="})
+_COMPARED = re.compile(r"(<=|>=|<|>) ?(\d{1,18}(?:\.\d{1,18})?)")
+_RANGE = re.compile(r"[<>=]*\s*\d+(?:[.,]\d+)?\s*(?:-|–|\.\.|to)\s*\d+(?:[.,]\d+)?")
+_NUMBER_WITH_MORE = re.compile(r"[~≈]?\s*[<>=]*\s*\d[\d.,]*\s*\S*")
+
+ABSENT = {
+    "unknown": "it is not known",
+    "asked-unknown": "it was asked for and is not known",
+    "temp-unknown": "it is not known yet",
+    "not-asked": "it was not asked for",
+    "asked-declined": "it was declined",
+    "masked": "it is withheld",
+    "not-applicable": "it does not apply",
+    "unsupported": "the sending system cannot carry it",
+    "as-text": "it is told in a text",
+    "error": "the measurement failed",
+    "not-a-number": "it is no number",
+    "negative-infinity": "it is below what can be written",
+    "positive-infinity": "it is above what can be written",
+    "not-performed": "the test was not done",
+    "not-permitted": "it may not be told",
+}
+"""Codes of FHIR's reasons for a missing value, in plain words."""
+
+
+class Trouble(NamedTuple):
+    """Why a result cannot be used: by which rule, in words, whether a person is called at once or may confirm it."""
+
+    rule: str
+    why: str
+    urgent: bool = False
+    confirmable: bool = False
+
+
+def with_comparator_read(result: LabResult) -> LabResult:
+    """A number that came as the text `<0.2`: a comparator and a number, written in one."""
+    found = None if result.value is not None or result.comparator else _COMPARED.fullmatch((result.text or "").strip())
+    if found is None:
+        return result
+    return result.model_copy(update={"comparator": found[1], "value": Decimal(found[2]), "text": None})
+
+
+def in_ucum(analyte: str, result: LabResult, protocol: Protocol) -> LabResult:
+    """The result with the units that its sender's words stand for, as far as the site file lists them (CONV-01)."""
+    aliases = protocol.aliases.get(result.sender or "")
+    if not aliases:
+        return result
+    unit, limit_unit = (ucum(analyte, word or "", aliases) for word in (result.unit, result.limit_unit))
+    return result.model_copy(update={"unit": unit or result.unit, "limit_unit": limit_unit or result.limit_unit})
+
+
+def trouble_of(analyte: str, result: LabResult, protocol: Protocol, *, in_the_future: bool) -> Trouble | None:
+    """Why this result cannot be used; `None` where it can. Its units are those of `in_ucum`."""
+    hard = _hard(analyte, result, protocol)
+    if hard is not None and hard.urgent and result.status is not LabStatus.CANCELLED:
+        return hard  # LAB-06: whatever else is wrong with it, a person is called
+    return _envelope(result, in_the_future) or _unit(analyte, result) or hard or _limits(analyte, result, protocol)
+
+
+def _hard(analyte: str, result: LabResult, protocol: Protocol) -> Trouble | None:
+    if result.value is None or result.absent_reason is not None or ucum(analyte, result.unit or "", {}) is None:
+        return None
+    words = beyond_hard_limits(analyte, result, protocol)
+    if words is None:
+        return None
+    urgent = words.high and analyte in HIGH_IS_URGENT
+    return Trouble("LAB-06" if urgent else "LAB-05", words.why, urgent)
+
+
+def _envelope(result: LabResult, in_the_future: bool) -> Trouble | None:
+    if result.status not in USABLE_STATUS:
+        return Trouble("LAB-05", f"status is {result.status}")
+    if result.absent_reason is not None:
+        reason = ABSENT.get(result.absent_reason, result.absent_reason)
+        return Trouble("LAB-05", f"the laboratory gives no value ({reason})")
+    if result.value is None:
+        return Trouble("LAB-05", _words_for_a_number(result.text))
+    if result.comparator not in (None, "", "=", *COMPARATORS):
+        return Trouble("LAB-05", f"its comparator {result.comparator!r} is not understood")
+    if result.loinc in SEGMENTED_ONLY and result.comparator in ("<", "<="):
+        return Trouble("LAB-05", "segmented neutrophils below a bound leave the whole count open")
+    if result.collected_at is None:
+        return Trouble("LAB-04", "no collection time with a zone")
+    return Trouble("LAB-04", "collected in the future") if in_the_future else None
+
+
+def _words_for_a_number(text: str | None) -> str:
+    said = " ".join((text or "").split())
+    shown = said if len(said) <= SHOWN_WORDS else f"{said[:SHOWN_WORDS]}…"
+    if not said:
+        return "the value cannot be read as a number: there is none"
+    if _RANGE.fullmatch(said):
+        return f"the value cannot be read as a number: {shown!r} is a range"
+    if said.startswith(("~", "≈")):
+        return f"the value cannot be read as a number: {shown!r} is only about right"
+    if _NUMBER_WITH_MORE.fullmatch(said):
+        return f"the value cannot be read as a number: {shown!r} is not written as one"
+    return f"the value cannot be read as a number: the laboratory writes {shown!r}"
+
+
+SHOWN_WORDS = 60
+"""How many letters of a sender's words a card shows."""
+
+
+def _unit(analyte: str, result: LabResult) -> Trouble | None:
+    if not result.unit:
+        return Trouble("CONV-01", "no unit")
+    if ucum(analyte, result.unit, {}) is None:
+        sender = f" from {result.sender}" if result.sender else ""
+        return Trouble("CONV-01", f"unit {result.unit!r}{sender} is not understood")
+    return None
+
+
+def limits_in_unit(result: LabResult) -> bool:
+    """CONV-03: value and limits of normal are in one unit."""
+    return result.limit_unit in (None, "", result.unit)
+
+
+def _limits(analyte: str, result: LabResult, protocol: Protocol) -> Trouble | None:
+    """CONV-03 and LAB-05: the limit that a rule compares this analyte with is there and can be one."""
+    same = limits_in_unit(result)
+    if analyte in NEEDS_ULN:
+        if result.uln is None or result.uln <= 0 or not same:
+            return Trouble("CONV-03", "no upper limit of normal in the same unit from the same report")
+        unusual = unusual_limit(analyte, result, protocol)
+        if unusual is not None:
+            return Trouble(unusual.rule, unusual.why, confirmable=unusual.confirmable)
+    if analyte in NEEDS_LLN and (result.lln is None or result.lln <= 0 or not same):
+        return Trouble("LAB-05", "no lower limit of normal in the same unit from the same report")
+    return None
