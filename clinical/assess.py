@@ -14,7 +14,7 @@ from clinical.commands import command_answers
 from clinical.contraindications import contraindications
 from clinical.counts import count_gate, cytopenia_note
 from clinical.deviations import deviations
-from clinical.dosing import dose_notes, dose_plan, mg_per_m2_of, weight_gate
+from clinical.dosing import dose_notes, dose_plan, mg_per_m2_of
 from clinical.ecg import latest_qtcf
 from clinical.infusion import interrupted
 from clinical.liver import liver_gate
@@ -28,6 +28,7 @@ from clinical.schedule import cycle_gate, schedule_gate
 from clinical.screening import consent_gate, cytoreduction_gate, eligibility_gate, further_eligibility
 from clinical.signs import heart, infection_or_bleeding, personal_holds, pregnancy
 from clinical.toxicity import graded_toxicity, laboratory_toxicity
+from clinical.weight import weight_notes
 from models.assessment import Assessment, CourseState, DosePlan, Finding, Verdict
 from models.base import plain
 from models.chart import Chart
@@ -156,7 +157,7 @@ def _for_dose(case: Case, slot: DoseSlot) -> Iterator[Finding]:
     yield from personal_holds(case)
     yield from count_gate(case, slot)
     yield from cytopenia_note(case, slot)
-    yield from weight_gate(case, slot)
+    yield from weight_notes(case, slot)
     yield from cycle_gate(case, slot)
     yield from schedule_gate(case, slot)
     yield from required_data(case, slot)

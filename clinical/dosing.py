@@ -1,29 +1,22 @@
 """How much: response branch x level x BSA -> mg -> mL -> vials (DOSE-01 … -03, BSA, RND, PREP-03, VIAL)."""
 
 from collections.abc import Iterator
-from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal, localcontext
+from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal
 
-from clinical.case import NOT_AUTOMATED, Case
+from clinical.bsa import bsa_m2
+from clinical.case import Case
 from clinical.ecg import latest_qtcf
 from clinical.required import required_analytes
 from clinical.results import Known
 from clinical.screening import blasts
-from clinical.units import PERCENT
-from models.assessment import DosePlan, Finding, Verdict
+from clinical.weight import dosing_weight, plausible
+from models.assessment import DosePlan, Finding
 from models.base import content_hash, plain
 from models.facts import CYCLE_DAYS, DoseSlot, Response, RoundingChosen
-from models.protocol import Entry, Protocol
+from models.protocol import Entry
 
 FULL_LEVEL = "L0"
-MOSTELLER_DIVISOR = Decimal(3600)
 TWO_PLACES = Decimal("0.01")
-
-
-def mosteller_bsa(height_cm: Decimal, weight_kg: Decimal) -> Decimal:
-    """BSA-01: sqrt(height x weight / 3600) in m², not rounded (28 digits)."""
-    with localcontext() as context:
-        context.prec = 28
-        return (height_cm * weight_kg / MOSTELLER_DIVISOR).sqrt()
 
 
 def dose_mg(mg_per_m2: Decimal, bsa_m2: Decimal, decimals: int = 2) -> Decimal:
@@ -54,64 +47,20 @@ def mg_per_m2_of(case: Case, slot: DoseSlot) -> Entry | None:
     return {1: regimen.no_response_d1, 8: regimen.no_response_d8}.get(slot.day, regimen.no_response_d15)
 
 
-def dosing_weight(case: Case, slot: DoseSlot) -> Decimal | None:
-    """BSA-08: the weight that this dose is computed with; `None` when none is charted, or the last is implausible.
-
-    Within a cycle the dosing weight of its day 1 stands. At day 1 the latest weight counts, unless it is more than
-    5 % above the last dosing weight: that is fluid until shown otherwise.
-    """
-    weights, last = case.weights(), case.last_dosing_weight()
-    if not weights or not _plausible(case.protocol, "weight", weights[-1].value):
-        return None
-    latest = weights[-1].value
-    if last is None:
-        return latest
-    weight, dosed = last
-    if slot.day != CYCLE_DAYS[0] and dosed.cycle == slot.cycle:
-        return weight
-    gain = (latest - weight) / weight * PERCENT
-    return weight if gain > case.protocol.limits.weight_gain_fluid.number else latest
-
-
-def weight_gate(case: Case, slot: DoseSlot) -> Iterator[Finding]:
-    """BSA-08: a change of more than 10 % from the dosing weight is not decided here yet; fluid is said."""
-    weights, last = case.plausible_weights(), case.last_dosing_weight()
-    if not weights or last is None or not _plausible(case.protocol, "weight", last[0]):
-        return
-    weight, _ = last
-    latest, limits = weights[-1], case.protocol.limits
-    change = (latest.value - weight) / weight * PERCENT
-    inputs = (latest.shown("weight", "kg"),)
-    words = f"weight {plain(latest.value)} kg, {plain(change.quantize(TWO_PLACES))} % from the dosing weight {plain(weight)} kg"
-    recalculated = slot.day == CYCLE_DAYS[0] and change < 0
-    if abs(change) > limits.weight_change_max.number and not recalculated:
-        clears = "a new dosing weight by the prescriber"
-        yield case.finding("BSA-08", Verdict.HOLD, f"{words}: {NOT_AUTOMATED}", inputs=inputs, clears=clears)
-    elif change > limits.weight_gain_fluid.number:
-        yield case.finding(
-            "BSA-08", None, f"{words}: fluid until shown otherwise, the dosing weight stands", inputs=inputs
-        )
-
-
 def dose_plan(case: Case, slot: DoseSlot) -> DosePlan | None:
     """The dose that is next, or `None` while response, weight or height is missing or implausible."""
     entry, weight, heights = mg_per_m2_of(case, slot), dosing_weight(case, slot), case.heights()
     if entry is None or weight is None or not heights:
         return None
     height = heights[-1].value
-    if not (_plausible(case.protocol, "weight", weight) and _plausible(case.protocol, "height", height)):
+    if not (plausible(case.protocol, "weight", weight) and plausible(case.protocol, "height", height)):
         return None
     return _computed(case, slot, entry, weight, height)
 
 
-def _plausible(protocol: Protocol, name: str, value: Decimal) -> bool:
-    limits = protocol.plausible[name]
-    return limits.low.number <= value <= limits.high.number
-
-
 def _computed(case: Case, slot: DoseSlot, entry: Entry, weight: Decimal, height: Decimal) -> DosePlan:
     preparing = case.protocol.preparation
-    bsa = mosteller_bsa(height, weight)
+    bsa = bsa_m2(preparing.bsa_formula.words[0], height, weight)
     mg = dose_mg(entry.number, bsa, preparing.dose_decimals.count)
     plan = DosePlan(
         cycle=slot.cycle,

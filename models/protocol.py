@@ -237,6 +237,7 @@ class Preparing(Written):
     to_dilution: Entry
     to_end: Entry
     infusion: Entry
+    bsa_formula: Entry
     dose_decimals: Entry
     rounding_max: Entry
     bag_min_dose: Entry

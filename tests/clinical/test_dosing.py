@@ -8,10 +8,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from clinical.dosing import dose_mg, mosteller_bsa, vials_for, volume_ml
+from clinical.bsa import bsa_m2
+from clinical.dosing import dose_mg, vials_for, volume_ml
 from models.assessment import DosePlan, Verdict
-from models.people import Role
-from tests.factories import ARTICLE, D1, PROTOCOLS, ChartBuilder, PaperCourse, notes, standing_rules
+from tests.factories import ARTICLE, D1, PROTOCOLS, ChartBuilder, PaperCourse, notes
 from tests.strategies import many, modest
 
 DAY = timedelta(days=1)
@@ -29,21 +29,6 @@ def plan(course: PaperCourse) -> DosePlan:
     dose = course.card.dose
     assert dose is not None
     return dose
-
-
-@pytest.mark.parametrize(
-    ("height", "weight", "bsa"),
-    [("170", "70", "1.8181"), ("180", "80", "2.0000"), ("165", "110", "2.2454"), ("110", "18", "0.7416")],
-)
-def test_mosteller_gives_the_values_of_the_reference(height: str, weight: str, bsa: str) -> None:
-    assert mosteller_bsa(Decimal(height), Decimal(weight)).quantize(Decimal("0.0001")) == Decimal(bsa)
-
-
-@many
-@given(heights, weights)
-def test_mosteller_is_the_root_of_height_times_weight_over_3600(height: Decimal, weight: Decimal) -> None:
-    square = Fraction(mosteller_bsa(height, weight)) ** 2
-    assert abs(square - Fraction(height) * Fraction(weight) / 3600) < Fraction(1, 10**20)
 
 
 @many
@@ -102,7 +87,7 @@ def test_the_card_computes_with_the_whole_bsa_and_shows_two_digits(
     chart = ChartBuilder(protocol).ready().without("height", "weight")
     chart.add({"kind": "height", "cm": str(height)}, D1 - DAY)
     chart.add({"kind": "weight", "kg": str(weight)}, D1 - DAY)
-    dose, bsa = plan(PaperCourse(chart, D1)), mosteller_bsa(height, weight)
+    dose, bsa = plan(PaperCourse(chart, D1)), bsa_m2("mosteller", height, weight)
     assert dose.bsa_m2 == bsa.quantize(Decimal("0.01"), rounding=ROUND_HALF_UP)
     assert dose.mg == dose_mg(Decimal("0.5" if protocol == ARTICLE else "0.8"), bsa)
     assert dose.ml == dose.mg * 4
@@ -169,81 +154,3 @@ def test_without_a_response_there_is_no_dose_to_sign() -> None:
     course = PaperCourse(ChartBuilder().ready().cycle(1, D1).ready_for_cycle(D29).without("response"), D29)
     assert course.card.dose is None
     assert course.card.verdict is Verdict.NEED_DATA
-
-
-# ── weight ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-@pytest.mark.parametrize(
-    ("kg", "held", "noted"),
-    [
-        ("63.0", False, False),
-        ("62.9", True, False),
-        ("70", False, False),
-        ("73.5", False, False),
-        ("73.6", False, True),
-        ("77.0", False, True),
-        ("77.1", True, False),
-    ],
-)
-def test_within_a_cycle_the_dosing_weight_of_its_day_1_stands_up_to_ten_percent(
-    kg: str, held: bool, noted: bool
-) -> None:
-    course = PaperCourse(ChartBuilder().ready().dose(1, 1, D1).ready_again(D8, kg=kg), D8)
-    assert plan(course).weight_kg == 70
-    assert (standing_rules(course.card) == ["BSA-08"]) == held
-    assert ("BSA-08" in notes(course.card)) == noted
-    assert (course.card.verdict is Verdict.HOLD) == held
-
-
-@pytest.mark.parametrize(
-    ("kg", "dosing_weight", "held"),
-    [
-        ("50", "50", False),  # a decrease is proposed at once
-        ("69", "69", False),
-        ("73.5", "73.5", False),  # exactly 5 % counts
-        ("73.6", "70", False),  # above it is fluid until shown otherwise
-        ("77", "70", False),
-        ("77.1", "70", True),
-    ],
-)
-def test_at_day_1_the_weight_is_taken_anew_unless_it_may_be_fluid(kg: str, dosing_weight: str, held: bool) -> None:
-    course = PaperCourse(ChartBuilder().ready().cycle(1, D1).ready_for_cycle(D29, kg=kg), D29)
-    assert str(plan(course).weight_kg) == dosing_weight
-    assert (standing_rules(course.card) == ["BSA-08"]) == held
-
-
-def test_a_dosing_weight_is_the_one_that_was_signed() -> None:
-    course = PaperCourse(ChartBuilder().ready(D1), D1).ready_to_start()
-    course.started()
-    course.later(hours=1).does("complete_infusion", Role.NURSE)
-    course.later(hours=1).does("end_observation", Role.NURSE)
-    course.later(hours=1).does("record_finding", Role.NURSE, finding={"kind": "weight", "kg": "71"})
-    course.now = D8 + timedelta(hours=3)
-    assert plan(course).weight_kg == 70
-
-
-def test_a_weight_that_may_be_fluid_does_not_become_the_dosing_weight_a_week_later() -> None:
-    chart = ChartBuilder().ready().cycle(1, D1).ready_for_cycle(D29, kg="74")
-    course = PaperCourse(chart, D29)
-    course.does("start_next_cycle", Role.PRESCRIBER, cycle=2)
-    course.ready_to_start(2, 1).started(2, 1)
-    course.later(hours=1).does("complete_infusion", Role.NURSE)
-    course.later(hours=1).does("end_observation", Role.NURSE)
-    assert course.card.next_dose == "C2D8"
-    assert plan(course).weight_kg == 70
-
-
-@pytest.mark.parametrize("nonsense", ["0", "0.000001", "1000000000000000000"])
-def test_a_weight_that_cannot_be_a_persons_is_never_computed_with(nonsense: str) -> None:
-    chart = ChartBuilder().screened()
-    chart.add({"kind": "weight", "kg": nonsense}, D1 - DAY / 2)
-    chart.labs(D1 - DAY / 12)
-    chart.examined(D1 - DAY / 12)
-    assert standing_rules(PaperCourse(chart, D1).card) == ["LAB-05"]
-    chart.dose(1, 1, D1).ready_again(D8)
-    assert plan(PaperCourse(chart, D8)).weight_kg == 70
-    chart.add({"kind": "weight", "kg": nonsense}, D8 - timedelta(minutes=5))
-    course = PaperCourse(chart, D8)
-    assert course.card.dose is None
-    assert standing_rules(course.card) == ["LAB-05"]

@@ -38,7 +38,7 @@ NO_LIMIT = {
     ("windows.py", 2): "the second cycle, which follows the length of the first",
     ("dosing.py", 8): "day 8, a name",
     ("dosing.py", 2): "digits that a function rounds to when nobody says otherwise",
-    ("dosing.py", 28): "digits of the root in Mosteller's formula",
+    ("bsa.py", 28): "digits of a root, a power, a logarithm",
     ("bedside_rulings.py", 2): "two identifiers (IDN-02): the shape of the check",
     ("bedside_rulings.py", 60): "seconds of a minute",
     ("results.py", 2): "rank of a status",
@@ -58,7 +58,13 @@ NO_LIMIT = {
     ("ecg.py", 256): "how many roots are kept in memory",
 }
 FORMULAS = {
-    ("dosing.py", "3600"): "Mosteller (BSA-01)",
+    ("bsa.py", "3600"): "Mosteller (BSA-01)",
+    ("bsa.py", "1000"): "grams of a kilogram (BSA-05)",
+    **{("bsa.py", number): "DuBois (BSA-02)" for number in ("0.007184", "0.725", "0.425")},
+    **{("bsa.py", number): "Haycock (BSA-03)" for number in ("0.024265", "0.3964", "0.5378")},
+    **{("bsa.py", number): "Gehan-George (BSA-04)" for number in ("0.0235", "0.42246", "0.51456")},
+    **{("bsa.py", number): "Boyd (BSA-05)" for number in ("0.0003207", "0.3", "0.7285", "0.0188")},
+    ("weight.py", "0.01"): "a hundredth of a per cent, as shown",
     ("infusion.py", "0.01"): "a hundredth of a milligram (RND-02)",
     ("vod.py", "0.1"): "a tenth of a per cent, as shown",
     ("dosing.py", "0.01"): "a hundredth of a millilitre (RND-02)",
