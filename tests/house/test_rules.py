@@ -9,9 +9,11 @@ import pytest
 
 from models.protocol import Protocol
 from plumbing.protocol_files import load_protocol, released_names
+from tests.house.no_limits import DEFINITIONS, NO_LIMITS
+from tests.house.numbers import Number, numbers_in
 
 ROOT = Path(__file__).resolve().parents[2]
-RULES = sorted((ROOT / "clinical").glob("*.py"))
+RULES = sorted((ROOT / "clinical").rglob("*.py"))
 VOCABULARY = [path for path in sorted((ROOT / "models").glob("*.py")) if path.name != "tables.py"]
 
 PURE = {
@@ -23,9 +25,6 @@ PURE = {
 CLOCKS = {"now", "today", "utcnow", "fromtimestamp"}
 RULE_ID = re.compile(r"(?:[A-Z]+-)+\d{2}")
 OTHER_RULES = {"CONSENT"}
-
-SHAPE = {0, 1}
-"""An index, a sign, the first cycle, the first day: the shape of a rule, not a limit."""
 
 NO_LIMIT = {
     ("calendar.py", 12): "noon, where only the day of a transplant is known (MON-03)",
@@ -40,7 +39,6 @@ NO_LIMIT = {
     ("dosing.py", 2): "digits that a function rounds to when nobody says otherwise",
     ("bsa.py", 28): "digits of a root, a power, a logarithm",
     ("bedside_rulings.py", 2): "two identifiers (IDN-02): the shape of the check",
-    ("bedside_rulings.py", 60): "seconds of a minute",
     ("results.py", 2): "rank of a status",
     ("explain.py", 64): "how many changes by time alone are looked at",
     ("alerts.py", 2): "a step of the ladder, a name (ALERT-02)",
@@ -107,35 +105,106 @@ def test_no_rule_counts_in_floats(path: Path) -> None:
     assert (floats, made) == ([], [])
 
 
-def _numbers(path: Path) -> Iterator[tuple[str, int]]:
-    for node in nodes(path):
-        if isinstance(node, ast.Constant) and isinstance(node.value, int) and not isinstance(node.value, bool):
-            yield path.name, node.value
+def _known(path: Path) -> set[tuple[str, str]]:
+    """Place and writing of the numbers of a file that are no limits; an empty place stands for the whole file."""
+    placed = {("", written) for name, _, written in NO_LIMITS if name == path.name}
+    shapes = {("", str(value)) for name, value in NO_LIMIT if name == path.name}
+    formulas = {value for name, value in FORMULAS if name == path.name}
+    return placed | shapes | {("", f"Decimal({w})") for v in formulas for w in (v, repr(v))}
 
 
-def _decimals(path: Path) -> Iterator[tuple[str, str]]:
-    for node in nodes(path):
-        if (
-            isinstance(node, ast.Call)
-            and ast.unparse(node.func) == "Decimal"
-            and isinstance(node.args[0], ast.Constant)
-        ):
-            yield path.name, str(node.args[0].value)
+def limits_in(path: Path) -> list[str]:
+    """The numbers of a rule file that are neither a shape nor a formula nor have their reason in a list."""
+    known = _known(path)
+    unknown = [n for n in numbers_in(path.read_text(encoding="utf-8")) if not _is_known(path, n, known)]
+    return [f"line {n.line}, {n.place or 'top'}: {n.written}" for n in unknown]
+
+
+def _is_known(path: Path, number: Number, known: set[tuple[str, str]]) -> bool:
+    is_definition = path.name in DEFINITIONS and re.fullmatch(r"_?[A-Z][A-Z_0-9]*", number.place)
+    return bool(is_definition) or bool({("", number.written), (number.place, number.written)} & known)
 
 
 @pytest.mark.parametrize("path", named(RULES))
 def test_every_limit_comes_from_the_protocol(path: Path) -> None:
-    """A number in a rule file is a shape, a formula, or has its reason above; a limit belongs into a protocol file."""
-    formulas = {value for name, value in FORMULAS if name == path.name}
-    known = {*NO_LIMIT, *((path.name, int(v)) for v in formulas if v.isdigit())}
-    unknown = [n for n in _numbers(path) if n[1] not in SHAPE and n not in known]
-    made = [d for d in _decimals(path) if d[1] not in {"0", "1"} and d not in FORMULAS]
-    assert (unknown, made) == ([], [])
+    """A number in a rule file is a shape, a formula, or has its reason; a limit belongs into a protocol file."""
+    assert limits_in(path) == []
 
 
-def test_no_reason_above_is_out_of_date() -> None:
-    used = {n for path in RULES for n in _numbers(path)} | {d for path in RULES for d in _decimals(path)}
-    assert set(NO_LIMIT) | set(FORMULAS) <= used
+def test_no_reason_is_out_of_date() -> None:
+    here = [(path.name, n.place, n.written) for path in RULES for n in numbers_in(path.read_text(encoding="utf-8"))]
+    written = {(name, text) for name, _, text in here}
+    assert {(name, value) for name, value in NO_LIMIT if (name, str(value)) not in written} == set()
+    made = {
+        (name, value) for name, value in FORMULAS for w in (value, repr(value)) if (name, f"Decimal({w})") in written
+    }
+    assert set(FORMULAS) - made == set()
+
+
+PLANTED = {
+    "a whole number compared with": "if panel > 34:\n    raise ValueError",
+    "a one compared with": "if panel.grade >= 1:\n    raise ValueError",
+    "a nought compared with": "if 0 < panel.share:\n    raise ValueError",
+    "one that is negative": "if panel > -1:\n    raise ValueError",
+    "a decimal from text": 'bilirubin_max = Decimal("1.5")',
+    "a decimal from a whole number": "bilirubin_max = Decimal(3)",
+    "a decimal of one compared with": "if panel > Decimal(1):\n    raise ValueError",
+    "a span of hours": "age = timedelta(hours=1)",
+    "a span of days": "age = timedelta(days=28)",
+    "a span by position": "age = datetime.timedelta(1)",
+    "a number as text": 'limit = "2.5"',
+    "a number as text with its unit": 'limit = ">= 34 umol/L"',
+    "a number read from text": 'limit = int("1")',
+    "a number as bytes": 'limit = b"28"',
+    "a member of a set": "if panel in {77, 99}:\n    raise ValueError",
+    "a factor": "limit = panel * 77",
+    "a sum of ones and others": "limit = 1 + 77",
+    "a default": "def planted(limit: int = 77) -> int:\n    return limit",
+    "a table": 'LIMITS = {"alt": 77}',
+    "a pattern": "match panel:\n    case 77:\n        raise ValueError",
+    "a float": "limit = 2.5",
+    "a number hidden in an argument": "planted(panel, 77)",
+    "a fraction": "limit = Fraction(77)",
+}
+"""Kinds of limits that a hurried hand could write into a rule."""
+
+
+def _planted(path: Path, statement: str, folder: Path) -> Path:
+    """A copy of a rule file with one more statement at the start of its longest function."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    functions = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)]
+    longest = max(functions, key=lambda n: (n.end_lineno or 0) - n.lineno)
+    longest.body[1:1] = ast.parse(statement).body
+    copy = folder / path.name
+    copy.write_text(ast.unparse(ast.fix_missing_locations(tree)), encoding="utf-8")
+    return copy
+
+
+@pytest.mark.parametrize("kind", PLANTED)
+@pytest.mark.parametrize("name", ["liver.py", "dosing.py", "vod.py", "schedule.py"])
+def test_a_limit_that_is_planted_into_a_rule_is_found(name: str, kind: str, tmp_path: Path) -> None:
+    path = ROOT / "clinical" / name
+    assert limits_in(_planted(path, "pass", tmp_path)) == []
+    assert len(limits_in(_planted(path, PLANTED[kind], tmp_path))) == (2 if kind == "a member of a set" else 1)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "if slot.day != 1:\n    raise ValueError",
+        "if case.slot.cycle > 1:\n    raise ValueError",
+        "if len(named) > 1:\n    raise ValueError",
+        "last = found[-1]",
+        "total = sum(parts, Decimal(0))",
+        "following = number + 1",
+        'unit = "10*9/L"',
+        'code = "1742-6"',
+        'span = "day 8"',
+        "age = limits.liver.span",
+    ],
+)
+def test_what_only_gives_a_rule_its_shape_is_let_pass(statement: str, tmp_path: Path) -> None:
+    assert limits_in(_planted(ROOT / "clinical" / "liver.py", statement, tmp_path)) == []
 
 
 def _rules_named(path: Path) -> set[str]:
