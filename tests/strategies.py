@@ -10,7 +10,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from models.chart import Chart
-from models.facts import Fact
+from models.facts import DoseSlot, Fact
 from models.people import Role
 from tests.factories import D1, PEOPLE, PREMEDICATION, PROTOCOLS, ChartBuilder, PaperCourse, a_lab
 
@@ -357,3 +357,46 @@ def charts(draw: st.DrawFn, most: int = 6) -> tuple[Chart, str, datetime]:
     whole = Chart(course=patient, facts=tuple(sorted([*kept, *thrown_in], key=lambda f: f.recorded_at)))
     now = draw(moments | _near.map(lambda seconds: course.now + timedelta(seconds=seconds)))
     return whole, protocol, now
+
+
+def command_contents(slot: DoseSlot, mg: str, known_ids: list[str]) -> dict[str, st.SearchStrategy[dict[str, Any]]]:
+    """By command what it may say in a course whose next dose is this: well formed, at times to the point."""
+    dose = {"cycle": slot.cycle, "day": slot.day}
+    ids = st.sampled_from([*known_ids, "nothing"])
+    identifiers = ["name", "birth date"]
+    return {
+        "authorise_dose": st.sampled_from([dose, {**dose, "mg": mg}, {**dose, "mg": "9.99"}]),
+        "verify_dose": st.just({**dose, "mg": mg}),
+        "start_infusion": st.just({**dose, "preparation_id": "bag-1", "identifiers_checked": identifiers}),
+        "interrupt_infusion": st.just({"infused_ml": "16.7"}),
+        "resume_infusion": st.just({"rate_ml_per_h": "25"}),
+        "complete_infusion": st.just({}),
+        "end_observation": st.just({}),
+        "hold": st.just({"reason": "unwell"}),
+        "release_hold": st.builds(lambda hold: {"hold": hold, "reason": "well again"}, ids),
+        "start_next_cycle": st.just({"cycle": slot.cycle}),
+        "finish_dosing": st.just({"reason": "enough"}),
+        "discontinue": st.just({"reason": "harm"}),
+        "declare_no_transplant": st.just({}),
+        "plan_transplant": st.just({}),
+        "withdraw_transplant_plan": st.just({"reason": "no donor"}),
+        "decide_dose": st.just({**dose, "decision": "give", "cause": "logistics", "reason": "a bed is free"}),
+        "choose_rounding": st.just({**dose, "mg": mg}),
+        "choose_dropped_dose": st.just({"cycle": slot.cycle, "day": 8}),
+        "override": st.builds(
+            lambda rule: {**dose, "rule": rule, "reason": "benefit"},
+            st.sampled_from(["NON-08", "NON-02", "PRE-07", "QT-02", "MON-16"]),
+        ),
+        "countersign": st.builds(lambda target: {"target": target}, ids),
+        "extend_cycle": st.just({"cycle": 1, "because": "toxicity"}),
+        "correct_fact": st.builds(lambda target: {"target": target, "reason": "it was wrong"}, ids),
+        "move_to_current_build": st.just({}),
+        "acknowledge_divergence": st.just({"divergence": "DIV-01", "reason": "known"}),
+        "amend_protocol": st.just({"protocol": {"name": "other", "sha256": "0" * 64}, "reason": "a newer text"}),
+    }
+
+
+def commands(slot: DoseSlot, mg: str, known_ids: list[str]) -> st.SearchStrategy[tuple[str, dict[str, Any]]]:
+    """A command by name with its content."""
+    contents = command_contents(slot, mg, known_ids)
+    return st.one_of(*(st.tuples(st.just(name), fields) for name, fields in contents.items()))
