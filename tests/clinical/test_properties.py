@@ -21,7 +21,6 @@ from clinical.case import Case
 from clinical.decide import decide
 from clinical.explain import explain
 from clinical.judge import ROLES
-from clinical.units import FACTORS
 from models.assessment import Accepted, Assessment, Refused, Verdict
 from models.carried import Carried, DecideRequest, Decision
 from models.chart import Chart
@@ -30,7 +29,7 @@ from models.messages import COMMANDS, LabResults, NamedMessage
 from models.people import Role
 from plumbing.protocol_files import load_protocol
 from tests.factories import D1, PEOPLE, PROTOCOLS, ULN, ChartBuilder, PaperCourse, a_lab
-from tests.scenarios import DAY, HOUR, MIN, SECOND, day, toxic
+from tests.scenarios import DAY, HOUR, IN_UNIT, MIN, SECOND, day, toxic
 from tests.strategies import (
     BODIES,
     FINDINGS,
@@ -174,8 +173,8 @@ def test_a_worse_current_result_never_opens_a_gate(
     course = patient(protocol)
     found = []
     for value in (better, worse):
-        told = value / FACTORS[analyte, unit]
-        limits = {k: v / FACTORS[analyte, unit] for k, v in _limits_of(analyte).items()}
+        told = value * IN_UNIT[analyte][unit]
+        limits = {k: v * IN_UNIT[analyte][unit] for k, v in _limits_of(analyte).items()}
         with_one_more = PaperCourse.__new__(PaperCourse)
         with_one_more.__dict__ = dict(course.__dict__)
         with with_one_more.charting() as chart:
