@@ -22,7 +22,7 @@ import cli_render
 import cli_rules
 import cli_ward
 from cli_answers import EXITS, Exit, Failed, answer, failure_of, not_confirmed, refused, start_refused, tell
-from cli_rules import protocol_named, reading
+from cli_rules import pin_named, protocol_named, reading
 from intake.typed import read_acknowledgement, read_actor, read_course_id, read_instant, read_state
 from models.chart import Chart, Course
 
@@ -116,7 +116,6 @@ def course_start(
     from clinical.start import judge_start
     from intake.patient_file import read_patient
     from plumbing.keys import birth_hash, subject_hash
-    from plumbing.protocol_files import pin_of
 
     actor, rules = read_actor("--by", by), protocol_named(protocol)
     acknowledged = tuple(read_acknowledgement("--acknowledge", text) for text in acknowledge or ())
@@ -134,7 +133,7 @@ def course_start(
         birth_on=person.birth_on,
         child_bearing_potential=person.child_bearing_potential,
         invented=person.invented,
-        protocol=pin_of(rules.name),
+        protocol=pin_named(rules.name),
         acknowledged=acknowledged,
         started_at=datetime.now(UTC),
         started_by=actor,

@@ -226,10 +226,14 @@ def _field_words(fields: Iterable[Field]) -> str:
 
 def protocols_table(rows: Iterable[Mapping[str, Any]]) -> Table:
     """The released protocols."""
-    table = _grid("name", "title", "extends", "divergences", "sha256")
+    table = _grid("name", "title", "extends", "divergences", "sha256", "site file", "signed off")
     for row in rows:
-        divergences = ", ".join(row["divergences"]) or "–"
-        table.add_row(row["name"], row["title"], row["extends"] or "–", divergences, row["sha256"][:16])
+        divergences, signed = ", ".join(row["divergences"]) or "–", row["signed"]
+        hashes = (row["sha256"][:16], (row["site_sha256"] or "–")[:16])
+        table.add_row(
+            *(row["name"], row["title"], row["extends"] or "–", divergences, *hashes),
+            f"{signed.name}, {signed.role}, {signed.date}" if signed else "–",
+        )
     return table
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,7 +14,11 @@ from intake.typed import read_instant
 from intake.written import NotReadable
 from models.base import LAST_YEAR
 from models.chart import Chart
+from models.pins import ProtocolPin
 from models.protocol import Protocol
+
+if TYPE_CHECKING:
+    from plumbing.site_file import SiteFile
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout instead of tables.")]
 ChartPath = Annotated[Path, typer.Argument(metavar="CHART.json", help="The chart; its form is in docs/chart.md.")]
@@ -64,10 +68,9 @@ def _asked(path: Path, protocol: str, at: str) -> tuple[Chart, Protocol, datetim
 
 def _chart_of(path: Path, rules: Protocol, asked_at: datetime) -> tuple[Chart, str | None]:
     from intake.chart_file import read_chart
-    from plumbing.protocol_files import pin_of
 
     with reading(path) as raw:
-        return read_chart(raw, pin_of(rules.name), asked_at)
+        return read_chart(raw, pin_named(rules.name), asked_at)
 
 
 # ── protocols ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -75,9 +78,9 @@ def _chart_of(path: Path, rules: Protocol, asked_at: datetime) -> tuple[Chart, s
 
 def protocol_list(as_json: AsJson = False) -> None:
     """The released protocols."""
-    from plumbing.protocol_files import load_protocol, pin_of, released_names
+    from plumbing.protocol_files import released_names
 
-    rows = [_about(load_protocol(name), pin_of(name).sha256) for name in released_names()]
+    rows = [_about(protocol_named(name)) for name in released_names()]
     answer(as_json, rows, cli_render.protocols_table(rows))
 
 
@@ -133,10 +136,14 @@ def _compared(folder: Path, a: Protocol, b: Protocol, at: datetime | None) -> di
     return {"compared": len(differing), "decisions": found, "not_read": not_read}
 
 
-def _about(protocol: Protocol, sha256: str) -> dict[str, Any]:
-    divergences = list(protocol.divergences)
+def _about(protocol: Protocol) -> dict[str, Any]:
+    from plumbing.site_file import sign_off
+
+    site, pin = site_file(), pin_named(protocol.name)
     about = {"name": protocol.name, "title": protocol.title, "extends": protocol.extends}
-    return {**about, "divergences": divergences, "sha256": sha256}
+    hashes = {"sha256": pin.sha256, "site_sha256": pin.site_sha256}
+    signed = sign_off(site, pin.name, pin.sha256)
+    return {**about, "divergences": list(protocol.divergences), **hashes, "signed": signed}
 
 
 # ── reading files and protocols ────────────────────────────────────────────────────────────────────────────────────
@@ -163,4 +170,20 @@ def protocol_named(name: str) -> Protocol:
     if not name:
         words = f"--protocol: name one, there is no default; released are: {', '.join(released_names())}"
         raise Failed(Exit.USAGE, "NoProtocol", words)
-    return load_protocol(name)
+    return load_protocol(name, site=site_file())
+
+
+def pin_named(name: str) -> ProtocolPin:
+    """What a course pins that starts now on this protocol: its hash, and that of the site's file."""
+    from plumbing.protocol_files import pin_of
+
+    return pin_of(name, site=site_file())
+
+
+def site_file() -> "SiteFile | None":
+    """The site's own file, where one is named."""
+    from plumbing.site_file import read_site_file
+    from plumbing.site_settings import load_site_settings
+
+    path = load_site_settings().site_file
+    return read_site_file(path) if path else None

@@ -18,7 +18,8 @@ from activities.record import Record
 from plumbing.connection import NamespaceMismatch, TemporalUnreachable, connect, settle_namespace_mode
 from plumbing.database import DatabaseRefused, ModeMismatch, make_engine, migrate, settle_mode
 from plumbing.logging import configure_logging, get_logger
-from plumbing.settings import Settings, SettingsRefused, load_settings
+from plumbing.settings import Mode, Settings, SettingsRefused, load_settings
+from plumbing.site_file import ProtocolError, read_site_files
 from workflows.liver_monitoring import LiverMonitoring
 from workflows.treatment_cycle import TreatmentCycle
 
@@ -27,7 +28,9 @@ WORKFLOWS = (TreatmentCycle, LiverMonitoring)
 
 def make_worker(client: Client, engine: AsyncEngine, settings: Settings, *, task_queue: str | None = None) -> Worker:
     """A worker over an engine that exists already: the database driver is loaded before the sandbox is active."""
-    decider, record, notifier = Decider(version("inocycle")), Record(engine), Notifier()
+    sites = read_site_files(settings.site_file, settings.former_site_files)
+    decider = Decider(version("inocycle"), sites, must_be_signed=settings.mode is Mode.WARD)
+    record, notifier = Record(engine), Notifier()
     return Worker(
         client,
         task_queue=task_queue or settings.task_queue,
@@ -74,7 +77,7 @@ def main() -> None:
     configure_logging()
     try:
         asyncio.run(work_until_told_to_stop(load_settings()))
-    except (SettingsRefused, DatabaseRefused) as error:
+    except (SettingsRefused, DatabaseRefused, ProtocolError) as error:
         _give_up(2, str(error))
     except (ModeMismatch, NamespaceMismatch) as error:
         _give_up(3, str(error))

@@ -75,7 +75,12 @@ def trouble_of(analyte: str, result: LabResult, protocol: Protocol, *, in_the_fu
     hard = _hard(analyte, result, protocol)
     if hard is not None and hard.urgent and result.status is not LabStatus.CANCELLED:
         return hard  # LAB-06: whatever else is wrong with it, a person is called
-    return _envelope(result, in_the_future) or _unit(analyte, result) or hard or _limits(analyte, result, protocol)
+    return (
+        _envelope(result, in_the_future)
+        or _unit(analyte, result, protocol)
+        or hard
+        or _limits(analyte, result, protocol)
+    )
 
 
 def _hard(analyte: str, result: LabResult, protocol: Protocol) -> Trouble | None:
@@ -123,12 +128,14 @@ SHOWN_WORDS = 60
 """How many letters of a sender's words a card shows."""
 
 
-def _unit(analyte: str, result: LabResult) -> Trouble | None:
+def _unit(analyte: str, result: LabResult, protocol: Protocol) -> Trouble | None:
     if not result.unit:
         return Trouble("CONV-01", "no unit")
     if ucum(analyte, result.unit, {}) is None:
         sender = f" from {result.sender}" if result.sender else ""
-        return Trouble("CONV-01", f"unit {result.unit!r}{sender} is not understood")
+        listed = protocol.aliases.get(result.sender or "", {}).get(result.unit)
+        read_as = f" (the site file reads it as {listed!r})" if listed else ""
+        return Trouble("CONV-01", f"unit {result.unit!r}{sender}{read_as} is not understood")
     return None
 
 

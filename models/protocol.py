@@ -5,6 +5,7 @@ from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
+from typing import Literal
 
 from pydantic import Field
 
@@ -37,7 +38,10 @@ class Override(StrEnum):
 
 
 class Entry(Written):
-    """One number (or one list of words) of a protocol. `divergence` names where it departs from the label."""
+    """One number (or one list of words) of a protocol. `divergence` names where it departs from the label.
+
+    `tighter` says in which direction a site may change it; an entry without one is not for a site to change.
+    """
 
     value: Number | bool | tuple[str, ...]
     unit: str
@@ -45,6 +49,7 @@ class Entry(Written):
     source: str
     confidence: Confidence
     divergence: str | None = None
+    tighter: Literal["lower", "higher"] | None = None
 
     @cached_property
     def number(self) -> Decimal:

@@ -1,4 +1,4 @@
-"""Protocol files: read, laid over the file they extend, checked against `released.lock`."""
+"""Protocol files: read, laid over the file they extend, checked against `released.lock`, under the site's own file."""
 
 import hashlib
 import json
@@ -12,13 +12,23 @@ from pydantic import ValidationError
 
 from models.pins import ProtocolPin
 from models.protocol import Protocol
+from models.site import SignOff
+from plumbing.site_file import ProtocolError, SiteFile, faults, sign_off
+from plumbing.site_file import laid_over as with_site
+
+__all__ = [
+    "PROTOCOLS",
+    "ProtocolError",
+    "find_pinned",
+    "load_pinned",
+    "load_protocol",
+    "pin_of",
+    "released_names",
+    "signed_off",
+]
 
 PROTOCOLS = Path(__file__).resolve().parent.parent / "protocols"
 LOCK_NAME = "released.lock"
-
-
-class ProtocolError(Exception):
-    """A protocol that cannot be used: unknown, changed after its release, or not well formed."""
 
 
 def released_names(folder: Path = PROTOCOLS) -> tuple[str, ...]:
@@ -26,44 +36,65 @@ def released_names(folder: Path = PROTOCOLS) -> tuple[str, ...]:
     return tuple(sorted(_lock(folder)))
 
 
-def load_protocol(name: str, folder: Path = PROTOCOLS) -> Protocol:
-    """The released protocol of this name, with what it extends underneath.
+def load_protocol(name: str, folder: Path = PROTOCOLS, site: SiteFile | None = None) -> Protocol:
+    """The effective protocol of this name: what it extends underneath, the site's file (if any) on top.
 
-    Raises `ProtocolError` when the name is unknown, a file differs from its released hash, or an entry is malformed.
+    Raises `ProtocolError` when the name is unknown, a file differs from its released hash, an entry is malformed, or
+    the site's file would loosen a number.
     """
-    return _load(name, folder)
+    return _load(name, folder, site)
 
 
-def pin_of(name: str, folder: Path = PROTOCOLS) -> ProtocolPin:
-    """The pin of a released protocol: its name and the hash of all files that it is made of."""
-    return ProtocolPin(name=name, sha256=_hash_of_chain(name, folder))
+def pin_of(name: str, folder: Path = PROTOCOLS, site: SiteFile | None = None) -> ProtocolPin:
+    """The pin of an effective protocol: its name, the hash of all files that it is made of, and of the site's file."""
+    return ProtocolPin(
+        name=name, sha256=_hash_of_chain(name, folder), site_sha256=None if site is None else site.sha256
+    )
 
 
-def load_pinned(pin: ProtocolPin, folder: Path = PROTOCOLS) -> Protocol:
-    """The protocol that a course pinned. Raises `ProtocolError` when this release does not hold exactly that one."""
-    if pin.site_sha256 is not None:
-        raise ProtocolError(f"protocol {pin.name}: pinned with a site file that this release does not have")
+def load_pinned(pin: ProtocolPin, folder: Path = PROTOCOLS, sites: tuple[SiteFile, ...] = ()) -> Protocol:
+    """The protocol that a course pinned, with exactly the site file that it pinned, or with none.
+
+    `sites` are the site files known here, the present one and former ones. Raises `ProtocolError` when this release
+    does not hold exactly that protocol and that site file.
+    """
+    site = _site_of(pin, sites)
     if pin_of(pin.name, folder).sha256 != pin.sha256:
         raise ProtocolError(f"protocol {pin.name}: the released file is not the one that this course pinned")
-    return load_protocol(pin.name, folder)
+    return load_protocol(pin.name, folder, site)
 
 
-def find_pinned(pin: ProtocolPin) -> Protocol | None:
+def find_pinned(pin: ProtocolPin, sites: tuple[SiteFile, ...] = ()) -> Protocol | None:
     """The protocol of a pin, or `None` when this release does not hold exactly that one."""
     try:
-        return load_pinned(pin)
+        return load_pinned(pin, sites=sites)
     except ProtocolError:
         return None
 
 
+def signed_off(pin: ProtocolPin, sites: tuple[SiteFile, ...] = ()) -> SignOff | None:
+    """Who signed the pinned protocol for this site, in the site file that was pinned with it."""
+    return sign_off(_site_of(pin, sites), pin.name, pin.sha256)
+
+
+def _site_of(pin: ProtocolPin, sites: tuple[SiteFile, ...]) -> SiteFile | None:
+    if pin.site_sha256 is None:
+        return None
+    for site in sites:
+        if site.sha256 == pin.site_sha256:
+            return site
+    raise ProtocolError(f"protocol {pin.name}: pinned with a site file that is not known here")
+
+
 @lru_cache(maxsize=64)
-def _load(name: str, folder: Path) -> Protocol:
+def _load(name: str, folder: Path, site: SiteFile | None) -> Protocol:
     data = _merged(name, folder)
+    if site is not None:
+        data = with_site(data, site)
     try:
         return Protocol.model_validate_json(json.dumps(data, default=_decimal_as_text))
     except ValidationError as error:
-        where = "; ".join(".".join(map(str, e["loc"])) + ": " + e["msg"] for e in error.errors(include_input=False))
-        raise ProtocolError(f"protocol {name}: {where}") from None
+        raise ProtocolError(f"protocol {name}: {faults(error)}") from None
 
 
 def _decimal_as_text(value: object) -> str:
@@ -74,6 +105,8 @@ def _decimal_as_text(value: object) -> str:
 
 def _merged(name: str, folder: Path) -> dict[str, Any]:
     own = _read(name, folder)
+    if "aliases" in own:
+        raise ProtocolError(f"protocol {name}: aliases belong into a site's file (CONV-01)")
     parent = own.get("extends")
     return own if parent is None else _laid_over(_merged(parent, folder), own)
 

@@ -1,4 +1,4 @@
-"""Settings of every process, from the environment (prefix `INOCYCLE_`). No other module reads the environment.
+"""Settings of every process, from the environment (prefix `INOCYCLE_`). Only `site_settings` beside it reads it too.
 
 What belongs here: names, defaults, and what a mode demands. Keys and the database address are secrets: no `repr` and
 no error shows them.
@@ -11,16 +11,15 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from models.people import Role
 from plumbing.bearers import Bearer
 from plumbing.keys import KeyRefused, KeyRing, SubjectKey
+from plumbing.site_settings import PREFIX, ROOT, SettingsRefused, SiteSettings, entries, from_root
 
-ROOT: Final = Path(__file__).resolve().parent.parent
-"""The top of the repository. Relative paths in settings start here, so that every process means the same file."""
+__all__ = ["DEMO_KEY_FILES", "ROOT", "Mode", "Settings", "SettingsRefused", "load_settings", "with_demo_keys"]
 
-_PREFIX: Final = "INOCYCLE_"
 _PAYLOAD_KEYS: Final = "INOCYCLE_PAYLOAD_KEYS"
 _DEMO_PAYLOAD_KEY_FILE: Final = "payload-keys"
 _DEMO_SUBJECT_KEY_FILE: Final = "subject-key"
@@ -35,23 +34,11 @@ class Mode(StrEnum):
     WARD = "ward"
 
 
-class SettingsRefused(Exception):
-    """The settings cannot be used. The message names the variables and never their values."""
-
-
-def _from_root(path: Path) -> Path:
-    return ROOT / path.expanduser()
-
-
 def _host_and_port(address: str) -> str:
     host, _, port = address.rpartition(":")
     if not host or not port.isdecimal() or not 0 < int(port) < 65536 or re.search(r"[\s/@]", address):
         raise ValueError("must be host:port")
     return address
-
-
-def _entries(value: object) -> object:
-    return tuple(entry.strip() for entry in value.split(",") if entry.strip()) if isinstance(value, str) else value
 
 
 def _origin(origin: str) -> str:
@@ -61,9 +48,9 @@ def _origin(origin: str) -> str:
 
 
 def _bearers(value: object) -> object:
-    entries = _entries(value)
-    if isinstance(entries, tuple) and all(isinstance(entry, str) for entry in entries):
-        return tuple(Bearer.parse(entry, position) for position, entry in enumerate(entries, start=1))
+    found = entries(value)
+    if isinstance(found, tuple) and all(isinstance(entry, str) for entry in found):
+        return tuple(Bearer.parse(entry, position) for position, entry in enumerate(found, start=1))
     return value
 
 
@@ -102,18 +89,18 @@ def _key_file(before: dict[str, Any], setting: str, demo_name: str) -> Path | No
     return named or (demo if before["mode"] is Mode.DEMO and demo.exists() else None)
 
 
-_Path = Annotated[Path, AfterValidator(_from_root)]
+_Path = Annotated[Path, AfterValidator(from_root)]
 _HostAndPort = Annotated[str, AfterValidator(_host_and_port)]
 
 
-class Settings(BaseSettings):
+class Settings(SiteSettings):
     """What one process must know before it starts. Frozen; `load_settings` reads it and words its faults safely.
 
     `Settings(...)` itself is for tests: its `ValidationError.errors()` would carry the input.
     """
 
     model_config = SettingsConfigDict(
-        env_prefix=_PREFIX,
+        env_prefix=PREFIX,
         frozen=True,
         hide_input_in_errors=True,
         populate_by_name=True,
@@ -136,10 +123,10 @@ class Settings(BaseSettings):
 
     codec_address: _HostAndPort = "127.0.0.1:8081"
     codec_origins: Annotated[
-        tuple[Annotated[str, AfterValidator(_origin)], ...], NoDecode, BeforeValidator(_entries)
+        tuple[Annotated[str, AfterValidator(_origin)], ...], NoDecode, BeforeValidator(entries)
     ] = Field(default_factory=_origins_of_the_demo)
     """From which pages a browser may use the codec server: the Web UI's. A ward names its own."""
-    codec_roles: Annotated[frozenset[Role], NoDecode, BeforeValidator(_entries)] = frozenset(
+    codec_roles: Annotated[frozenset[Role], NoDecode, BeforeValidator(entries)] = frozenset(
         {Role.ADMINISTRATOR, Role.AUDITOR}
     )
     """Who may have payloads decoded: whoever works in the Web UI. A clinician has a page with a sign-in instead."""
@@ -234,7 +221,7 @@ def with_demo_keys(settings: Settings) -> Settings:
 
 
 def _set_variables() -> set[str]:
-    return {name.upper() for name in os.environ if name.upper().startswith(_PREFIX)}
+    return {name.upper() for name in os.environ if name.upper().startswith(PREFIX)}
 
 
 def _known_variables() -> set[str]:
@@ -242,7 +229,7 @@ def _known_variables() -> set[str]:
 
 
 def _variable(name: str) -> str:
-    return _PAYLOAD_KEYS if name == "key_ring" else f"{_PREFIX}{name.upper()}"
+    return _PAYLOAD_KEYS if name == "key_ring" else f"{PREFIX}{name.upper()}"
 
 
 def _faults(error: ValidationError) -> list[str]:
@@ -259,4 +246,4 @@ def _named(location: tuple[int | str, ...]) -> str:
     if not location:
         return ""
     name = str(location[0])
-    return f"{name if name.startswith(_PREFIX) else _variable(name)}: "
+    return f"{name if name.startswith(PREFIX) else _variable(name)}: "
