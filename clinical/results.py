@@ -273,6 +273,8 @@ def _standing(reading: Reading) -> list[tuple[Fact, LabResult]]:
         order = (STATUS_RANK[result.status], result.issued_at or fact.recorded_at, arrival)
         key = _chain_key(fact, result)
         known = chains.get(key)
+        if known is not None and known[2] == result:
+            continue  # sent again: a copy changes nothing, and no signature lapses for it
         if known is None or order > known[0]:
             contradicts = known is not None and _contradict(known[1], known[2], fact, result)
             chains[key] = (order, fact, _without_value(result) if contradicts else result)

@@ -15,6 +15,7 @@ from models.people import Actor, Role
 from tests.factories import D1, PROTOCOLS, ULN, ChartBuilder, PaperCourse, a_lab
 
 SECOND, MIN, HOUR, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+PRESCRIBER = Actor(role=Role.PRESCRIBER, id="prescriber-1")
 COLLEAGUE = Actor(role=Role.PHYSICIAN, id="physician-2")
 Story = Callable[[str], PaperCourse]
 Signs = dict[str, bool | None]

@@ -171,7 +171,7 @@ ROWS = (
         day_8(alt=x_uln("alt", "2.8")),
         Verdict.HOLD,
         ("NON-08",),
-        silent=("NON-02", "NON-06"),
+        silent=("NON-02",),
         also=two_may_override,
     ),
     Row(
