@@ -10,8 +10,8 @@ from typing import Literal
 
 from activities.inbox import InboxItem
 from activities.record_reader import CourseOnRecord, WorklistItem
+from clinical.due import DOSE, INFUSION, LIVER, OBSERVATION
 from clinical.harm import Harm, harm_of, harm_of_turn
-from clinical.monitoring import DOSE, INFUSION, LIVER, OBSERVATION
 from models.assessment import Assessment, CourseState, Finding, Obligation, Verdict
 from models.base import Frozen, Instant, plain
 from models.people import PHYSICIANS, Role

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
 
+from clinical.after_dose import dates_after_the_last_dose
 from clinical.alerts import suspicion
 from clinical.amendments import amendment_note
 from clinical.bedside import standing_authorisation, start_troubles, verified
@@ -13,15 +14,17 @@ from clinical.closed_card import closed_card
 from clinical.commands import command_answers
 from clinical.contraindications import contraindications
 from clinical.counts import count_gate, cytopenia_note
+from clinical.course_over import course_over
 from clinical.deviations import deviations
 from clinical.dosing import dose_notes, dose_plan, mg_per_m2_of
 from clinical.ecg import latest_qtcf
-from clinical.infusion import interrupted
+from clinical.infusion import interrupted, observation_note, pump_notes
 from clinical.liver import liver_gate
-from clinical.monitoring import course_over, obligations
+from clinical.obligations import obligations
 from clinical.overrides import with_overrides
 from clinical.owners import turn_of
 from clinical.prompts import prompts
+from clinical.reactions import reactions
 from clinical.required import required_data
 from clinical.results import Unknown
 from clinical.schedule import cycle_gate, schedule_gate
@@ -102,7 +105,7 @@ def _verdict(
 def _always(case: Case) -> Iterator[Finding]:
     """Rows 1 and 2, and what is said in every state."""
     yield from case.stopped_for_good
-    yield from _reactions(case)
+    yield from reactions(case)
     yield from _implausibly_high(case)
     yield from deviations(case)
     yield from amendment_note(case)
@@ -110,23 +113,9 @@ def _always(case: Case) -> Iterator[Finding]:
         reason = f"{case.reading.later} fact(s) were recorded later than this instant and are not counted"
         yield case.finding("LAB-04", None, reason)
     yield from suspicion(case)
-
-
-def _reactions(case: Case) -> Iterator[Finding]:
-    grade = case.protocol.observation.stop_grade.count
-    ungraded = case.ungraded_reaction
-    if ungraded is not None:
-        reason = "an infusion-related reaction without a grade"
-        yield case.finding("NON-04", Verdict.HOLD_URGENT, reason, clears="the grade, by report_reaction")
-    back = case.reaction_come_back
-    if back is not None:
-        reason = f"infusion-related reaction {back.reaction_id} came back: a physician grades it (grade {grade} by definition)"
-        clears = "the grade by report_reaction, or correct_fact if it did not come back"
-        yield case.finding("NON-04", Verdict.HOLD_URGENT, reason, clears=clears)
-    running = case.reaction_running
-    if back is None and running is not None and running.grade is not None and running.grade < grade:
-        reason = f"infusion-related reaction of grade {running.grade} is not over"
-        yield case.finding("NON-04", Verdict.HOLD_URGENT, reason, clears="its end, by report_reaction with resolved_at")
+    yield from pump_notes(case)
+    yield from observation_note(case)
+    yield from dates_after_the_last_dose(case)
 
 
 def _implausibly_high(case: Case) -> Iterator[Finding]:

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 NOON = time(12)
 MIDNIGHT = time(0)
+MONTHS_OF_A_YEAR = 12
 
 
 @lru_cache(maxsize=256)
@@ -60,6 +61,28 @@ def plus_days(instant: datetime, days: int, zone: ZoneInfo) -> datetime:
 def midnight_of(day: date, zone: ZoneInfo) -> datetime:
     """The first instant of a local date."""
     return at_local(day, MIDNIGHT, zone)
+
+
+def day_after(day: date) -> date:
+    """The next calendar date."""
+    return date.fromordinal(day.toordinal() + 1)
+
+
+def midnight_after(day: date, zone: ZoneInfo) -> datetime:
+    """The end of a local date: the first instant of the next one."""
+    return midnight_of(day_after(day), zone)
+
+
+def plus_months(day: date, months: int) -> date:
+    """The same day of the month so many calendar months later; where that month is shorter, its last day."""
+    first = _first_of_month(day.year * MONTHS_OF_A_YEAR + day.month - 1 + months)
+    following = _first_of_month(day.year * MONTHS_OF_A_YEAR + day.month + months)
+    return first.replace(day=min(day.day, following.toordinal() - first.toordinal()))
+
+
+def _first_of_month(months: int) -> date:
+    year, month = divmod(months, MONTHS_OF_A_YEAR)
+    return date(year, month + 1, 1)
 
 
 def birthday(born: date, years: int) -> date:

@@ -49,6 +49,7 @@ def calls(case: Case) -> Iterator[Call]:
         )
         since = back.came_back.recorded_at
         yield Call(f"reaction-{back.reaction_id}-again", title, "NON-04", Role.PHYSICIAN, since, True, clears)
+    yield from _deaths(case)
     yield from _vod(case, recorded)
     missed = lost_to_follow_up(case.reading)
     if missed:
@@ -57,6 +58,17 @@ def calls(case: Case) -> Iterator[Call]:
             "a result, or close_course by a physician",
         )
         yield Call("lost-to-follow-up", title, "CLOSE-01", Role.PHYSICIAN, missed[0].recorded_at, False, clears)
+
+
+def _deaths(case: Case) -> Iterator[Call]:
+    """CT-27: a reaction of grade 5 is a death; a person closes the record and reports it."""
+    for reaction in case.reactions:
+        if reaction.grade == case.protocol.observation.death_grade.count:
+            since = min(f.recorded_at for f in _reports_of(case, reaction.reaction_id))
+            title = f"infusion-related reaction of grade {reaction.grade}: close the record and report it"
+            clears = "close_course with the death, or correct_fact"
+            key = f"reaction-{reaction.reaction_id}-death"
+            yield Call(key, title, "NON-05", Role.PHYSICIAN, since, True, clears)
 
 
 def _vod(case: Case, recorded: dict[str, datetime]) -> Iterator[Call]:

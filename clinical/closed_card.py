@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from clinical.case import Case
-from clinical.monitoring import obligations
+from clinical.obligations import obligations
 from models.assessment import Finding
 from models.chart import Chart
 from models.facts import CourseClosed, Fact

@@ -4,9 +4,11 @@ from datetime import datetime
 
 from clinical.assess import assess_case
 from clinical.case import Case
+from clinical.course_over import course_over
+from clinical.escalation import obligations_closed, rungs_reached
 from clinical.judge import judge
 from clinical.judging import Known, nothing_known
-from clinical.monitoring import course_over, obligations, obligations_closed, rungs_reached
+from clinical.obligations import obligations
 from models.assessment import Accepted, Refused
 from models.base import Frozen
 from models.carried import CYCLE, ENDED, MONITORING, DecideRequest, Decision, Phase

@@ -1,13 +1,32 @@
 """The order of harm: which of two open things a person looks at first. By rule, alike for every ward and every role.
 
 What is overdue comes before what is not; then the class, as below; then what is due first. Nothing here says what is due
-or from whom: that is `monitoring` and `owners`.
+or from whom: that is `obligations` and `owners`.
 """
 
 from enum import IntEnum, auto
 from typing import assert_never
 
-from clinical.monitoring import DOSE, INFUSION, LIVER, OBSERVATION
+from clinical.due import (
+    BEFORE,
+    BLOOD_COUNT,
+    BROKEN_OFF,
+    CYTOREDUCTION,
+    DOSE,
+    ECG,
+    EXAMINATION,
+    INFUSION,
+    LIVER,
+    MARROW,
+    MONITORING_ENDS,
+    OBSERVATION,
+    PANCREAS,
+    PREPARATION,
+    PROPHYLAXIS,
+    TRANSPLANT,
+    TUMOUR_LYSIS,
+    VITAL_SIGNS,
+)
 from models.assessment import CourseState
 
 
@@ -23,7 +42,7 @@ class Harm(IntEnum):
     HELD_DOSE = auto()
     """A dose is held and waits for somebody's judgement."""
     LIVER_TEST = auto()
-    """VOD is seen in a liver test before it is seen in the patient."""
+    """VOD and tumour lysis are seen in a test before they are seen in the patient."""
     DOSE = auto()
     """A dose, or what it needs: days, not minutes."""
     MESSAGE = auto()
@@ -39,13 +58,23 @@ OF_OBLIGATIONS: tuple[tuple[str, Harm], ...] = (
     ("rules-not-evaluated", Harm.URGENT),
     (f"{INFUSION}-", Harm.OBSERVATION),
     (f"{OBSERVATION}-", Harm.OBSERVATION),
-    ("preparation-", Harm.PREPARATION),
+    (f"{VITAL_SIGNS}-", Harm.OBSERVATION),
+    (f"{BROKEN_OFF}-", Harm.OBSERVATION),
+    (f"{PREPARATION}-", Harm.PREPARATION),
     (LIVER, Harm.LIVER_TEST),
-    ("monitoring-ends", Harm.LIVER_TEST),
+    (f"{EXAMINATION}-", Harm.LIVER_TEST),
+    (TUMOUR_LYSIS, Harm.LIVER_TEST),
+    (MONITORING_ENDS, Harm.LIVER_TEST),
     ("lost-to-follow-up", Harm.LIVER_TEST),
     (f"{DOSE}-", Harm.DOSE),
-    ("cytoreduction-review", Harm.DOSE),
-    ("transplant-question", Harm.DOSE),
+    (f"{BEFORE}-", Harm.DOSE),
+    (BLOOD_COUNT, Harm.DOSE),
+    (f"{ECG}-", Harm.DOSE),
+    (PANCREAS, Harm.DOSE),
+    (f"{PROPHYLAXIS}-", Harm.DOSE),
+    (f"{MARROW}-", Harm.DOSE),
+    (CYTOREDUCTION, Harm.DOSE),
+    (TRANSPLANT, Harm.DOSE),
     ("unreadable-", Harm.MESSAGE),
     ("message_refused:", Harm.MESSAGE),
 )

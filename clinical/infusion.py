@@ -1,12 +1,29 @@
-"""How far the running infusion is: what has run in, what is left, and until when it may go on (INF-05, INF-06, PREP-12)."""
+"""How far the running infusion is: what has run in, what is left, and until when it may go on (INF-05, INF-06, PREP-12).
 
+Also what was read off the pump and cannot be right, and an observation that was broken off (INF-04).
+"""
+
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal
 
 from clinical.case import Case
+from clinical.reading import What
 from clinical.treatment import Dose
-from models.facts import InfusionInterrupted, InfusionResumed, InfusionStarted, Preparation
+from models.assessment import Finding
+from models.base import Frozen, plain
+from models.facts import (
+    Fact,
+    InfectionBleedingCheck,
+    InfusionInterrupted,
+    InfusionResumed,
+    InfusionStarted,
+    ObservationEnded,
+    Preparation,
+    VitalSigns,
+    VodExamination,
+)
 
 HOUR = timedelta(hours=1)
 HUNDREDTH = Decimal("0.01")
@@ -84,6 +101,68 @@ def interrupted(case: Case) -> Flow | None:
     """The infusion that stands still."""
     found = flow(case)
     return found if found is not None and found.interrupted else None
+
+
+# ── readings that cannot be right ──────────────────────────────────────────────────────────────────────────────────
+
+
+def pump_notes(case: Case) -> Iterator[Finding]:
+    """INF-05: a reading of the pump below an earlier one, or above what the bag holds, is questioned and never refused."""
+    bag, before = case.protocol.preparation.bag_volume.number, Decimal(0)
+    for _, what in _of_this_infusion(case, InfusionInterrupted):
+        ml = what.infused_ml
+        if ml is None:
+            continue
+        if ml < before:
+            reason = f"the pump showed {plain(ml)} mL after {plain(before)} mL: one of the readings is wrong"
+            yield case.finding("INF-05", None, f"{reason}; correct_fact")
+        elif ml > bag:
+            yield case.finding("INF-05", None, f"the pump showed {plain(ml)} mL, the bag holds {plain(bag)} mL")
+        before = max(before, ml)
+
+
+def _of_this_infusion(case: Case, kind: type[What]) -> list[tuple[Fact, What]]:
+    """Facts of this kind since the start of the dose given last, in order."""
+    last = case.last_dose
+    since = [(f, what) for f, what in case.reading.of(kind) if last is not None and f.at >= last.started_at]
+    return sorted(since, key=lambda pair: (pair[0].at, pair[0].recorded_at))
+
+
+# ── observation that was broken off (INF-04) ───────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class BrokenOff:
+    """The observation after the last dose ended before its time; `seen_at` is when somebody looked after that time."""
+
+    dose: Dose
+    minutes: int
+    note: str
+    over_at: datetime
+    seen_at: datetime | None
+
+
+def broken_off(case: Case) -> BrokenOff | None:
+    """INF-04: whether the last observation was incomplete. It is never made complete by time or by the next dose."""
+    dose = case.last_dose
+    if dose is None or dose.ended_at is None or case.in_observation is not None:
+        return None
+    ended = [what for f, what in _of_this_infusion(case, ObservationEnded) if f.at >= dose.ended_at]
+    if not ended or ended[-1].complete:
+        return None
+    over_at = dose.ended_at + case.protocol.observation.minimum.span
+    looks: tuple[type[Frozen], ...] = (VitalSigns, VodExamination, InfectionBleedingCheck)
+    seen = [f.at for kind in looks for f, _ in case.reading.of(kind) if f.at >= over_at]
+    return BrokenOff(dose, ended[-1].minutes, ended[-1].note or "no note", over_at, min(seen, default=None))
+
+
+def observation_note(case: Case) -> Iterator[Finding]:
+    """INF-04: a card says that the observation was incomplete, with its note, until the next dose."""
+    found = broken_off(case)
+    if found is not None:
+        seen = "" if found.seen_at is None else "; the patient was looked at after the hour"
+        reason = f"observation after {found.dose.slot} was broken off after {found.minutes} min: {found.note}{seen}"
+        yield case.finding("INF-04", None, reason)
 
 
 def _expiry(case: Case, preparation_id: str) -> datetime | None:

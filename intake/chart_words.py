@@ -178,6 +178,7 @@ _MEANING: Final = {
     "rung_fired.rung": "which instant was reached",
     "due_at": "when the obligation was due",
     "obligation_met.how": "what closed it",
+    "obligation_met.why": "the reason in words",
     "correction.target": "id of the fact that was wrong",
     "correction.replacement": "what stands in its place, of the same kind; left out: the fact is retracted",
 }

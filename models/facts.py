@@ -791,12 +791,13 @@ class RungFired(Frozen):
 
 
 class ObligationMet(Frozen):
-    """An obligation that fired is no longer open: what met or withdrew it stands in `how`."""
+    """An obligation that fired is no longer open: `how` says whether it was met or withdrawn, `why` gives the reason."""
 
     kind: Literal["obligation_met"] = "obligation_met"
     obligation: str
     due_at: Instant
     how: Literal["met", "closed_as_overdue", "withdrawn"]
+    why: str | None = None
 
 
 Findings = (

@@ -250,17 +250,25 @@ class Preparing(Written):
 
 
 class Observing(Written):
-    """Observation after the end of the infusion and reactions (INF-02, IRR-01)."""
+    """Observation after the end of the infusion, vital signs, reactions (INF-02, INF-03, IRR-01)."""
 
     minimum: Entry
     overdue_after: Entry
     infusion_overdue_after: Entry
+    vital_signs_before: Entry
+    vital_signs_first: Entry
+    vital_signs_second: Entry
+    vital_signs_later: Entry
+    vital_signs_early: Entry
+    vital_signs_overdue_after: Entry
     stop_grade: Entry
     running_grade: Entry
+    death_grade: Entry
+    resume_rate: Entry
 
 
 class Monitoring(Written):
-    """Liver tests after each dose, after the last dose and after transplant (MON-02, -03, -04, -17)."""
+    """What is watched when, from the first dose to the end of monitoring (MON-01 … MON-17)."""
 
     after_dose_from: Entry
     after_dose_until: Entry
@@ -275,6 +283,28 @@ class Monitoring(Written):
     transplant_first: Entry
     transplant_second: Entry
     transplant_third: Entry
+    suspected: Entry
+    before_dose: Entry
+    blood_count: Entry
+    qt_drug: Entry
+    tls_analytes: Entry
+    tls_first_from: Entry
+    tls_first_until: Entry
+    tls_second: Entry
+    tls_third: Entry
+    tls_fourth: Entry
+    tls_fifth: Entry
+    tls_early: Entry
+    tls_late: Entry
+    pancreas: Entry
+    prophylaxis_since: Entry
+    contraception_women: Entry
+    contraception_men: Entry
+    breast_feeding: Entry
+    marrow_from: Entry
+    marrow_until: Entry
+    marrow_cycles: Entry
+    daily_examination_until: Entry
 
 
 class Calling(Written):

@@ -10,8 +10,6 @@ NO_LIMITS: dict[tuple[str, str, str], str] = {
     ("ecg.py", "_of_instant", "rr.canonical > 0"): "nothing is divided by nothing",
     ("infusion.py", "HOUR", "timedelta(hours=1)"): "the hour of a rate in mL/h",
     ("infusion.py", "_seconds", "timedelta(seconds=1)"): "the smallest step of time here",
-    ("monitoring.py", "_end", "timedelta(days=1)"): "the midnight after a day",
-    ("monitoring.py", "monitoring_over", "timedelta(days=1)"): "the midnight after a day",
     ("reading.py", "STRICTLY_AFTER", "timedelta(seconds=1)"): "the first instant after one that must be passed",
     ("trouble.py", "_limits", "result.lln <= 0"): "no limit of normal is nothing or below (CONV-03)",
     ("trouble.py", "_limits", "result.uln <= 0"): "no limit of normal is nothing or below (CONV-03)",

@@ -1,0 +1,52 @@
+"""Draws that hold all of several analytes: a liver panel, a blood count, the tests for tumour lysis (LAB-07)."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from clinical.calendar import local_date
+from clinical.case import Case
+from clinical.results import Known
+
+
+@dataclass(frozen=True)
+class Draw:
+    """A set of results that is complete: when its last one was drawn, and when all of it was known."""
+
+    at: datetime
+    recorded_at: datetime
+    results: tuple[Known, ...]
+
+    @property
+    def abnormal(self) -> bool:
+        """Whether one of them is above the upper limit of normal of its laboratory, or may be."""
+        return any(k.uln is None or k.above(k.uln) is not False for k in self.results)
+
+
+def complete_draws(case: Case, analytes: Iterable[str]) -> list[Draw]:
+    """Complete sets, oldest first: of one draw, or completed by further draws of the same day."""
+    wanted = tuple(analytes)
+    by_draw: dict[object, dict[str, Known]] = {}
+    for analyte in wanted:
+        for result in case.results.history(analyte):
+            by_draw.setdefault(result.collected_at, {})[analyte] = result
+            by_draw.setdefault(local_date(result.collected_at, case.reading.zone), {})[analyte] = result
+    recorded = {f.id: f.recorded_at for f in case.reading.facts}
+    found: dict[datetime, Draw] = {}
+    for draw in by_draw.values():
+        if len(draw) == len(wanted):
+            at = max(k.collected_at for k in draw.values())
+            found[at] = Draw(at, max(recorded[k.fact] for k in draw.values()), tuple(draw.values()))
+    return sorted(found.values(), key=lambda draw: draw.at)
+
+
+def all_known_at(case: Case, analytes: Iterable[str]) -> datetime | None:
+    """Since when each of these has a usable result drawn then or later: the oldest of the latest ones."""
+    histories = [case.results.history(analyte) for analyte in analytes]
+    return min(h[-1].collected_at for h in histories) if all(histories) else None
+
+
+def latest_draw(case: Case, analytes: Iterable[str]) -> Draw | None:
+    """The complete set drawn last."""
+    found = complete_draws(case, analytes)
+    return found[-1] if found else None

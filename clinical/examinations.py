@@ -1,0 +1,56 @@
+"""The examination for signs of VOD and the weight, when no dose asks for them (MON-05, MON-15).
+
+Before a dose they are missing data (DATA-01 … DATA-03). Nothing tells us whether a patient is in hospital: the daily
+look after a transplant is asked of everybody, and one look covers a calendar day.
+"""
+
+from collections.abc import Iterator
+
+from clinical.calendar import day_after, local_date, midnight_after
+from clinical.case import Case
+from clinical.due import EXAMINATION, obligation
+from clinical.liver_tests import panels
+from models.assessment import Obligation
+from models.facts import VodExamination
+from models.people import Role
+
+CLEARS = "right upper abdomen, liver size, ascites and oedema examined"
+
+
+def examinations(case: Case) -> Iterator[Obligation]:
+    """The examination that is open: every day after a transplant, else with each liver test."""
+    daily = list(_daily(case))
+    yield from daily or _with_liver_test(case)
+
+
+def _daily(case: Case) -> Iterator[Obligation]:
+    """Each calendar day to day 21 after transplant; one open thing that moves on with every look."""
+    if case.transplant is None:
+        return
+    zone, spans = case.reading.zone, case.protocol.monitoring
+    day_0 = local_date(case.transplant[1], zone)
+    examined = [local_date(f.at, zone) for f, _ in case.reading.of(VodExamination)]
+    weighed = [local_date(w.at, zone) for w in case.plausible_weights()]
+    seen_on = min(max([day_0, *(on for on in days if on >= day_0)]) for days in (examined, weighed))
+    due_on = day_after(seen_on)
+    due_at = midnight_after(due_on, zone)  # to the end of that day
+    last = midnight_after(day_0 + spans.daily_examination_until.span, zone) + spans.grace.span
+    day = (due_on - day_0).days
+    if day > spans.daily_examination_until.count or case.reading.passed(last):
+        return
+    title, late = f"examination and weight, day {day} after transplant", due_at + spans.grace.span
+    clears = f"{CLEARS}, and the weight"
+    yield obligation(case, f"{EXAMINATION}-daily", title, "MON-15", Role.NURSE, due_at, late, clears)
+
+
+def _with_liver_test(case: Case) -> Iterator[Obligation]:
+    """With each liver test: at most a day before it, and asked for a day after it."""
+    tested = panels(case)
+    if not case.doses or not tested or tested[-1].at < case.doses[0].started_at:
+        return
+    last, age = tested[-1].at, case.protocol.ages.examination.span
+    if any(fact.at >= last - age for fact, _ in case.reading.of(VodExamination)):
+        return
+    title, due_at = "examination for signs of VOD with the last liver test", last + age
+    late = due_at + case.protocol.monitoring.grace.span
+    yield obligation(case, f"{EXAMINATION}-with-liver-test", title, "MON-15", Role.NURSE, due_at, late, CLEARS)

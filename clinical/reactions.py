@@ -1,0 +1,54 @@
+"""Infusion-related reactions by grade: what holds, what is proposed, what only a person can do (NON-04, NON-05, IRR, CT-27)."""
+
+from collections.abc import Iterator
+
+from clinical.case import Case
+from clinical.infusion import interrupted
+from clinical.treatment import ReactionSoFar
+from models.assessment import Finding, Verdict
+
+
+def reactions(case: Case) -> Iterator[Finding]:
+    """Every reaction that asks for something, and what the grade of one at the bedside means for this infusion."""
+    grade = case.protocol.observation.stop_grade.count
+    ungraded = case.ungraded_reaction
+    if ungraded is not None:
+        reason = "an infusion-related reaction without a grade"
+        yield case.finding("NON-04", Verdict.HOLD_URGENT, reason, clears="the grade, by report_reaction")
+    back = case.reaction_come_back
+    if back is not None:
+        reason = f"infusion-related reaction {back.reaction_id} came back: a physician grades it (grade {grade} by definition)"
+        clears = "the grade by report_reaction, or correct_fact if it did not come back"
+        yield case.finding("NON-04", Verdict.HOLD_URGENT, reason, clears=clears)
+    running = case.reaction_running
+    if back is None and running is not None and running.grade is not None and running.grade < grade:
+        reason = f"infusion-related reaction of grade {running.grade} is not over: treat it; corticosteroid and antihistamine"
+        yield case.finding("NON-04", Verdict.HOLD_URGENT, reason, clears="its end, by report_reaction with resolved_at")
+    yield from _at_the_bedside(case)
+
+
+def _at_the_bedside(case: Case) -> Iterator[Finding]:
+    """§4.5: what the grades below the stop mean while the dose of the reaction is at hand."""
+    if case.running is None and case.in_observation is None:
+        return
+    last, spans = case.last_dose, case.protocol.observation
+    for reaction in case.reactions:
+        if last is None or reaction.began_at < last.started_at or reaction.grade is None:
+            continue
+        if reaction.grade < spans.running_grade.count:
+            reason = f"reaction of grade {reaction.grade}: the infusion goes on, watched more closely"
+            yield case.finding("NON-04", None, reason)
+        elif reaction.grade < spans.stop_grade.count:
+            yield from _going_on(case, reaction)
+
+
+def _going_on(case: Case, reaction: ReactionSoFar) -> Iterator[Finding]:
+    """IRR, grade 2: once it is over the infusion may go on, proposed at half the rate, if the drug allows (INF-06)."""
+    if case.reaction_running is not None or interrupted(case) is None:
+        return
+    rate = case.protocol.observation.resume_rate.shown()
+    reason = (
+        f"reaction of grade {reaction.grade} is over: after corticosteroid and antihistamine the infusion may go on, "
+        f"proposed at half the rate ({rate}); what cannot run in before the drug expires is discarded"
+    )
+    yield case.finding("NON-04", None, reason)

@@ -1,0 +1,151 @@
+"""What is watched besides the liver while the drug is given: blood counts, tumour lysis, ECG, pancreas, infection, marrow.
+
+MON-01, -06, -08, -09, -10, -14. What a dose needs beforehand is one thing of its own (`before_dose`).
+"""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from clinical.before_dose import electrolytes_at, next_planned
+from clinical.calendar import local_date, midnight_of, plus_days
+from clinical.case import Case
+from clinical.draws import all_known_at, latest_draw
+from clinical.due import BLOOD_COUNT, ECG, MARROW, PANCREAS, PROPHYLAXIS, TUMOUR_LYSIS, obligation
+from clinical.ecg import qtcf_history
+from clinical.infusion import HOUR
+from clinical.reading import STRICTLY_AFTER
+from models.assessment import Obligation
+from models.facts import DoseSlot, Medication, Prophylaxis, Response, VodExamination
+from models.people import Role
+
+
+def watched(case: Case) -> Iterator[Obligation]:
+    """Everything of these that is open."""
+    yield from _tumour_lysis(case)
+    yield from _pancreas(case)
+    if case.dosing_ended is None:
+        yield from _blood_count(case)
+        yield from _after_qt_drug(case)
+        yield from _prophylaxis(case)
+        yield from _marrow(case)
+
+
+def _blood_count(case: Case) -> Iterator[Obligation]:
+    """MON-01: every week while dosing goes on, counted from the last complete one."""
+    first, spans = case.first_dose_at, case.protocol.monitoring
+    if first is None:
+        return
+    last = latest_draw(case, case.protocol.ages.cbc_analytes.words)
+    due_at = plus_days(last.at if last else first, spans.blood_count.count, case.reading.zone)
+    clears = "WBC, ANC, platelets and haemoglobin of one day"
+    late = due_at + spans.grace.span
+    yield obligation(case, BLOOD_COUNT, "weekly blood count", "MON-01", Role.COORDINATOR, due_at, late, clears)
+
+
+# ── tumour lysis (MON-08) ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _tumour_lysis(case: Case) -> Iterator[Obligation]:
+    """MON-08: after the first dose of the course, the first of its times for which nothing was drawn.
+
+    What is drawn a little early counts, and a later draw stands for all times before it. When the last time is over
+    nothing more is asked: tumour lysis would have shown.
+    """
+    first, spans = case.first_dose_at, case.protocol.monitoring
+    if first is None:
+        return
+    times = [(first + spans.tls_first_from.span, first + spans.tls_first_until.span, first + spans.tls_first_from.span)]
+    for span in (spans.tls_second, spans.tls_third, spans.tls_fourth, spans.tls_fifth):
+        at = first + span.span
+        times.append((at, at + spans.tls_late.span, at - spans.tls_early.span))
+    if case.reading.passed(times[-1][1]):
+        return
+    drawn_at = all_known_at(case, spans.tls_analytes.words)
+    left = [(due_at, late) for due_at, late, from_at in times if drawn_at is None or drawn_at < from_at]
+    if left:
+        due_at, late = left[0]
+        hours = (due_at - first) // HOUR
+        title, clears = f"tests for tumour lysis, {hours} h after the first dose", ", ".join(spans.tls_analytes.words)
+        yield obligation(case, TUMOUR_LYSIS, title, "MON-08", Role.COORDINATOR, due_at, late, clears)
+
+
+# ── heart and pancreas (MON-06, MON-07, MON-09) ────────────────────────────────────────────────────────────────────
+
+
+def _after_qt_drug(case: Case) -> Iterator[Obligation]:
+    """MON-06, MON-07: an ECG with electrolytes a week after a drug that prolongs QT was started, unless it was stopped."""
+    spans, zone = case.protocol.monitoring, case.reading.zone
+    taken = qtcf_history(case)
+    latest = {what.drug.lower(): (fact.at, what) for fact, what in case.reading.of(Medication)}
+    for drug, (started_at, what) in sorted(latest.items()):
+        if what.action != "started" or not what.qt_prolonging or not case.doses:
+            continue
+        due_at = plus_days(started_at, spans.qt_drug.count, zone)
+        from_at = due_at - spans.grace.span
+        salts = electrolytes_at(case)
+        if taken and taken[-1].collected_at >= from_at and salts is not None and salts >= from_at:
+            continue
+        title, key = f"ECG and electrolytes after {what.drug} was started", f"{ECG}-{drug.replace(' ', '-')}"
+        clears, late = "ECG with QTcF; potassium, magnesium, calcium with albumin", due_at + spans.grace.span
+        yield obligation(case, key, title, "MON-06", Role.COORDINATOR, due_at, late, clears)
+
+
+def _pancreas(case: Case) -> Iterator[Obligation]:
+    """MON-09: amylase and lipase when the upper abdomen hurts."""
+    seen, spans = case.reading.latest(VodExamination), case.protocol.monitoring
+    if seen is None or not seen[1].ruq_pain or not case.doses:
+        return
+    drawn_at = all_known_at(case, spans.pancreas.words)
+    if drawn_at is None or drawn_at < seen[0].at - case.protocol.ages.examination.span:
+        title, due_at = "amylase and lipase: pain in the upper abdomen", seen[0].at
+        late, clears = due_at + spans.grace.span, "amylase and lipase"
+        yield obligation(case, f"{PANCREAS}-pain", title, "MON-09", Role.COORDINATOR, due_at, late, clears)
+
+
+# ── infection, marrow (MON-10, MON-14) ─────────────────────────────────────────────────────────────────────────────
+
+
+def _prophylaxis(case: Case) -> Iterator[Obligation]:
+    """MON-10: in every cycle somebody says which prophylaxis is given and how infection is looked for (DIV-14)."""
+    slot, spans = next_planned(case), case.protocol.monitoring
+    due_at = first_day(case, slot.cycle) if slot is not None else None
+    if slot is None or due_at is None:
+        return
+    said = [f.at for f, what in case.reading.of(Prophylaxis) if what.against != "vod"]
+    if said and (slot.cycle == 1 or max(said) >= due_at - spans.prophylaxis_since.span):
+        return
+    title = f"infection: prophylaxis and surveillance for cycle {slot.cycle}"
+    clears = "prophylaxis charted as given or decided against: bacteria, pneumocystis, herpes, fungi, hepatitis B"
+    key, late = f"{PROPHYLAXIS}-C{slot.cycle}", due_at + spans.grace.span
+    yield obligation(case, key, title, "MON-10", Role.PHYSICIAN, due_at, late, clears)
+
+
+def first_day(case: Case, cycle: int) -> datetime | None:
+    """When day 1 of a cycle was planned, by the doses before it; for the first cycle when it was given."""
+    slot = DoseSlot(cycle=cycle, day=1)
+    window, earlier = case.window_of(slot), [d for d in case.doses if d.slot.cycle < cycle]
+    if window is None or not earlier:
+        return case.first_dose_at if cycle == 1 else None
+    last = max(earlier, key=lambda dose: dose.started_at)
+    return plus_days(last.started_at, (window.nominal_on - last.local_on).days, case.reading.zone)
+
+
+def _marrow(case: Case) -> Iterator[Obligation]:
+    """MON-14: marrow with MRD at the end of each of the first cycles, from day 21 to the end of day 28."""
+    spans, zone = case.protocol.monitoring, case.reading.zone
+    given = [d.started_at for d in case.doses if d.slot.cycle == case.cycle and d.slot.day == 1]
+    if not given or case.cycle > spans.marrow_cycles.count or _marrow_known(case, case.cycle):
+        return
+    due_at = plus_days(given[0], spans.marrow_from.count - 1, zone)
+    overdue_at = midnight_of(local_date(given[0], zone) + timedelta(days=spans.marrow_until.count), zone)
+    title, clears = f"marrow with MRD at the end of cycle {case.cycle}", "record_response with the MRD"
+    key, late = f"{MARROW}-C{case.cycle}", overdue_at - STRICTLY_AFTER
+    yield obligation(case, key, title, "MON-14", Role.PHYSICIAN, due_at, late, clears)
+
+
+def _marrow_known(case: Case, cycle: int) -> bool:
+    """A response was told, and with CR or CRi the MRD too."""
+    found = case.response_of(cycle)
+    if found is None or found[1].response is Response.NOT_ASSESSABLE:
+        return False
+    return found[1].response is Response.NONE or found[1].mrd_negative is not None
