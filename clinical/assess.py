@@ -30,7 +30,7 @@ from clinical.results import Unknown
 from clinical.schedule import cycle_gate, schedule_gate
 from clinical.screening import consent_gate, cytoreduction_gate, eligibility_gate, further_eligibility
 from clinical.signs import heart, infection_or_bleeding, personal_holds, pregnancy
-from clinical.toxicity import graded_toxicity, laboratory_toxicity
+from clinical.toxicity import graded_toxicity, laboratory_notes, laboratory_toxicity
 from clinical.weight import weight_notes
 from models.assessment import Assessment, CourseState, DosePlan, Finding, Verdict
 from models.base import plain
@@ -116,6 +116,7 @@ def _always(case: Case) -> Iterator[Finding]:
     yield from pump_notes(case)
     yield from observation_note(case)
     yield from dates_after_the_last_dose(case)
+    yield from laboratory_notes(case)
 
 
 def _implausibly_high(case: Case) -> Iterator[Finding]:

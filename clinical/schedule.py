@@ -159,7 +159,7 @@ def _toxicity_over_time(case: Case) -> Iterator[tuple[datetime, bool]]:
     for analyte in PANEL:
         events += [(k.collected_at, analyte, not within_limits(case, analyte, k)) for k in _history(case, analyte)]
     for analyte in graded_tests(case):
-        events += [(k.collected_at, analyte, holds_for_grade(case, k)) for k in _history(case, analyte)]
+        events += [(k.collected_at, f"grade of {analyte}", holds_for_grade(case, k)) for k in _history(case, analyte)]
     for fact, what in case.reading.of(Toxicity):
         events.append((fact.at, what.term.lower(), holds_for_toxicity(case, fact, what)))
     standing: dict[str, bool] = {}

@@ -1,60 +1,157 @@
-"""Toxicity that is not of the blood (NON-06, NON-10): what holds a dose from grade 2 on, and what a physician attributes."""
+"""Toxicity that is not of the blood (NON-06, NON-07, NON-10): what holds a dose from grade 2 on, and what is only said.
+
+Laboratory grades are those of CTCAE 5.0, whatever version the label used (NON-07); NON-08 keeps the label's limits beside
+them (AMB-13). They count as caused by InO until a physician attributes them to another cause.
+"""
 
 from collections.abc import Iterator
+from datetime import datetime
 
+from clinical.calcium import corrected_calcium
 from clinical.case import Case
+from clinical.ctcae import Grade, baseline_of, entry_limit, grade_of
+from clinical.ecg import latest_qtcf
 from clinical.results import Known
 from clinical.units import label
 from models.assessment import Finding, Verdict
 from models.facts import Fact, Toxicity, ToxicityAttribution
 from models.people import PHYSICIANS
-from models.protocol import Entry, Override
+from models.protocol import Override
 
 
 def laboratory_toxicity(case: Case) -> Iterator[Finding]:
-    """Laboratory toxicity of grade >= 2 that feeds NON-06 (CT-05, CT-13, CT-21), after the first dose."""
-    if case.first_dose_at is None:
-        return
-    for analyte, limit in graded_tests(case).items():
+    """NON-06 for the tests that feed it (NON-10: CT-01 … CT-06, CT-13, CT-21), after the first dose."""
+    for analyte in graded_tests(case):
         result = case.known(analyte)
-        if result is not None and grade_2(case, result, limit):
-            reason = f"{label(analyte)} above {limit.shown()} ({limit.clause}, grade 2 or more)"
-            clears = f"{label(analyte)} grade <= 1"  # whether it is grade 2 or 3 is not told: nobody overrides it
-            yield case.finding(
-                "NON-06",
-                Verdict.HOLD,
-                reason,
-                inputs=(result.shown(),),
-                clears=clears,
-                subject=analyte,
-                override=Override.NEVER,
-            )
+        if result is None or not _under_treatment(case, result):
+            continue
+        grade = grade_of(case, result)
+        counts = None if grade is None else _counts(case, result, grade)
+        if grade is not None and counts is None:
+            yield _ungraded(case, result, grade)
+        elif grade is not None and counts and not _attributed_elsewhere(case, result, grade):
+            yield _held(case, result, grade)
 
 
-def graded_tests(case: Case) -> dict[str, Entry]:
-    """The other tests that feed NON-06 (NON-10) with the limit above which they are of grade 2 or more."""
-    liver, limits = case.protocol.liver, case.protocol.limits
-    return {
-        "alp": liver.alp_grade2_above,
-        "ggt": liver.alp_grade2_above,
-        "creatinine": limits.creatinine_grade2_above,
-        "lipase": limits.lipase_grade2_above,
-        "amylase": limits.lipase_grade2_above,
-    }
-
-
-def grade_2(case: Case, result: Known, limit: Entry) -> bool:
-    """Above the multiple of its ULN; creatinine also above the multiple of its value before treatment (CT-21)."""
-    if result.uln is not None and result.above_uln(limit.number) is not False:
-        return True
-    baseline = case.results.before(result.analyte, case.first_dose_at) if result.analyte == "creatinine" else None
-    return baseline is not None and result.above(result.in_unit(limit.number * baseline.canonical)) is not False
+def graded_tests(case: Case) -> tuple[str, ...]:
+    """The tests that feed NON-06 (NON-10)."""
+    rows = case.protocol.ctcae.rows.values()
+    return tuple(dict.fromkeys(analyte for row in rows if row.feeds_non_06 for analyte in row.analytes))
 
 
 def holds_for_grade(case: Case, result: Known) -> bool:
-    """Whether this result alone holds under NON-06: it feeds the rule and is of grade 2 or more."""
-    limit = graded_tests(case).get(result.analyte)
-    return limit is not None and grade_2(case, result, limit)
+    """Whether this result holds under NON-06. One that cannot be graded shows no recovery: the one before it speaks."""
+    if result.analyte not in graded_tests(case):
+        return False
+    until = [k for k in case.results.history(result.analyte) if k.collected_at <= result.collected_at]
+    for one in reversed(until):
+        grade = grade_of(case, one) if _under_treatment(case, one) else None
+        counts = False if grade is None else _counts(case, one, grade)
+        if grade is None or counts is not None:
+            return bool(grade and counts and not _attributed_elsewhere(case, one, grade))
+    return False
+
+
+def laboratory_notes(case: Case) -> Iterator[Finding]:
+    """Grades of the other tests: said from grade 2 on while the result is fresh, never a hold (NON-10)."""
+    grading = case.protocol.ctcae
+    noted = dict.fromkeys(a for row in grading.rows.values() if row.noted for a in row.analytes)
+    for analyte in noted:
+        result = _noted_result(case, analyte)
+        grade = None if result is None else grade_of(case, result)
+        if result is None or grade is None or grade.least < grading.noted_from.count:
+            continue
+        if not case.reading.passed(result.collected_at + grading.noted_for.span):
+            reason = f"{grade.term}: {label(analyte)} of {grade.shown()}"
+            yield case.finding(grade.row, None, reason, inputs=(result.shown(),), subject=analyte)
+
+
+def _noted_result(case: Case, analyte: str) -> Known | None:
+    if analyte == "calcium_corrected":
+        return corrected_calcium(case)
+    found = latest_qtcf(case) if analyte == "qtcf" else case.latest(analyte)
+    return found if isinstance(found, Known) else None
+
+
+def _under_treatment(case: Case, result: Known) -> bool:
+    """What was drawn before the first dose is the state before treatment, not a toxicity of it (CTN-01)."""
+    return case.first_dose_at is not None and result.collected_at >= case.first_dose_at
+
+
+def _counts(case: Case, result: Known, grade: Grade) -> bool | None:
+    """Of grade >= 2 and worse than before treatment; `None` where a comparator or a missing limit leaves it open."""
+    baseline = baseline_of(case, result.analyte)
+    before = None if baseline is None else grade_of(case, baseline)
+    below = max(case.protocol.limits.toxicity_grade.count - 1, 0 if before is None else before.least)
+    return True if grade.least > below else None if grade.number > below else False
+
+
+def _held(case: Case, result: Known, grade: Grade) -> Finding:
+    worst_allowed = case.protocol.limits.toxicity_grade.count
+    limit = entry_limit(case, result, worst_allowed)
+    reason = f"{label(result.analyte)} of {grade.shown()}"
+    below = f", no longer {limit}" if limit else ""
+    clears = (
+        f"{label(result.analyte)} of grade <= 1{below}; or its grade before treatment; or another cause by a physician"
+    )
+    never = Override.NEVER if grade.number > worst_allowed else None  # §3.6: only grade 2
+    subject, inputs = result.analyte, (result.shown(),)
+    return case.finding("NON-06", Verdict.HOLD, reason, inputs=inputs, clears=clears, subject=subject, override=never)
+
+
+def _ungraded(case: Case, result: Known, grade: Grade) -> Finding:
+    name, inputs, subject = label(result.analyte), (result.shown(),), result.analyte
+    if grade.missing:
+        reason = f"{name}: its grade cannot be told without the upper limit of normal from its own report"
+        clears = f"{name} with its upper limit of normal"
+        return case.finding("CONV-03", Verdict.NEED_DATA, reason, inputs=inputs, clears=clears, subject=subject)
+    reason = f"{name}: its comparator leaves open whether it is of grade 2 or more"
+    clears = "a result as a number"
+    return case.finding("LAB-05", Verdict.NEED_DATA, reason, inputs=inputs, clears=clears, subject=subject)
+
+
+def _attributed_elsewhere(case: Case, result: Known, grade: Grade) -> bool:
+    """NON-10: a physician's last word that covers this result names another cause.
+
+    A word covers the episode of grade >= 2 that had been reported when it was given, up to its worst grade then: a
+    worse grade, or a new episode after a recovery, asks again.
+    """
+    words = _attributions(case, result.analyte)
+    episode = _episode(case, result) if words else []
+    elsewhere = False
+    for said_at, due_to_ino in words:
+        seen = [g for recorded_at, g in episode if recorded_at <= said_at]
+        if seen and grade.number <= max(seen):
+            elsewhere = not due_to_ino
+    return elsewhere
+
+
+def _attributions(case: Case, analyte: str) -> list[tuple[datetime, bool]]:
+    names = {analyte, label(analyte).lower()}
+    found = case.reading.of(ToxicityAttribution)
+    return [
+        (fact.recorded_at, word.due_to_ino)
+        for fact, word in found
+        if word.term.strip().lower() in names and fact.by.role in PHYSICIANS
+    ]
+
+
+def _episode(case: Case, result: Known) -> list[tuple[datetime, int]]:
+    """When each result of the same unbroken toxicity became known, with its grade."""
+    known_at = {fact.id: fact.recorded_at for fact in case.reading.facts}
+    run: list[tuple[datetime, int]] = []
+    mine = False
+    for one in case.results.history(result.analyte):
+        grade = grade_of(case, one) if _under_treatment(case, one) else None
+        counts = False if grade is None else _counts(case, one, grade)
+        if grade is not None and counts:
+            run.append((known_at[one.fact], grade.number))
+            mine = mine or one.fact == result.fact
+        elif counts is False:
+            if mine:
+                break
+            run = []
+    return run
 
 
 def graded_toxicity(case: Case) -> Iterator[Finding]:

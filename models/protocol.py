@@ -91,6 +91,22 @@ class Entry(Written):
         return f"{text} {self.unit}".strip() if self.unit not in ("", "1") else text
 
 
+class Cut(Entry):
+    """Where a grade begins: past this limit, in the sense of `sign`.
+
+    The unit says of what: `xULN` and `xLLN` of the reporting laboratory, `xbaseline` and `ms above baseline` of the last
+    value before the first dose, otherwise a unit as printed (CTN-05). `upper_bound`: the laboratory value alone cannot
+    tell this grade from a lower one, for symptoms decide; the worst case is taken (CTN-04).
+    """
+
+    sign: Literal[">", ">=", "<"]
+    upper_bound: bool = False
+
+    def shown(self) -> str:
+        """Sign, value and unit as a person reads them."""
+        return f"{self.sign} {super().shown()}"
+
+
 class RuleInfo(Written):
     """What a card shows of a rule besides its reason: title, source, confidence, override class."""
 
@@ -152,7 +168,6 @@ class LiverLimits(Written):
     ast_alt_max: Entry
     isolated_bilirubin_max: Entry
     isolated_ast_alt_max: Entry
-    alp_grade2_above: Entry
 
 
 class VodLimits(Written):
@@ -190,8 +205,6 @@ class OtherLimits(Written):
     potassium_later_age: Entry
     fever: Entry
     toxicity_grade: Entry
-    creatinine_grade2_above: Entry
-    lipase_grade2_above: Entry
     interruption_max: Entry
     interruption_reduce: Entry
     transfusion_washout: Entry
@@ -307,6 +320,33 @@ class Monitoring(Written):
     daily_examination_until: Entry
 
 
+class GradeRow(Written):
+    """One row of CTCAE: which tests it grades and where each grade begins; a grade without a limit does not exist.
+
+    `baseline` restricts it to tests that were normal or abnormal (above ULN) before the first dose (CTN-01).
+    `feeds_non_06`: a grade holds a dose (NON-10). `noted`: a grade is said on the card and never holds.
+    """
+
+    term: str
+    analytes: tuple[str, ...]
+    baseline: Literal["any", "normal", "abnormal"] = "any"
+    feeds_non_06: bool = False
+    noted: bool = False
+    grade_1: tuple[Cut, ...] = ()
+    grade_2: tuple[Cut, ...] = ()
+    grade_3: tuple[Cut, ...] = ()
+    grade_4: tuple[Cut, ...] = ()
+
+
+class Grading(Written):
+    """The grades of toxicity (CTCAE): the version pinned (CTN-07) and its rows by clause."""
+
+    version: Entry
+    noted_from: Entry
+    noted_for: Entry
+    rows: dict[str, GradeRow]
+
+
 class Calling(Written):
     """How soon a person must have looked at what only a person can settle (ALERT)."""
 
@@ -360,6 +400,7 @@ class Protocol(Written):
     prompts: Prompting
     liver: LiverLimits
     vod: VodLimits
+    ctcae: Grading
     limits: OtherLimits
     ages: DataAges
     premedication: Premedicating
@@ -398,3 +439,7 @@ def _leaves(value: object, path: str) -> Iterator[tuple[str, Entry]]:
     elif isinstance(value, dict):
         for key, item in value.items():
             yield from _leaves(item, f"{path}.{key}")
+    elif isinstance(value, tuple):
+        for item in value:
+            if isinstance(item, Entry):
+                yield f"{path}[{item.unit}]", item

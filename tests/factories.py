@@ -49,6 +49,8 @@ CODES = {
     "ggt": ("2324-2", "U/L"),
     "lipase": ("3040-3", "U/L"),
     "amylase": ("1798-8", "U/L"),
+    "calcium_ionised": ("1995-0", "mmol/L"),
+    "inr": ("6301-6", "{INR}"),
     "calcium_corrected": ("29265-6", "mmol/L"),
     "qtcf": ("76634-5", "ms"),
     "weight": ("29463-7", "kg"),

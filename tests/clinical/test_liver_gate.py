@@ -36,12 +36,12 @@ def finding(course: PaperCourse, rule: str) -> Finding:
     [
         ("1.80", "137.5", "112.5", []),  # exactly 1.5 and 2.5 x ULN pass
         ("1.79", "137.4", "112.4", []),
-        ("1.81", "137.5", "112.5", ["NON-08"]),
+        ("1.81", "137.5", "112.5", ["NON-08", "NON-06"]),  # bilirubin is of grade 2 too (CT-03)
         ("1.80", "137.6", "112.5", ["NON-08"]),
         ("1.80", "137.5", "112.6", ["NON-08"]),
-        ("1.81", "137.6", "112.5", ["NON-02"]),
-        ("1.81", "137.5", "112.6", ["NON-02"]),  # AMB-02: either transaminase
-        ("1.81", "137.6", "112.6", ["NON-02"]),
+        ("1.81", "137.6", "112.5", ["NON-02", "NON-06"]),
+        ("1.81", "137.5", "112.6", ["NON-02", "NON-06"]),  # AMB-02: either transaminase
+        ("1.81", "137.6", "112.6", ["NON-02", "NON-06"]),
     ],
 )
 def test_second_dose_waits_above_one_and_a_half_and_two_and_a_half_times_uln(
@@ -107,7 +107,7 @@ def test_without_unit_or_uln_a_liver_value_is_unknown_and_the_older_one_is_not_u
 
 def test_once_both_were_high_the_hold_stands_while_only_one_is_high() -> None:
     course = second_dose(bilirubin="2.0", alt="200")
-    assert standing_rules(course.card) == ["NON-02"]
+    assert standing_rules(course.card) == ["NON-02", "NON-06"]
     chart = ChartBuilder()
     chart.facts = list(course.chart.facts)
     later = D8 + timedelta(days=1)
@@ -133,9 +133,9 @@ def test_a_hold_by_a_result_that_was_entered_in_error_is_gone() -> None:
     sent = {"accession": "a-7", "issued_at": DRAWN}
     chart.result("bilirubin", "2.4", DRAWN, **sent)
     chart.result("alt", "200", DRAWN, **sent)
-    assert standing_rules(PaperCourse(chart, D8).card) == ["NON-02"]
+    assert standing_rules(PaperCourse(chart, D8).card) == ["NON-02", "NON-06"]
     chart.result("alt", "200", DRAWN, **{**sent, "status": "entered-in-error", "recorded_at": D8})
-    assert standing_rules(PaperCourse(chart, D8).card) == ["NON-08"]
+    assert standing_rules(PaperCourse(chart, D8).card) == ["NON-08", "NON-06"]
 
 
 @pytest.mark.parametrize(
@@ -145,10 +145,10 @@ def test_a_hold_by_a_result_that_was_entered_in_error_is_gone() -> None:
         ("137.5", "<=", []),
         ("137.6", "<", ["LAB-05"]),
         ("600", "<", ["LAB-05"]),
-        ("137.5", ">", ["NON-08"]),
+        ("137.5", ">", ["NON-08", "LAB-05"]),  # surely above 2.5 x ULN; whether of grade 2 is open
         ("137.5", ">=", ["LAB-05"]),
         ("100", ">", ["LAB-05"]),
-        ("600", ">", ["NON-08"]),
+        ("600", ">", ["NON-08", "NON-06"]),
         ("100", "~", ["LAB-05"]),
     ],
 )
@@ -160,7 +160,7 @@ def test_a_straddling_value_is_not_half_of_a_hard_hold() -> None:
     chart = ChartBuilder().ready().dose(1, 1, D1).ready_again(D8, alt="200")
     chart.result("bilirubin", "3.0", DRAWN, comparator="<")
     card = PaperCourse(chart, D8).card
-    assert standing_rules(card) == ["NON-08", "LAB-05"]
+    assert standing_rules(card) == ["NON-08", "NON-06", "LAB-05"]
 
 
 def test_the_card_says_the_limit_in_numbers_and_what_clears_it() -> None:

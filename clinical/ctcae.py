@@ -1,0 +1,136 @@
+"""Grades of laboratory toxicity after CTCAE (CT-01 … CT-26): read from the rows of the protocol, compared in the reported unit.
+
+A missing ULN or LLN makes a grade unknown, never 0. Where a missing limit or a comparator leaves the grade open, both ends
+are told: the worst that it can be, and the least that is certain.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal
+
+from clinical.case import Case
+from clinical.ecg import qtcf_history
+from clinical.results import Known
+from clinical.units import to_canonical
+from models.protocol import Cut, GradeRow
+
+X_ULN, X_LLN, X_BASELINE, MS_ABOVE = "xULN", "xLLN", "xbaseline", "ms above baseline"
+Answer = Literal["yes", "no", "open", "missing"]
+"""Past a limit or not; open by its comparator; or without the laboratory's limit to compare with."""
+RELATIVE = frozenset({X_ULN, X_LLN, X_BASELINE, MS_ABOVE})
+
+
+@dataclass(frozen=True)
+class Grade:
+    """The grade of one result, 0 to 4, with the row that gave it: `number` is the worst that it can be, `least` is certain.
+
+    `upper_bound`: symptoms could make it lower (CTN-04). `missing`: the laboratory gave no limit to compare it with.
+    """
+
+    number: int
+    least: int
+    row: str
+    term: str
+    version: str
+    upper_bound: bool = False
+    missing: bool = False
+
+    def shown(self) -> str:
+        """The grade as a card says it."""
+        grade = str(self.number) if self.number == self.least else f"{self.least} to {self.number}"
+        bound = ", laboratory-derived, upper bound" if self.upper_bound else ""
+        return f"grade {grade} (CTCAE {self.version}, {self.row}{bound})"
+
+
+def grade_of(case: Case, result: Known) -> Grade | None:
+    """The worst grade among the rows that hold this test; `None` where no row does."""
+    found = [grade_in_row(case, clause, result) for clause, _ in _rows(case, result.analyte)]
+    return max(found, key=lambda grade: (grade.least, grade.number), default=None)
+
+
+def grade_in_row(case: Case, clause: str, result: Known) -> Grade:
+    """The grade under one row: from the highest down to the first that is certain.
+
+    Above a grade that is not reached none can be, even where its own limit is missing.
+    """
+    row, baseline = case.protocol.ctcae.rows[clause], baseline_of(case, result.analyte)
+    worst, least, missing, upper = 0, 0, False, False
+    for number, cuts in reversed(list(enumerate(_cuts(row, result), start=1))):
+        answers = {_passed(cut, result, baseline) for cut in cuts}
+        if "no" in answers and not answers & {"yes", "open"}:
+            worst, missing = 0, False
+        elif answers and not worst:
+            worst, missing, upper = number, answers == {"missing"}, all(cut.upper_bound for cut in cuts)
+        if "yes" in answers:
+            least = number
+            break
+    version = case.protocol.ctcae.version.words[0]
+    return Grade(worst, least, clause, row.term, version, upper and bool(worst), missing)
+
+
+def baseline_of(case: Case, analyte: str) -> Known | None:
+    """CTN-01: the last value before the first dose; none before there was one."""
+    if case.first_dose_at is None:
+        return None
+    if analyte == "qtcf":
+        return next((q for q in reversed(qtcf_history(case)) if q.collected_at < case.first_dose_at), None)
+    return case.results.before(analyte, case.first_dose_at)
+
+
+def entry_limit(case: Case, result: Known, number: int) -> str | None:
+    """Where this grade begins for this result, in its own unit, as a card says it; `None` where no limit is known."""
+    baseline = baseline_of(case, result.analyte)
+    for _, row in _rows(case, result.analyte):
+        for cut in _cuts(row, result)[number - 1]:
+            limit = _limit(cut, result, baseline)
+            if limit is not None:
+                return f"{cut.sign} {format(limit.normalize(), 'f')} {result.unit} ({cut.shown()})"
+    return None
+
+
+def _rows(case: Case, analyte: str) -> Iterator[tuple[str, GradeRow]]:
+    baseline = baseline_of(case, analyte)
+    state = "abnormal" if baseline is not None and baseline.above_uln(Decimal(1)) else "normal"
+    for clause, row in case.protocol.ctcae.rows.items():
+        if analyte in row.analytes and row.baseline in ("any", state):
+            yield clause, row
+
+
+def _cuts(row: GradeRow, result: Known) -> list[list[Cut]]:
+    """The limits of each grade that speak of this result: printed in its unit where there is one (CTN-05), else all."""
+    found = []
+    for cuts in (row.grade_1, row.grade_2, row.grade_3, row.grade_4):
+        printed = any(cut.unit == result.unit for cut in cuts)
+        found.append([cut for cut in cuts if cut.unit in RELATIVE or cut.unit == result.unit or not printed])
+    return found
+
+
+def _passed(cut: Cut, result: Known, baseline: Known | None) -> Answer:
+    limit = _limit(cut, result, baseline)
+    if limit is None:  # no value before treatment: this limb is not there
+        return "no" if cut.unit in (X_BASELINE, MS_ABOVE) else "missing"
+    below = result.below(limit)
+    answer = (
+        result.above(limit) if cut.sign == ">" else below if cut.sign == "<" else None if below is None else not below
+    )
+    return "open" if answer is None else "yes" if answer else "no"
+
+
+def _limit(cut: Cut, result: Known, baseline: Known | None) -> Decimal | None:
+    """The limit in the unit of the result."""
+    if cut.unit in (X_ULN, X_LLN):
+        own = result.uln if cut.unit == X_ULN else result.lln
+        return cut.number * own if own else None
+    if cut.unit == X_BASELINE:
+        return None if baseline is None else cut.number * _in_unit_of(result, baseline)
+    if cut.unit == MS_ABOVE:
+        return None if baseline is None else result.in_unit(cut.number + baseline.canonical)
+    if cut.unit == result.unit:
+        return cut.number
+    canonical = to_canonical(result.analyte, cut.number, cut.unit)
+    return None if canonical is None else result.in_unit(canonical)
+
+
+def _in_unit_of(result: Known, other: Known) -> Decimal:
+    return other.value if other.unit == result.unit else result.in_unit(other.canonical)
