@@ -7,7 +7,7 @@ from decimal import Decimal
 from clinical.after_dose import dates_after_the_last_dose
 from clinical.alerts import suspicion
 from clinical.amendments import amendment_note
-from clinical.bedside import standing_authorisation, start_troubles, verified
+from clinical.bedside import allergy_notes, standing_authorisation, start_troubles, verified
 from clinical.calendar import zone_named
 from clinical.case import Case
 from clinical.closed_card import closed_card
@@ -153,6 +153,7 @@ def _for_dose(case: Case, slot: DoseSlot) -> Iterator[Finding]:
     yield from required_data(case, slot)
     yield from dose_notes(case, slot)
     yield from prompts(case, slot)
+    yield from allergy_notes(case)
 
 
 def _zone(case: Case) -> Iterator[Finding]:

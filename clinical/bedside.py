@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from clinical.case import Case
+from clinical.dosing import vials_for, volume_ml
 from models.assessment import DosePlan, Finding
 from models.base import plain
 from models.facts import (
+    Allergy,
     DoseAuthorised,
     DoseSlot,
     DoseVerified,
@@ -15,6 +17,8 @@ from models.facts import (
     PremedicationClass,
     Preparation,
 )
+
+DISCARD = "discard it and prepare anew"
 
 
 def standing_authorisation(case: Case, plan: DosePlan | None) -> tuple[Fact, DoseAuthorised] | None:
@@ -54,15 +58,20 @@ def latest_start(case: Case, preparation: Preparation) -> datetime:
 def preparation_troubles(
     case: Case, preparation: Preparation, authorisation: tuple[Fact, DoseAuthorised] | None
 ) -> Iterator[Finding]:
-    """Why this preparation cannot be started now."""
-    preparing = case.protocol.preparation
-    clears = "discard it and prepare anew"
+    """Why this preparation cannot be started now: another dose, clocks that have run out, amounts that cannot be right."""
     if authorisation is None or preparation.authorisation != authorisation[0].id:
         reason = f"preparation {preparation.preparation_id} was not made under the authorisation that stands"
         yield case.finding("IDN-02", None, reason, clears="a preparation made under it")
     elif preparation.mg != authorisation[1].mg:
         reason = f"preparation holds {plain(preparation.mg)} mg, authorised are {plain(authorisation[1].mg)} mg"
         yield case.finding("IDN-02", None, reason, clears="a preparation of the authorised dose")
+    yield from _clocks(case, preparation)
+    yield from _amounts(case, preparation)
+
+
+def _clocks(case: Case, preparation: Preparation) -> Iterator[Finding]:
+    """PREP-11, PREP-12: dilution within 4 h, the end of the infusion within 8 h of reconstitution."""
+    preparing = case.protocol.preparation
     if not case.reading.reached(preparation.reconstituted_at):
         yield case.finding("PREP-12", None, "reconstituted in the future", clears="the time corrected")
     dilution = preparation.dilution_started_at
@@ -70,10 +79,32 @@ def preparation_troubles(
         yield case.finding("PREP-11", None, "the start of dilution is not charted", clears="chart it")
     elif not timedelta() <= dilution - preparation.reconstituted_at <= preparing.to_dilution.span:
         limit = preparing.to_dilution.shown()
-        yield case.finding("PREP-11", None, f"dilution did not start within {limit} of reconstitution", clears=clears)
+        reason = f"dilution did not start within {limit} of reconstitution"
+        yield case.finding("PREP-11", None, reason, clears=DISCARD)
     if case.reading.passed(latest_start(case, preparation)):
         reason = f"an infusion started now would end later than {preparing.to_end.shown()} after reconstitution"
-        yield case.finding("PREP-12", None, reason, clears=clears)
+        yield case.finding("PREP-12", None, reason, clears=DISCARD)
+
+
+def _amounts(case: Case, preparation: Preparation) -> Iterator[Finding]:
+    """VIAL-01, PREP-03, PREP-04: enough vials, the volume drawn, the volume after dilution; what is not charted is not asked.
+
+    A dose that is outside the limits of the bag may be in a syringe (PREP-16): its volume is the pharmacy's.
+    """
+    preparing = case.protocol.preparation
+    wanted = vials_for(preparation.mg, preparing.vial_content.number)
+    if preparation.vials < wanted:
+        reason = f"{preparation.vials} vial(s) do not yield {plain(preparation.mg)} mg: at least {wanted}"
+        yield case.finding("VIAL-01", None, reason, clears=DISCARD)
+    ml = volume_ml(preparation.mg, preparing.concentration.number)
+    if preparation.drawn_ml is not None and preparation.drawn_ml != ml:
+        reason = f"{plain(preparation.drawn_ml)} mL were drawn; {plain(preparation.mg)} mg are {plain(ml)} mL"
+        yield case.finding("PREP-03", None, reason, clears=DISCARD)
+    in_a_bag = preparing.bag_min_dose.number <= preparation.mg <= preparing.bag_max_dose.number
+    total, bag = preparation.total_ml, preparing.bag_volume
+    if in_a_bag and total is not None and total != bag.number:
+        reason = f"diluted to {plain(total)} mL in place of {bag.shown()}"
+        yield case.finding("PREP-04", None, reason, clears=DISCARD)
 
 
 def premedication_troubles(case: Case) -> Iterator[Finding]:
@@ -89,6 +120,7 @@ def _one_class(case: Case, drug_class: str, given: list[datetime]) -> Iterator[F
     earliest, latest = window.earliest.span, window.latest.span
     recent = [at for at in given if case.reading.reached(at) and not case.reading.passed(at + earliest)]
     clears = f"{drug_class} given {window.latest.count} to {window.earliest.count} min before the start"
+    clears += _allergies_to(case, drug_class)
     if not recent:
         reason = f"premedication: {drug_class} is not charted in its window"
         yield case.finding("PRE-07", None, reason, clears=clears, subject=drug_class)
@@ -98,6 +130,22 @@ def _one_class(case: Case, drug_class: str, given: list[datetime]) -> Iterator[F
         first = min(ready)
         reason = f"premedication: {drug_class} was given less than {window.latest.shown()} ago"
         yield case.finding("PRE-07", None, reason, clears=clears, earliest_at=first, subject=drug_class)
+
+
+def _allergies_to(case: Case, drug_class: str) -> str:
+    """What an override of a missing class rests on: the allergies charted against it (DIV-07)."""
+    against = [a.substance for _, a in case.reading.of(Allergy) if a.premedication_class == drug_class]
+    return f"; charted allergy: {', '.join(against)}" if against else ""
+
+
+def allergy_notes(case: Case) -> Iterator[Finding]:
+    """PRE-01: premedication of today's dose that was given although an allergy to it is charted."""
+    allergies = {a.substance.strip().lower() for _, a in case.reading.of(Allergy)}
+    window = case.protocol.premedication.earliest.span
+    for fact, given in case.reading.of(Premedication):
+        drug = (given.drug or "").strip().lower()
+        if drug in allergies and not case.reading.passed(fact.at + window):
+            yield case.finding("PRE-01", None, f"{given.drug} was given, and an allergy to it is charted")
 
 
 def start_troubles(case: Case, plan: DosePlan | None) -> list[Finding]:

@@ -7,7 +7,9 @@ from typing import NamedTuple
 from clinical.alerts import ladder
 from clinical.case import Case
 from clinical.closing import lost_to_follow_up
-from models.facts import Fact, Reaction
+from clinical.ecg import latest_qtcf
+from clinical.results import Unknown
+from models.facts import Ecg, Fact, Reaction
 from models.people import Role
 
 
@@ -32,7 +34,7 @@ def calls(case: Case) -> Iterator[Call]:
             f"unreadable-{message.sha256[:12]}", title, "LAB-05", Role.PHYSICIAN, fact.recorded_at, False, clears
         )
     recorded = {f.id: f.recorded_at for f in case.reading.facts}
-    for unknown in case.results.urgent():
+    for unknown in _implausibly_high(case):
         clears = "the result confirmed or corrected, or a later usable one"
         since = recorded[unknown.fact]
         yield Call(f"implausible-{unknown.analyte}", unknown.why, "LAB-06", Role.PHYSICIAN, since, True, clears)
@@ -58,6 +60,13 @@ def calls(case: Case) -> Iterator[Call]:
             "a result, or close_course by a physician",
         )
         yield Call("lost-to-follow-up", title, "CLOSE-01", Role.PHYSICIAN, missed[0].recorded_at, False, clears)
+
+
+def _implausibly_high(case: Case) -> list[Unknown]:
+    """LAB-06: results that a laboratory sent, and a QT that a person charted."""
+    qtcf, sent = latest_qtcf(case) if case.reading.of(Ecg) else None, case.results.urgent()
+    charted = isinstance(qtcf, Unknown) and qtcf.urgent and qtcf.analyte not in {u.analyte for u in sent}
+    return [*sent, qtcf] if charted and isinstance(qtcf, Unknown) else sent
 
 
 def _deaths(case: Case) -> Iterator[Call]:

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from clinical.case import Case
 from clinical.ecg import latest_qtcf
+from clinical.next_due import Test, next_due_words
 from clinical.results import Known, Unknown
 from clinical.screening import blasts
 from clinical.treatment import Measured
@@ -79,7 +80,7 @@ def _judged(case: Case, slot: DoseSlot, analyte: str, found: Known | Unknown | N
     of_the_liver = analyte in case.protocol.ages.liver_analytes.words
     stated = f"{label(analyte)} {'are' if analyte in PLURAL else 'is'}"
     if found is None:
-        clears = f"{label(analyte)} not older than {age.shown()}"
+        clears = f"{label(analyte)} not older than {age.shown()}{_next_due(case, analyte)}"
         override = Override.NEVER if of_the_liver else Override.NONE
         yield case.finding(
             rule, Verdict.NEED_DATA, f"{stated} missing", clears=clears, subject=analyte, override=override
@@ -89,10 +90,22 @@ def _judged(case: Case, slot: DoseSlot, analyte: str, found: Known | Unknown | N
     elif case.reading.passed(found.collected_at + age.span):
         reason = f"{stated} older than {age.shown()}"
         never = Override.NEVER if of_the_liver else None  # OVR-03 is for the age of everything else
-        given, clears = (found.shown(),), f"{label(analyte)} measured again"
+        given, clears = (found.shown(),), f"{label(analyte)} measured again{_next_due(case, analyte)}"
         yield case.finding(
             rule, Verdict.NEED_DATA, reason, inputs=given, clears=clears, subject=analyte, override=never
         )
+
+
+def _next_due(case: Case, analyte: str) -> str:
+    """When the next test that would bring it is due."""
+    ages = case.protocol.ages
+    kinds = {
+        Test.LIVER: ages.liver_analytes.words,
+        Test.COUNTS: (*ages.cbc_analytes.words, "blasts"),
+        Test.ELECTROLYTES: (*ages.electrolyte_analytes.words, "albumin"),
+    }
+    kind = next((kind for kind, analytes in kinds.items() if analyte in analytes), None)
+    return "" if kind is None else next_due_words(case, kind)
 
 
 def _ecg(case: Case, slot: DoseSlot) -> Iterator[Finding]:

@@ -118,6 +118,8 @@ _MEANING: Final = {
     "preparation.dilution_started_at": "when dilution began; needed before a start",
     "preparation.mg": "what the bag holds, in mg",
     "preparation.vials": "vials of 0.9 mg used",
+    "preparation.drawn_ml": "mL drawn from the vials: mg x 4 (PREP-03)",
+    "preparation.total_ml": "mL after dilution (PREP-04)",
     "preparation.authorisation": "id of the `dose_authorised` fact it was made under; left out: there was none",
     "dose_authorised.mg": "the mg that were signed",
     "dose_authorised.level": "dose level; `L0` is the full dose",

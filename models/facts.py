@@ -413,13 +413,18 @@ class Premedication(PremedicationDetails):
 
 
 class PreparationDetails(Frozen):
-    """One preparation: the 4 h and 8 h clocks start with the reconstitution of its first vial (PREP-11, PREP-12)."""
+    """One preparation: the 4 h and 8 h clocks start with the reconstitution of its first vial (PREP-11, PREP-12).
+
+    `drawn_ml` is what was drawn from the vials, `total_ml` the volume after dilution; `None` = not charted.
+    """
 
     preparation_id: Name
     reconstituted_at: Instant
     dilution_started_at: Instant | None = None
     mg: Number
     vials: Annotated[int, Field(ge=1, le=99)]
+    drawn_ml: Number | None = None
+    total_ml: Number | None = None
 
 
 class Preparation(PreparationDetails):

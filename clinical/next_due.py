@@ -1,0 +1,64 @@
+"""Words that end a "clears with": what was measured last, and when the next test of this kind is due."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from enum import StrEnum
+
+from clinical.before_dose import before_dose
+from clinical.case import Case
+from clinical.due import BEFORE, BLOOD_COUNT, ECG, EXAMINATION, LIVER, TUMOUR_LYSIS
+from clinical.examinations import examinations
+from clinical.liver_tests import liver_tests
+from clinical.results import Known
+from clinical.watch import watched
+from models.assessment import Obligation
+from models.base import plain
+
+
+class Test(StrEnum):
+    """A kind of test or look that clears a finding, in the words of the parts that a dose needs."""
+
+    __test__ = False
+
+    LIVER = "liver panel"
+    COUNTS = "blood count"
+    ECG = "ECG"
+    ELECTROLYTES = "potassium"
+    EXAMINATION = "examination"
+
+
+BY_KEY = {
+    Test.LIVER: (LIVER,),
+    Test.COUNTS: (BLOOD_COUNT,),
+    Test.ECG: (ECG,),
+    Test.ELECTROLYTES: (ECG, TUMOUR_LYSIS),
+    Test.EXAMINATION: (EXAMINATION,),
+}
+
+
+def next_due_words(case: Case, kind: Test) -> str:
+    """`; next due Thursday 5 March 07:10` in the site's time, `; due since …` when that has passed, or nothing."""
+    found = min((o.due_at for o in _open(case, kind)), default=None)
+    if found is None:
+        return ""
+    return f"; {'due since' if case.reading.reached(found) else 'next due'} {_said(case, found)}"
+
+
+def last_and_next(case: Case, last: Known, kind: Test) -> str:
+    """`; last 160 U/L on Monday 2 March 07:10; next due Thursday 5 March 07:10`."""
+    words = f"; last {last.comparator or ''}{plain(last.value)} {last.unit} on {_said(case, last.collected_at)}"
+    return f"{words}{next_due_words(case, kind)}"
+
+
+def _open(case: Case, kind: Test) -> Iterator[Obligation]:
+    for one in (*liver_tests(case), *examinations(case), *watched(case)):
+        if one.key.startswith(BY_KEY[kind]):
+            yield one
+    for one in before_dose(case):
+        if one.key.startswith(BEFORE) and kind in one.title:
+            yield one
+
+
+def _said(case: Case, at: datetime) -> str:
+    there = at.astimezone(case.reading.zone)
+    return f"{there:%A} {there.day} {there:%B %H:%M}"
