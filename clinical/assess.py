@@ -16,9 +16,10 @@ from clinical.contraindications import contraindications
 from clinical.counts import count_gate, cytopenia_note
 from clinical.course_over import course_over
 from clinical.deviations import deviations
-from clinical.dosing import dose_notes, dose_plan, mg_per_m2_of
+from clinical.dosing import dose_notes, dose_plan, leveled, mg_per_m2_of
 from clinical.ecg import latest_qtcf
 from clinical.infusion import interrupted, observation_note, pump_notes
+from clinical.laboratory_notes import laboratory_notes
 from clinical.liver import liver_gate
 from clinical.obligations import obligations
 from clinical.overrides import with_overrides
@@ -30,7 +31,7 @@ from clinical.results import Unknown
 from clinical.schedule import cycle_gate, schedule_gate
 from clinical.screening import consent_gate, cytoreduction_gate, eligibility_gate, further_eligibility
 from clinical.signs import heart, infection_or_bleeding, personal_holds, pregnancy
-from clinical.toxicity import graded_toxicity, laboratory_notes, laboratory_toxicity
+from clinical.toxicity import graded_toxicity, laboratory_toxicity
 from clinical.weight import weight_notes
 from models.assessment import Assessment, CourseState, DosePlan, Finding, Verdict
 from models.base import plain
@@ -132,6 +133,7 @@ def _implausibly_high(case: Case) -> Iterator[Finding]:
 def _for_dose(case: Case, slot: DoseSlot) -> Iterator[Finding]:
     """Rows 3-8 for the next dose. All are evaluated; the order only picks the headline."""
     yield from _zone(case)
+    yield from _level_review(case)
     yield from consent_gate(case)
     yield from eligibility_gate(case)
     yield from further_eligibility(case)
@@ -154,6 +156,12 @@ def _for_dose(case: Case, slot: DoseSlot) -> Iterator[Finding]:
     yield from dose_notes(case, slot)
     yield from prompts(case, slot)
     yield from allergy_notes(case)
+
+
+def _level_review(case: Case) -> Iterator[Finding]:
+    """COR-02: the level that was signed stands, and the dose waits, until two people confirm what was corrected."""
+    for review in case.level_signed.reviews:
+        yield case.finding("COR-02", review.verdict, review.what, clears=review.clears)
 
 
 def _zone(case: Case) -> Iterator[Finding]:
@@ -232,4 +240,4 @@ def _totals(case: Case) -> tuple[str, ...]:
 
 def _entry_of(case: Case, slot: DoseSlot) -> Decimal:
     entry = mg_per_m2_of(case, slot)
-    return entry.number if entry is not None else Decimal(0)
+    return leveled(case, slot, entry.number) if entry is not None else Decimal(0)

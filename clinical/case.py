@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from functools import cached_property
 
+from clinical.interruption import BELOW_TWO_DOSES, TWO_DOSES, Interruptions, day_left_out, interruptions
+from clinical.levels import Signed, levels_signed
+from clinical.reviews import Review
 from clinical.windows import Planned, slot_of
 from models.facts import CYCLE_DAYS, DoseDecided, DoseSlot, Fact
-
-NOT_AUTOMATED = "not automated yet: a clinician decides"
 
 
 @dataclass
@@ -25,7 +26,9 @@ class Case(Planned):
         """The dose that would be next if dosing went on: the next day of this cycle, or day 1 of the next."""
         given = {d.slot.day for d in self.doses if d.slot.cycle == self.cycle}
         passed = given | {slot.day for slot in self.omitted if slot.cycle == self.cycle}
-        later = [day for day in CYCLE_DAYS if not passed or day > max(passed)]
+        two_doses = self.level_of(self.cycle) >= TWO_DOSES
+        days = [day for day in CYCLE_DAYS if not (two_doses and day == day_left_out(self, self.cycle))]
+        later = [day for day in days if not passed or day > max(passed)]
         if self.dosing_ended is not None and given:
             later = []
         return slot_of(self.cycle, later[0]) if later else slot_of(self.cycle + 1, 1)
@@ -37,10 +40,35 @@ class Case(Planned):
 
     @cached_property
     def omitted(self) -> tuple[DoseSlot, ...]:
-        """The doses that the prescriber left out; one that was given all the same was not."""
-        given = {(d.slot.cycle, d.slot.day) for d in self.doses}
-        left_out = [what for _, what in self.decided.values() if what.decision == "omit"]
-        return tuple(DoseSlot(cycle=w.cycle, day=w.day) for w in left_out if (w.cycle, w.day) not in given)
+        """The doses that the prescriber or the ladder (DUR-02) left out; one that was given all the same was not."""
+        given = {d.slot for d in self.doses}
+        by_word = [slot_of(what.cycle, what.day) for _, what in self.decided.values() if what.decision == "omit"]
+        left_out = dict.fromkeys((*by_word, *self.interruptions.dropped))
+        return tuple(slot for slot in left_out if slot not in given)
+
+    @cached_property
+    def interruptions(self) -> Interruptions:
+        """The doses held for toxicity, what they leave out and what they reduce (DUR)."""
+        return interruptions(self)
+
+    @cached_property
+    def level_signed(self) -> Signed:
+        """How far the levels that were signed lie below what the interruptions ask for now (COR-02)."""
+        return levels_signed(self.reading, self.interruptions)
+
+    def level_of(self, cycle: int) -> int:
+        """The dose level of a cycle (LVL): what the interruptions ask for, and never above what was signed (DOSE-10)."""
+        return min(self.interruptions.level_of(cycle) + self.level_signed.below, BELOW_TWO_DOSES)
+
+    @property
+    def reviews(self) -> tuple[Review, ...]:
+        """COR-02: what was corrected behind a permanent stop or a reduced level, and waits for two signatures."""
+        return (*self.stop_reviews, *self.level_signed.reviews)
+
+    @property
+    def correction_open(self) -> bool:
+        """COR-02: a correction waits for two signatures."""
+        return bool(self.reviews)
 
     @property
     def after_an_omitted_dose(self) -> bool:

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from clinical.bedside import standing_authorisation, verified
 from clinical.case import Case
 from clinical.infusion import interrupted
+from clinical.interruption import TWO_DOSES
 from clinical.overrides import may_be_overridden, with_overrides
 from clinical.schedule import cycle_gate
 from clinical.signs import personal_holds
 from models.assessment import Assessment, CommandAnswer, DosePlan, Finding, Refused, Verdict, earliest
-from models.facts import DoseSlot, OverrideGiven
+from models.facts import CYCLE_DAYS, DoseSlot, OverrideGiven
 from models.messages import COMMANDS, Request, Statement
 
 OPEN = frozenset({Verdict.MAY_AUTHORISE, Verdict.MAY_START})
@@ -229,7 +230,16 @@ def _round(standing: Standing) -> Refused | None:
 
 
 def _drop(standing: Standing) -> Refused | None:
-    return refused("NotAtThisLevel", "a dose of the cycle is dropped only at level L2 (LVL-03); the course is above it")
+    """LVL-03: which of two doses is left out is chosen at level L2, before either of them was given."""
+    case = standing.case
+    if standing.slot is None:
+        return closed(standing, "choosing")
+    cycle = standing.slot.cycle
+    if case.level_of(cycle) < TWO_DOSES:
+        return refused("NotAtThisLevel", f"a dose is left out of a cycle only at level L2; cycle {cycle} is above it")
+    if any(d.slot.cycle == cycle and d.slot.day != CYCLE_DAYS[0] for d in case.doses):
+        return refused("TooLate", f"a later dose of cycle {cycle} was given already")
+    return None
 
 
 def _extend(standing: Standing) -> Refused | None:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
-from clinical.case import Case
 from clinical.ecg import qtcf_history
 from clinical.results import Known
+from clinical.treatment import Treatment
 from clinical.units import to_canonical
 from models.protocol import Cut, GradeRow
 
@@ -43,13 +43,13 @@ class Grade:
         return f"grade {grade} (CTCAE {self.version}, {self.row}{bound})"
 
 
-def grade_of(case: Case, result: Known) -> Grade | None:
+def grade_of(case: Treatment, result: Known) -> Grade | None:
     """The worst grade among the rows that hold this test; `None` where no row does."""
     found = [grade_in_row(case, clause, result) for clause, _ in _rows(case, result.analyte)]
     return max(found, key=lambda grade: (grade.least, grade.number), default=None)
 
 
-def grade_in_row(case: Case, clause: str, result: Known) -> Grade:
+def grade_in_row(case: Treatment, clause: str, result: Known) -> Grade:
     """The grade under one row: from the highest down to the first that is certain.
 
     Above a grade that is not reached none can be, even where its own limit is missing.
@@ -69,7 +69,7 @@ def grade_in_row(case: Case, clause: str, result: Known) -> Grade:
     return Grade(worst, least, clause, row.term, version, upper and bool(worst), missing)
 
 
-def baseline_of(case: Case, analyte: str) -> Known | None:
+def baseline_of(case: Treatment, analyte: str) -> Known | None:
     """CTN-01: the last value before the first dose; none before there was one."""
     if case.first_dose_at is None:
         return None
@@ -78,7 +78,7 @@ def baseline_of(case: Case, analyte: str) -> Known | None:
     return case.results.before(analyte, case.first_dose_at)
 
 
-def entry_limit(case: Case, result: Known, number: int) -> str | None:
+def entry_limit(case: Treatment, result: Known, number: int) -> str | None:
     """Where this grade begins for this result, in its own unit, as a card says it; `None` where no limit is known."""
     baseline = baseline_of(case, result.analyte)
     for _, row in _rows(case, result.analyte):
@@ -89,7 +89,7 @@ def entry_limit(case: Case, result: Known, number: int) -> str | None:
     return None
 
 
-def _rows(case: Case, analyte: str) -> Iterator[tuple[str, GradeRow]]:
+def _rows(case: Treatment, analyte: str) -> Iterator[tuple[str, GradeRow]]:
     baseline = baseline_of(case, analyte)
     state = "abnormal" if baseline is not None and baseline.above_uln(Decimal(1)) else "normal"
     for clause, row in case.protocol.ctcae.rows.items():

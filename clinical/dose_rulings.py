@@ -3,8 +3,11 @@
 from clinical.bedside import standing_authorisation
 from clinical.calendar import local_date
 from clinical.commands import refused
+from clinical.interruption import FULL
 from clinical.judging import Judged, Judging
+from clinical.levels import level_name
 from clinical.units import PERCENT
+from models.assessment import DosePlan, Refused
 from models.base import plain
 from models.facts import CYCLE_DAYS, DoseAuthorised, DoseDecided, DoseVerified, DroppedDoseChosen, RoundingChosen
 from models.messages import AuthoriseDose, ChooseDroppedDose, ChooseRounding, DecideDose, VerifyDose, share
@@ -14,9 +17,26 @@ def authorised(judging: Judging, message: AuthoriseDose) -> Judged:
     refusal, plan = judging.refusal_of_dose(message), judging.standing.plan
     if refusal is not None or plan is None:
         return refusal or refused("DoseGateClosed", "the dose cannot be computed", judging.standing.in_the_way)
+    higher = _above_the_level(judging, message, plan)
+    if higher is not None:
+        return higher
     if message.mg is not None and message.mg != plan.mg:
         return refused("DoseMismatch", f"asked for {plain(message.mg)} mg, the card says {plain(plan.mg)} mg")
     return share(DoseAuthorised, message, mg=plan.mg, level=plan.level, weight_kg=plan.weight_kg, binding=plan.binding)
+
+
+def _above_the_level(judging: Judging, message: AuthoriseDose, plan: DosePlan) -> Refused | None:
+    """DOSE-10, LVL-01: a level is signed as it is derived, step by step and never back; more is refused."""
+    wanted, case = message.level, judging.case
+    more = message.mg is not None and message.mg > plan.mg and plan.level != level_name(FULL)
+    if wanted in (None, plan.level) and not more:
+        return None
+    asked = f"level {wanted}" if wanted not in (None, plan.level) else f"{plain(message.mg or plan.mg)} mg"
+    reason = (
+        f"{asked} was asked for; the course is at level {plan.level}, which is {plain(plan.mg)} mg and does not rise"
+    )
+    finding = case.finding("DOSE-10", None, reason, clears="a correction confirmed by two people (COR-02)")
+    return refused("LevelMismatch", f"authorising {plan.slot} is refused – DOSE-10: {reason}", (finding,))
 
 
 def verified(judging: Judging, message: VerifyDose) -> Judged:
@@ -63,5 +83,12 @@ def rounded(judging: Judging, message: ChooseRounding) -> Judged:
 
 
 def dropped(judging: Judging, message: ChooseDroppedDose) -> Judged:
-    """LVL-03: which dose is left out at level L2."""
-    return judging.gated(DroppedDoseChosen)
+    """LVL-03: which dose is left out at level L2; a cycle begins with its day 1."""
+    refusal, slot = judging.refusal(), judging.standing.slot
+    if refusal is not None or slot is None:
+        return refusal or refused("NotTheDoseDue", "no dose is due now")
+    if message.cycle != slot.cycle:
+        return refused("NotThisCycle", f"the cycle that is due is {slot.cycle}, not {message.cycle}")
+    if message.day == CYCLE_DAYS[0]:
+        return refused("DayOneIsNotOmitted", "a cycle begins with its day 1; day 8 or day 15 is left out")
+    return share(DroppedDoseChosen, message)

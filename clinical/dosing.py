@@ -6,16 +6,18 @@ from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal
 from clinical.bsa import bsa_m2
 from clinical.case import Case
 from clinical.ecg import latest_qtcf
+from clinical.interruption import REDUCED, TWO_DOSES, day_left_out
+from clinical.levels import level_name
 from clinical.required import required_analytes
 from clinical.results import Known
 from clinical.screening import blasts
+from clinical.units import PERCENT
 from clinical.weight import dosing_weight, plausible
 from models.assessment import DosePlan, Finding
 from models.base import content_hash, plain
 from models.facts import CYCLE_DAYS, DoseSlot, Response, RoundingChosen
 from models.protocol import Entry
 
-FULL_LEVEL = "L0"
 TWO_PLACES = Decimal("0.01")
 
 
@@ -47,6 +49,13 @@ def mg_per_m2_of(case: Case, slot: DoseSlot) -> Entry | None:
     return {1: regimen.no_response_d1, 8: regimen.no_response_d8}.get(slot.day, regimen.no_response_d15)
 
 
+def leveled(case: Case, slot: DoseSlot, full: Decimal) -> Decimal:
+    """DUR-03: this dose at the level of its cycle; each dose of a reduced level is the same share of the full one."""
+    if case.level_of(slot.cycle) < REDUCED:
+        return full
+    return (full * case.protocol.levels.factor.number).normalize()
+
+
 def dose_plan(case: Case, slot: DoseSlot) -> DosePlan | None:
     """The dose that is next, or `None` while response, weight or height is missing or implausible."""
     entry, weight, heights = mg_per_m2_of(case, slot), dosing_weight(case, slot), case.heights()
@@ -55,24 +64,24 @@ def dose_plan(case: Case, slot: DoseSlot) -> DosePlan | None:
     height = heights[-1].value
     if not (plausible(case.protocol, "weight", weight) and plausible(case.protocol, "height", height)):
         return None
-    return _computed(case, slot, entry, weight, height)
+    return _computed(case, slot, leveled(case, slot, entry.number), weight, height)
 
 
-def _computed(case: Case, slot: DoseSlot, entry: Entry, weight: Decimal, height: Decimal) -> DosePlan:
+def _computed(case: Case, slot: DoseSlot, mg_per_m2: Decimal, weight: Decimal, height: Decimal) -> DosePlan:
     preparing = case.protocol.preparation
     bsa = bsa_m2(preparing.bsa_formula.words[0], height, weight)
-    mg = dose_mg(entry.number, bsa, preparing.dose_decimals.count)
+    mg = dose_mg(mg_per_m2, bsa, preparing.dose_decimals.count)
     plan = DosePlan(
         cycle=slot.cycle,
         day=slot.day,
-        mg_per_m2=entry.number,
+        mg_per_m2=mg_per_m2,
         bsa_m2=bsa.quantize(TWO_PLACES, rounding=ROUND_HALF_UP),
         weight_kg=weight,
         height_cm=height,
         mg=mg,
         ml=volume_ml(mg, preparing.concentration.number),
         vials=vials_for(mg, preparing.vial_content.number),
-        level=FULL_LEVEL,
+        level=level_name(min(case.level_of(slot.cycle), TWO_DOSES)),
     )
     plan = _rounded(case, plan)
     return plan.model_copy(update={"binding": binding_of(case, plan)})
@@ -110,9 +119,12 @@ def _said(found: object) -> object:
 def dose_notes(case: Case, slot: DoseSlot) -> Iterator[Finding]:
     """Which clause gave the dose, and concentrations outside the 50 mL bag (PREP-19)."""
     entry, plan = mg_per_m2_of(case, slot), dose_plan(case, slot)
+    if case.level_of(slot.cycle) >= REDUCED:
+        yield _level_note(case, slot)
     if entry is not None and slot.cycle > 1:
         rule = "DOSE-02" if case.responded_before(slot.cycle) else "DOSE-03"
-        yield case.finding(rule, None, f"{plain(entry.number)} mg/m² on day {slot.day} of cycle {slot.cycle}")
+        given = leveled(case, slot, entry.number)
+        yield case.finding(rule, None, f"{plain(given)} mg/m² on day {slot.day} of cycle {slot.cycle}")
         before = case.response_of(slot.cycle - 1)
         if rule == "DOSE-02" and before is not None and before[1].response is Response.NONE:
             yield case.finding(
@@ -125,3 +137,12 @@ def dose_notes(case: Case, slot: DoseSlot) -> Iterator[Finding]:
     if plan is not None and not preparing.bag_min_dose.number <= plan.mg <= preparing.bag_max_dose.number:
         limits = f"{preparing.bag_min_dose.shown()} to {preparing.bag_max_dose.shown()}"
         yield case.finding("PREP-19", None, f"{plain(plan.mg)} mg is outside {limits} for the bag: ask pharmacy")
+
+
+def _level_note(case: Case, slot: DoseSlot) -> Finding:
+    """DUR-03, DUR-04, DOSE-10: the level of this cycle, which does not rise again."""
+    level = min(case.level_of(slot.cycle), TWO_DOSES)
+    per_cent = plain((case.protocol.levels.factor.number * PERCENT).normalize())
+    doses = f" and without day {day_left_out(case, slot.cycle)}" if level == TWO_DOSES else ""
+    reason = f"level {level_name(level)}: {per_cent} % of each dose{doses}, after toxicity; it does not rise again"
+    return case.finding("DOSE-10", None, reason)

@@ -9,8 +9,8 @@ from datetime import datetime
 from decimal import Context, Decimal
 from functools import lru_cache
 
-from clinical.case import Case
 from clinical.results import Known, Unknown
+from clinical.treatment import Treatment
 from models.assessment import Finding, Input, Verdict
 from models.base import plain
 from models.facts import DoseSlot, Ecg, Fact, Medication
@@ -44,13 +44,13 @@ class Tracing:
     missing: str
 
 
-def latest_qtcf(case: Case) -> Known | Unknown | None:
+def latest_qtcf(case: Treatment) -> Known | Unknown | None:
     """The latest QTcF, charted or sent. An ECG without a QTcF, or an implausible one, makes it unknown."""
     found = [f for f in (_latest_charted(case), _latest_sent(case), _latest_computed(case)) if f is not None]
     return max(found, key=_time_of, default=None)
 
 
-def qtcf_history(case: Case) -> list[Known]:
+def qtcf_history(case: Treatment) -> list[Known]:
     """Every usable QTcF, oldest first."""
     charted = [_read(case, _charted(fact, ecg)) for fact, ecg in case.reading.of(Ecg)]
     sent = [_reviewed(case, known) for known in case.results.history("qtcf")]
@@ -65,7 +65,7 @@ def _time_of(found: Known | Unknown) -> datetime:
 # ── charted by a person ────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _latest_charted(case: Case) -> Known | Unknown | None:
+def _latest_charted(case: Treatment) -> Known | Unknown | None:
     latest = case.reading.latest(Ecg)
     return None if latest is None else _read(case, _charted(*latest))
 
@@ -78,16 +78,16 @@ def _charted(fact: Fact, ecg: Ecg) -> Tracing:
 # ── sent by a machine ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _latest_sent(case: Case) -> Known | Unknown | None:
+def _latest_sent(case: Treatment) -> Known | Unknown | None:
     latest = case.latest("qtcf")
     return _reviewed(case, latest) if isinstance(latest, Known) else latest
 
 
-def _latest_computed(case: Case) -> Known | Unknown | None:
+def _latest_computed(case: Treatment) -> Known | Unknown | None:
     return max(_computed(case), key=_time_of, default=None)
 
 
-def _reviewed(case: Case, known: Known) -> Known | Unknown:
+def _reviewed(case: Treatment, known: Known) -> Known | Unknown:
     """A QTcF that was sent as such, with the heart rate and QRS of its tracing (QT-06)."""
     at_once = _of_instant(case, known.collected_at)
     doubt = _doubt(case, _ms(at_once.get("heart_rate")), _ms(at_once.get("qrs")))
@@ -97,7 +97,7 @@ def _reviewed(case: Case, known: Known) -> Known | Unknown:
     )
 
 
-def _computed(case: Case) -> list[Known | Unknown]:
+def _computed(case: Treatment) -> list[Known | Unknown]:
     """LAB-01: tracings with a QT, or a QTc after another or no stated formula, and no QTcF beside it."""
     given = {_time_of(found) for found in case.results.all_read("qtcf")}
     tracings: dict[datetime, Known | Unknown] = {}
@@ -108,7 +108,7 @@ def _computed(case: Case) -> list[Known | Unknown]:
     return [_from_intervals(case, found) for found in tracings.values()]
 
 
-def _from_intervals(case: Case, first: Known | Unknown) -> Known | Unknown:
+def _from_intervals(case: Treatment, first: Known | Unknown) -> Known | Unknown:
     if isinstance(first, Unknown):
         return first
     at_once = _of_instant(case, first.collected_at)
@@ -126,7 +126,7 @@ def _from_intervals(case: Case, first: Known | Unknown) -> Known | Unknown:
     return _read(case, tracing)
 
 
-def _of_instant(case: Case, at: datetime) -> dict[str, Known]:
+def _of_instant(case: Treatment, at: datetime) -> dict[str, Known]:
     """The usable intervals and heart rate of one instant; the RR interval gives the heart rate where none was sent."""
     found = {
         analyte: known
@@ -148,7 +148,7 @@ def _ms(known: Known | None) -> Decimal | None:
 # ── one tracing ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _read(case: Case, tracing: Tracing) -> Known | Unknown:
+def _read(case: Treatment, tracing: Tracing) -> Known | Unknown:
     fact, at, limits = tracing.facts[0], tracing.at, case.protocol.plausible
     qtcf = tracing.qtcf
     for value, hard in ((tracing.qt, limits["qt"]), (qtcf, limits["qtcf"])):
@@ -180,7 +180,7 @@ def _refused(value: Decimal | None, limits: Plausible, fact: str, at: datetime) 
     return Unknown("qtcf", "LAB-05", "QTcF: implausibly low", fact, at) if value < limits.low.number else None
 
 
-def _doubt(case: Case, heart_rate: Decimal | None, qrs: Decimal | None) -> str | None:
+def _doubt(case: Treatment, heart_rate: Decimal | None, qrs: Decimal | None) -> str | None:
     """QT-06: a heart rate or a QRS at which the correction cannot be trusted."""
     limits = case.protocol.ecg
     low, high = limits.heart_rate_min, limits.heart_rate_max
@@ -198,7 +198,7 @@ def _for_review(fact: str, at: datetime, doubt: str) -> Unknown:
 # ── what it means for a dose ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def qt_gate(case: Case, slot: DoseSlot) -> Iterator[Finding]:
+def qt_gate(case: Treatment, slot: DoseSlot) -> Iterator[Finding]:
     """QT-01 … QT-04: QTcF, its rise from baseline, and other drugs that prolong the interval."""
     latest = latest_qtcf(case)
     if isinstance(latest, Known):
@@ -209,7 +209,7 @@ def qt_gate(case: Case, slot: DoseSlot) -> Iterator[Finding]:
     yield from _other_drugs(case)
 
 
-def _too_long(case: Case, latest: Known) -> Iterator[Finding]:
+def _too_long(case: Treatment, latest: Known) -> Iterator[Finding]:
     limits, inputs = case.protocol.limits, (latest.shown(),)
     seen = f"QTcF {_shown(latest.canonical)} ms"
     if latest.above(latest.in_unit(limits.qtcf_stop.number)) is not False:
@@ -223,7 +223,7 @@ def _too_long(case: Case, latest: Known) -> Iterator[Finding]:
         yield case.finding("QT-03", None, seen, inputs=inputs)
 
 
-def _risen(case: Case, latest: Known) -> Iterator[Finding]:
+def _risen(case: Treatment, latest: Known) -> Iterator[Finding]:
     if case.first_dose_at is None:
         return
     before = [q for q in qtcf_history(case) if q.collected_at < case.first_dose_at]
@@ -235,13 +235,13 @@ def _risen(case: Case, latest: Known) -> Iterator[Finding]:
         yield case.finding("QT-01", Verdict.HOLD, reason, inputs=inputs, clears=QT_CLEARS, subject="rise")
 
 
-def _unreadable(case: Case, latest: Unknown) -> Iterator[Finding]:
+def _unreadable(case: Treatment, latest: Unknown) -> Iterator[Finding]:
     """LAB-05: on day 8 or 15 an ECG is not asked for, but the newest one is not passed over because it cannot be read."""
     if not case.reading.passed(latest.since + case.protocol.ages.qtcf.span):
         yield case.finding(latest.rule, Verdict.NEED_DATA, latest.why, clears=latest.clears)
 
 
-def _other_drugs(case: Case) -> Iterator[Finding]:
+def _other_drugs(case: Treatment) -> Iterator[Finding]:
     """QT-04: a drug that prolongs the interval was started and not stopped."""
     last_said: dict[str, tuple[Fact, Medication]] = {}
     for fact, what in sorted(case.reading.of(Medication), key=lambda pair: pair[0].at):

@@ -3,32 +3,32 @@
 from collections.abc import Iterator
 from datetime import datetime
 
-from clinical.case import Case
+from clinical.bilirubin import TRANSAMINASES, bilirubin_exempt, exemption_note
 from clinical.results import Known
+from clinical.treatment import Treatment
 from clinical.units import label
 from models.assessment import Finding, Input, Verdict
 from models.base import plain
 from models.protocol import Entry
 
-TRANSAMINASES = ("alt", "ast")
 PANEL = ("bilirubin", "alt", "ast")
 
 
-def liver_gate(case: Case) -> Iterator[Finding]:
+def liver_gate(case: Treatment) -> Iterator[Finding]:
     """NON-02 hard hold; NON-08 hold. Checked before each dose and all the time in between."""
     both = list(liver_hold(case))
     yield from both
     if not both:
         yield from isolated_hold(case)
+    yield from exemption_note(case)
 
 
-def liver_hold(case: Case) -> Iterator[Finding]:
+def liver_hold(case: Treatment) -> Iterator[Finding]:
     """NON-02: bilirubin > 1.5 x ULN and ALT or AST > 2.5 x ULN (AMB-02: either).
 
     Once met it stands, also while only one limb is high, until one panel has all within; equal passes.
     """
-    met_at = _both_high_since(case)
-    if met_at is None:
+    if not liver_holds(case):
         return
     inputs = tuple(k.shown() for k in _latest_known(case))
     limits = case.protocol.liver
@@ -40,7 +40,12 @@ def liver_hold(case: Case) -> Iterator[Finding]:
     yield case.finding("NON-02", Verdict.HOLD, reason, inputs=inputs, clears=clears)
 
 
-def isolated_hold(case: Case) -> Iterator[Finding]:
+def liver_holds(case: Treatment) -> bool:
+    """Whether NON-02 stands now."""
+    return [False, *(standing for _, standing in both_high_over_time(case))][-1]
+
+
+def isolated_hold(case: Treatment) -> Iterator[Finding]:
     """NON-08: bilirubin > 1.5 x ULN or ALT or AST > 2.5 x ULN alone (AMB-01)."""
     limits = case.protocol.liver
     multiples = {
@@ -50,11 +55,11 @@ def isolated_hold(case: Case) -> Iterator[Finding]:
     }
     for analyte, multiple in multiples.items():
         result = case.known(analyte)
-        if result is not None:
+        if result is not None and not (analyte == "bilirubin" and bilirubin_exempt(case, result)):
             yield from _isolated(case, result, multiple)
 
 
-def _isolated(case: Case, result: Known, multiple: Entry) -> Iterator[Finding]:
+def _isolated(case: Treatment, result: Known, multiple: Entry) -> Iterator[Finding]:
     assert result.uln is not None
     limit = multiple.number * result.uln
     above = result.above(limit)
@@ -70,28 +75,28 @@ def _isolated(case: Case, result: Known, multiple: Entry) -> Iterator[Finding]:
         yield case.finding("LAB-05", Verdict.NEED_DATA, reason, inputs=(result.shown(),), clears="a result as a number")
 
 
-def within_limits(case: Case, analyte: str, result: Known) -> bool:
-    """Whether one value of a liver panel is at or below its limit."""
+def within_limits(case: Treatment, analyte: str, result: Known) -> bool:
+    """Whether one value of a liver panel is at or below its limit, or a bilirubin is exempt (NON-11)."""
     limits = case.protocol.liver
     limit = limits.bilirubin_max if analyte == "bilirubin" else limits.ast_alt_max
-    return result.above_uln(limit.number) is False
+    within = result.above_uln(limit.number) is False
+    return within or (analyte == "bilirubin" and bilirubin_exempt(case, result))
 
 
-def _both_high_since(case: Case) -> datetime | None:
-    """Since when NON-02 stands: the draw that met it, unless a later panel had all within."""
-    since: datetime | None = None
+def both_high_over_time(case: Treatment) -> Iterator[tuple[datetime, bool]]:
+    """Every draw of the panel, and whether NON-02 stands since: met by one draw, ended by a panel with all within."""
+    stands = False
     current: dict[str, Known] = {}
     for draw in _draws(case):
         current |= draw
-        moment = max(k.collected_at for k in draw.values())
         if _both_high(case, current):
-            since = since or moment
-        elif since is not None and _one_panel_within(case, current):
-            since = None
-    return since
+            stands = True
+        elif stands and _one_panel_within(case, current):
+            stands = False
+        yield max(k.collected_at for k in draw.values()), stands
 
 
-def _draws(case: Case) -> list[dict[str, Known]]:
+def _draws(case: Treatment) -> list[dict[str, Known]]:
     by_time: dict[datetime, dict[str, Known]] = {}
     for analyte in PANEL:
         for result in case.results.history(analyte):
@@ -99,16 +104,18 @@ def _draws(case: Case) -> list[dict[str, Known]]:
     return [by_time[at] for at in sorted(by_time)]
 
 
-def _both_high(case: Case, current: dict[str, Known]) -> bool:
+def _both_high(case: Treatment, current: dict[str, Known]) -> bool:
     """Both surely above: a value that a comparator leaves open is unknown, and answered as missing data."""
     limits = case.protocol.liver
     bilirubin = current.get("bilirubin")
     if bilirubin is None or not bilirubin.above_uln(limits.bilirubin_max.number):
         return False
+    if bilirubin_exempt(case, bilirubin):
+        return False
     return any(current[a].above_uln(limits.ast_alt_max.number) for a in TRANSAMINASES if a in current)
 
 
-def _one_panel_within(case: Case, current: dict[str, Known]) -> bool:
+def _one_panel_within(case: Treatment, current: dict[str, Known]) -> bool:
     """All three within their limits and of one day: values of different days are not one panel."""
     if set(current) != set(PANEL):
         return False
@@ -116,11 +123,11 @@ def _one_panel_within(case: Case, current: dict[str, Known]) -> bool:
     return len(days) == 1 and all(within_limits(case, a, k) for a, k in current.items())
 
 
-def _latest_known(case: Case) -> list[Known]:
+def _latest_known(case: Treatment) -> list[Known]:
     return [k for k in (case.known(a) for a in PANEL) if k is not None]
 
 
-def _limits_in_numbers(case: Case) -> str:
+def _limits_in_numbers(case: Treatment) -> str:
     parts = []
     for result in _latest_known(case):
         limit = case.protocol.liver.bilirubin_max if result.analyte == "bilirubin" else case.protocol.liver.ast_alt_max

@@ -1,31 +1,26 @@
 """When a dose may be given: window, spacing, interruption, number of cycles (DOSE-04 … DOSE-09, DAY, DUR)."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime
 
 from clinical.calendar import local_date, midnight_of
-from clinical.case import NOT_AUTOMATED, Case
-from clinical.liver import PANEL, within_limits
-from clinical.results import Known
-from clinical.toxicity import graded_tests, holds_for_grade, holds_for_toxicity
+from clinical.case import Case
+from clinical.interruption import BELOW_TWO_DOSES, TWO_DOSES, Interruption
+from clinical.levels import level_name
+from clinical.liver import liver_holds
 from clinical.windows import Window
 from models.assessment import Finding, Verdict
-from models.facts import CYCLE_DAYS, DoseSlot, Response, Toxicity
+from models.facts import CYCLE_DAYS, DoseSlot, Response
 
 
 def schedule_gate(case: Case, slot: DoseSlot) -> Iterator[Finding]:
-    """TOO_EARLY before window or spacing allow, DELAYED after the window, HOLD from 7 days of toxicity on."""
+    """TOO_EARLY before window or spacing allow, DELAYED after the window, and what an interruption for toxicity asks."""
     window = case.window_of(slot)
     if window is None:
         return
     yield from _too_early(case, slot, window)
-    interruption = toxicity_interruption(case, window)
-    if interruption is not None:
-        yield from _interrupted(case, slot, interruption)
-    if slot.day == CYCLE_DAYS[0]:
-        yield from _reduction_due(case, slot)
-    yield from _late(case, slot, window, _closes_at(case, window, interruption))
+    yield from interruption_findings(case, slot)
+    yield from _late(case, slot, window, _closes_at(case, slot, window))
 
 
 def _late(case: Case, slot: DoseSlot, window: Window, closes_at: datetime | None) -> Iterator[Finding]:
@@ -49,36 +44,11 @@ def _late(case: Case, slot: DoseSlot, window: Window, closes_at: datetime | None
     yield case.finding("DAY-06", Verdict.DELAYED, reason, clears=clears)
 
 
-def _reduction_due(case: Case, slot: DoseSlot) -> Iterator[Finding]:
-    """DUR-03: a dose left out for toxicity that lasted two weeks asks for a smaller dose in the cycle that follows."""
-    limit = case.protocol.limits.interruption_reduce.count
-    for omitted in case.omitted:
-        window = case.window_of(omitted)
-        days = 0 if window is None or omitted.cycle != slot.cycle - 1 else _days_held(case, window)
-        if days >= limit:
-            reason = f"{omitted} was left out, and the toxicity lasted {days} days: {NOT_AUTOMATED}"
-            yield case.finding("DUR-03", Verdict.HOLD, reason, clears="a reduced level, by the prescriber")
-
-
-def _days_held(case: Case, window: Window) -> int:
-    """DUR-07: from the planned date of a dose to the first sample that shows recovery; 0 if it was not held then."""
-    planned_at = midnight_of(window.nominal_on + timedelta(days=1), case.reading.zone)
-    held = False
-    for at, toxic in _toxicity_over_time(case):
-        if at < planned_at:
-            held = toxic
-        elif held and not toxic:
-            return _interruption(case, window, at).days
-    return _interruption(case, window, None).days if held else 0
-
-
-def _closes_at(case: Case, window: Window, interruption: "Interruption | None") -> datetime | None:
+def _closes_at(case: Case, slot: DoseSlot, window: Window) -> datetime | None:
     """DAY-06: when the window ends. After a short toxicity the dose is given late, until the ladder would drop it."""
-    limit = case.protocol.limits.interruption_max
-    if window.closes_at is None or interruption is None:
+    held, limit = case.interruptions.pending, case.protocol.limits.interruption_max
+    if window.closes_at is None or held is None or slot not in held.slots:
         return window.closes_at
-    if interruption.days >= limit.count:
-        return None
     return max(window.closes_at, midnight_of(window.nominal_on + limit.span, case.reading.zone))
 
 
@@ -102,75 +72,51 @@ def _too_early(case: Case, slot: DoseSlot, window: Window) -> Iterator[Finding]:
     yield case.finding(rule, verdict, reason, clears=clears, earliest_at=window.opens_at)
 
 
-@dataclass(frozen=True)
-class Interruption:
-    """A toxicity interruption: from the planned date of the held dose to the first sample that shows recovery."""
-
-    planned_on: date
-    recovered_at: datetime | None
-    days: int
-
-
-def toxicity_interruption(case: Case, window: Window) -> Interruption | None:
-    """DUR-07, DUR-09: only liver and graded toxicity count; the clock stops at the collection time of the recovery."""
-    planned_at = midnight_of(window.nominal_on, case.reading.zone)
-    held_since: datetime | None = None
-    last_recovery: datetime | None = None
-    overlaps = False
-    for at, held in _toxicity_over_time(case):
-        if held and held_since is None:
-            held_since = at
-        elif not held and held_since is not None:
-            overlaps = overlaps or at >= planned_at
-            held_since, last_recovery = None, at
-    if held_since is not None and case.reading.reached(planned_at):
-        return _interruption(case, window, None)
-    if overlaps and last_recovery is not None and last_recovery >= planned_at:
-        return _interruption(case, window, last_recovery)
-    return None
+def interruption_findings(case: Case, slot: DoseSlot) -> Iterator[Finding]:
+    """DUR-01 … DUR-05, NON-03, NON-09: how long the doses are interrupted, and what follows from it."""
+    yield from _left_out(case, slot)
+    held = case.interruptions.pending
+    if held is not None and held.days:
+        yield from _interrupted(case, slot, held)
+    if case.level_of(slot.cycle) >= BELOW_TWO_DOSES:
+        reason = "the doses were reduced by 25 % and to two in a cycle, and toxicity asks for less again"
+        clears = "the prescriber discontinues: there is no level below L2"
+        yield case.finding("DUR-04", Verdict.PROPOSE_DISCONTINUE, reason, clears=clears)
 
 
-def _interruption(case: Case, window: Window, recovered_at: datetime | None) -> Interruption:
-    until = local_date(recovered_at or case.now, case.reading.zone)
-    days = max((until - window.nominal_on).days, 0)
-    if recovered_at is None:
-        case.reading.change_at(midnight_of(until + timedelta(days=1), case.reading.zone))
-    return Interruption(window.nominal_on, recovered_at, days)
+def _left_out(case: Case, slot: DoseSlot) -> Iterator[Finding]:
+    for dropped in case.interruptions.dropped:
+        if dropped.cycle == slot.cycle or (dropped.cycle == slot.cycle - 1 and slot.day == CYCLE_DAYS[0]):
+            yield case.finding("DUR-02", None, f"{dropped} is left out: it was held for toxicity", subject=str(dropped))
 
 
-def _interrupted(case: Case, slot: DoseSlot, interruption: Interruption) -> Iterator[Finding]:
-    """DUR-01 … DUR-03: within a cycle a dose is left out from 7 days on; a day 1 is only put off, until 14 days."""
-    limits, within = case.protocol.limits, slot.day != CYCLE_DAYS[0]
-    words = f"interrupted for toxicity for {interruption.days} day(s) since {interruption.planned_on}"
-    if within and interruption.days >= limits.interruption_max.count:
-        clears = "decide_dose by the prescriber: omit"
-        yield case.finding("DUR-02", Verdict.HOLD, f"{words}: this dose is left out", clears=clears)
-    elif interruption.days >= limits.interruption_reduce.count:
-        yield case.finding(
-            "DUR-03", Verdict.HOLD, f"{words}: {NOT_AUTOMATED}", clears="a reduced level, by the prescriber"
-        )
-    elif interruption.days:
+def _interrupted(case: Case, slot: DoseSlot, held: Interruption) -> Iterator[Finding]:
+    """What the length of the interruption means for the dose that is next, and for its level."""
+    limits = case.protocol.limits
+    until = "" if held.recovered_at is None else f", recovered on {local_date(held.recovered_at, case.reading.zone)}"
+    words = f"interrupted for toxicity for {held.days} day(s) since {held.planned_on}{until}"
+    if held.days > limits.interruption_stop.count:
+        clears = "the prescriber discontinues, or an override to go on by the prescriber and a second person"
+        yield case.finding("DUR-05", Verdict.PROPOSE_DISCONTINUE, words, clears=clears, subject=str(held.first))
+    if held.days >= limits.interruption_reduce.count:
+        level = level_name(min(case.level_of(held.cycle_after), TWO_DOSES))
+        yield case.finding("DUR-03", None, f"{words}: cycle {held.cycle_after} is given at level {level}")
+    else:
         yield case.finding("DUR-01", None, words)
+    yield from _not_recovered(case, held)
 
 
-def _toxicity_over_time(case: Case) -> Iterator[tuple[datetime, bool]]:
-    """Each instant at which a liver value or a graded toxicity was known anew, and whether toxicity stood then."""
-    events: list[tuple[datetime, str, bool]] = []
-    for analyte in PANEL:
-        events += [(k.collected_at, analyte, not within_limits(case, analyte, k)) for k in _history(case, analyte)]
-    for analyte in graded_tests(case):
-        events += [(k.collected_at, f"grade of {analyte}", holds_for_grade(case, k)) for k in _history(case, analyte)]
-    for fact, what in case.reading.of(Toxicity):
-        events.append((fact.at, what.term.lower(), holds_for_toxicity(case, fact, what)))
-    standing: dict[str, bool] = {}
-    times = sorted({at for at, _, _ in events})
-    for at in times:
-        standing |= {name: held for when, name, held in events if when == at}
-        yield at, any(standing.values())
-
-
-def _history(case: Case, analyte: str) -> list[Known]:
-    return case.results.history(analyte)
+def _not_recovered(case: Case, held: Interruption) -> Iterator[Finding]:
+    """NON-03, NON-09: liver values that do not come back; said from day 14 on, past day 28 a proposal to stop."""
+    limits = case.protocol.limits
+    if not liver_holds(case) or held.recovered_at is not None:
+        return
+    words = f"bilirubin and ALT or AST have not recovered since {held.planned_on}, for {held.days} days"
+    if held.days > limits.recovery_max.count:
+        clears = "the prescriber discontinues, or an override by the prescriber and a second person"
+        yield case.finding("NON-09", Verdict.PROPOSE_DISCONTINUE, words, clears=clears, subject=str(held.first))
+    elif held.days >= limits.recovery_alert.count:
+        yield case.finding("NON-09", None, words)
 
 
 def cycle_gate(case: Case, slot: DoseSlot) -> Iterator[Finding]:

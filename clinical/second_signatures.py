@@ -49,7 +49,7 @@ def countersigned(judging: Judging, message: Countersign) -> Judged:
     for fact, _ in judging.case.reading.of(OverrideGiven):
         if fact.id == message.target:
             return _under_override(judging, message, fact)
-    review = next((r for r in judging.case.stop_reviews if r.target == message.target), None)
+    review = next((r for r in judging.case.reviews if r.target == message.target), None)
     if review is None:
         return refused("NothingToCountersign", f"nothing waits for a second signature as {message.target}")
     if message.by.role not in PHYSICIANS:

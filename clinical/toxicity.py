@@ -7,11 +7,10 @@ them (AMB-13). They count as caused by InO until a physician attributes them to 
 from collections.abc import Iterator
 from datetime import datetime
 
-from clinical.calcium import corrected_calcium
-from clinical.case import Case
+from clinical.bilirubin import bilirubin_exempt
 from clinical.ctcae import Grade, baseline_of, entry_limit, grade_of
-from clinical.ecg import latest_qtcf
 from clinical.results import Known
+from clinical.treatment import Treatment
 from clinical.units import label
 from models.assessment import Finding, Verdict
 from models.facts import Fact, Toxicity, ToxicityAttribution
@@ -19,11 +18,11 @@ from models.people import PHYSICIANS
 from models.protocol import Override
 
 
-def laboratory_toxicity(case: Case) -> Iterator[Finding]:
+def laboratory_toxicity(case: Treatment) -> Iterator[Finding]:
     """NON-06 for the tests that feed it (NON-10: CT-01 … CT-06, CT-13, CT-21), after the first dose."""
     for analyte in graded_tests(case):
         result = case.known(analyte)
-        if result is None or not _under_treatment(case, result):
+        if result is None or not _under_treatment(case, result) or _exempt(case, result):
             continue
         grade = grade_of(case, result)
         counts = None if grade is None else _counts(case, result, grade)
@@ -33,15 +32,15 @@ def laboratory_toxicity(case: Case) -> Iterator[Finding]:
             yield _held(case, result, grade)
 
 
-def graded_tests(case: Case) -> tuple[str, ...]:
+def graded_tests(case: Treatment) -> tuple[str, ...]:
     """The tests that feed NON-06 (NON-10)."""
     rows = case.protocol.ctcae.rows.values()
     return tuple(dict.fromkeys(analyte for row in rows if row.feeds_non_06 for analyte in row.analytes))
 
 
-def holds_for_grade(case: Case, result: Known) -> bool:
+def holds_for_grade(case: Treatment, result: Known) -> bool:
     """Whether this result holds under NON-06. One that cannot be graded shows no recovery: the one before it speaks."""
-    if result.analyte not in graded_tests(case):
+    if result.analyte not in graded_tests(case) or _exempt(case, result):
         return False
     until = [k for k in case.results.history(result.analyte) if k.collected_at <= result.collected_at]
     for one in reversed(until):
@@ -52,33 +51,17 @@ def holds_for_grade(case: Case, result: Known) -> bool:
     return False
 
 
-def laboratory_notes(case: Case) -> Iterator[Finding]:
-    """Grades of the other tests: said from grade 2 on while the result is fresh, never a hold (NON-10)."""
-    grading = case.protocol.ctcae
-    noted = dict.fromkeys(a for row in grading.rows.values() if row.noted for a in row.analytes)
-    for analyte in noted:
-        result = _noted_result(case, analyte)
-        grade = None if result is None else grade_of(case, result)
-        if result is None or grade is None or grade.least < grading.noted_from.count:
-            continue
-        if not case.reading.passed(result.collected_at + grading.noted_for.span):
-            reason = f"{grade.term}: {label(analyte)} of {grade.shown()}"
-            yield case.finding(grade.row, None, reason, inputs=(result.shown(),), subject=analyte)
+def _exempt(case: Treatment, result: Known) -> bool:
+    """NON-11: a bilirubin of Gilbert syndrome or haemolysis is no toxicity."""
+    return result.analyte == "bilirubin" and bilirubin_exempt(case, result)
 
 
-def _noted_result(case: Case, analyte: str) -> Known | None:
-    if analyte == "calcium_corrected":
-        return corrected_calcium(case)
-    found = latest_qtcf(case) if analyte == "qtcf" else case.latest(analyte)
-    return found if isinstance(found, Known) else None
-
-
-def _under_treatment(case: Case, result: Known) -> bool:
+def _under_treatment(case: Treatment, result: Known) -> bool:
     """What was drawn before the first dose is the state before treatment, not a toxicity of it (CTN-01)."""
     return case.first_dose_at is not None and result.collected_at >= case.first_dose_at
 
 
-def _counts(case: Case, result: Known, grade: Grade) -> bool | None:
+def _counts(case: Treatment, result: Known, grade: Grade) -> bool | None:
     """Of grade >= 2 and worse than before treatment; `None` where a comparator or a missing limit leaves it open."""
     baseline = baseline_of(case, result.analyte)
     before = None if baseline is None else grade_of(case, baseline)
@@ -86,7 +69,7 @@ def _counts(case: Case, result: Known, grade: Grade) -> bool | None:
     return True if grade.least > below else None if grade.number > below else False
 
 
-def _held(case: Case, result: Known, grade: Grade) -> Finding:
+def _held(case: Treatment, result: Known, grade: Grade) -> Finding:
     worst_allowed = case.protocol.limits.toxicity_grade.count
     limit = entry_limit(case, result, worst_allowed)
     reason = f"{label(result.analyte)} of {grade.shown()}"
@@ -99,7 +82,7 @@ def _held(case: Case, result: Known, grade: Grade) -> Finding:
     return case.finding("NON-06", Verdict.HOLD, reason, inputs=inputs, clears=clears, subject=subject, override=never)
 
 
-def _ungraded(case: Case, result: Known, grade: Grade) -> Finding:
+def _ungraded(case: Treatment, result: Known, grade: Grade) -> Finding:
     name, inputs, subject = label(result.analyte), (result.shown(),), result.analyte
     if grade.missing:
         reason = f"{name}: its grade cannot be told without the upper limit of normal from its own report"
@@ -110,7 +93,7 @@ def _ungraded(case: Case, result: Known, grade: Grade) -> Finding:
     return case.finding("LAB-05", Verdict.NEED_DATA, reason, inputs=inputs, clears=clears, subject=subject)
 
 
-def _attributed_elsewhere(case: Case, result: Known, grade: Grade) -> bool:
+def _attributed_elsewhere(case: Treatment, result: Known, grade: Grade) -> bool:
     """NON-10: a physician's last word that covers this result names another cause.
 
     A word covers the episode of grade >= 2 that had been reported when it was given, up to its worst grade then: a
@@ -126,7 +109,7 @@ def _attributed_elsewhere(case: Case, result: Known, grade: Grade) -> bool:
     return elsewhere
 
 
-def _attributions(case: Case, analyte: str) -> list[tuple[datetime, bool]]:
+def _attributions(case: Treatment, analyte: str) -> list[tuple[datetime, bool]]:
     names = {analyte, label(analyte).lower()}
     found = case.reading.of(ToxicityAttribution)
     return [
@@ -136,7 +119,7 @@ def _attributions(case: Case, analyte: str) -> list[tuple[datetime, bool]]:
     ]
 
 
-def _episode(case: Case, result: Known) -> list[tuple[datetime, int]]:
+def _episode(case: Treatment, result: Known) -> list[tuple[datetime, int]]:
     """When each result of the same unbroken toxicity became known, with its grade."""
     known_at = {fact.id: fact.recorded_at for fact in case.reading.facts}
     run: list[tuple[datetime, int]] = []
@@ -154,7 +137,7 @@ def _episode(case: Case, result: Known) -> list[tuple[datetime, int]]:
     return run
 
 
-def graded_toxicity(case: Case) -> Iterator[Finding]:
+def graded_toxicity(case: Treatment) -> Iterator[Finding]:
     """NON-06: a toxicity graded >= 2 by a clinician and not attributed to another cause."""
     found = sorted(case.reading.of(Toxicity), key=lambda pair: pair[0].at)
     latest = {what.term.lower(): (fact, what) for fact, what in found}
@@ -167,7 +150,7 @@ def graded_toxicity(case: Case) -> Iterator[Finding]:
             yield case.finding("NON-06", Verdict.HOLD, reason, clears=clears, subject=subject, override=never)
 
 
-def holds_for_toxicity(case: Case, fact: Fact, toxicity: Toxicity) -> bool:
+def holds_for_toxicity(case: Treatment, fact: Fact, toxicity: Toxicity) -> bool:
     """NON-10: of grade >= 2, and InO-related until a physician says otherwise."""
     elsewhere = toxicity.attributed_to_ino is False and fact.by.role in PHYSICIANS
     for word, attribution in case.reading.of(ToxicityAttribution):

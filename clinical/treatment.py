@@ -231,11 +231,6 @@ class Treatment:
         """COR-02: facts behind a permanent stop that were retracted, and that two people have not confirmed yet."""
         return stop_reviews(self.reading, self.protocol.observation.stop_grade.count)
 
-    @property
-    def correction_open(self) -> bool:
-        """COR-02: a correction waits for two signatures."""
-        return bool(self.stop_reviews)
-
     @cached_property
     def transplant(self) -> tuple[Fact, datetime] | None:
         """The latest transplant with its time; 12:00 local where only the day is known (MON-03)."""

@@ -202,10 +202,11 @@ class ResolveUnreadable(Statement):
 
 
 class AuthoriseDose(Request, DoseSlot):
-    """The prescriber signs this dose; `mg`, where given, must be the mg on the card."""
+    """The prescriber signs this dose; `mg` and `level` (`L1`), where given, must be those on the card."""
 
     name: ClassVar[str] = "authorise_dose"
     mg: Number | None = None
+    level: str | None = None
     earlier_start_reason: str | None = None
 
 

@@ -168,6 +168,7 @@ class LiverLimits(Written):
     ast_alt_max: Entry
     isolated_bilirubin_max: Entry
     isolated_ast_alt_max: Entry
+    direct_share_max: Entry
 
 
 class VodLimits(Written):
@@ -207,10 +208,20 @@ class OtherLimits(Written):
     toxicity_grade: Entry
     interruption_max: Entry
     interruption_reduce: Entry
+    interruption_stop: Entry
+    recovery_alert: Entry
+    recovery_max: Entry
     transfusion_washout: Entry
     filgrastim_washout: Entry
     pegfilgrastim_washout: Entry
     cytoreduction_max: Entry
+
+
+class Levels(Written):
+    """Dose levels after toxicity: what each reduction leaves, and which dose is left out at L2 (DUR-03, DUR-04, LVL)."""
+
+    factor: Entry
+    dropped_day: Entry
 
 
 class DataAges(Written):
@@ -402,6 +413,7 @@ class Protocol(Written):
     vod: VodLimits
     ctcae: Grading
     limits: OtherLimits
+    levels: Levels
     ages: DataAges
     premedication: Premedicating
     preparation: Preparing

@@ -103,35 +103,6 @@ def test_a_day_1_is_never_left_out() -> None:
     assert refusal(PaperCourse(ChartBuilder().ready(), D1), day=1, decision="omit") == "DayOneIsNotOmitted"
 
 
-# ── the ladder (DUR) ───────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def held_since_day_8(days: int) -> PaperCourse:
-    """ALT 160 on day 8, normal again so many days later."""
-    chart = ChartBuilder().ready().dose(1, 1, D1).ready_again(D8, alt="160")
-    at = D8 + days * DAY
-    return PaperCourse(chart.ready_again(at), at)
-
-
-@pytest.mark.parametrize(("days", "asks"), [(6, []), (7, ["DUR-02"]), (8, ["DUR-02"])])
-def test_dur_02_from_seven_days_on_the_held_dose_is_left_out_by_decision(days: int, asks: list[str]) -> None:
-    course = held_since_day_8(days)
-    assert standing_rules(course.card) == asks
-    if asks:
-        decides(course, "omit", cause="toxicity")
-        assert course.card.next_dose == "C1D15"
-        assert course.card.verdict is Verdict.MAY_AUTHORISE
-
-
-@pytest.mark.parametrize(("days", "held"), [(13, False), (14, True), (15, True)])
-def test_dur_03_two_weeks_of_toxicity_do_not_pass_into_the_next_cycle_unnoticed(days: int, held: bool) -> None:
-    course = held_since_day_8(days)
-    decides(course, "omit", cause="toxicity")
-    decides(course, "omit", day=15, cause="toxicity")
-    course.now = D22 + 3 * DAY
-    assert ("DUR-03" in standing_rules(course.card)) is held
-
-
 # ── cycle 1 lengthened, doses rounded ──────────────────────────────────────────────────────────────────────────────
 
 

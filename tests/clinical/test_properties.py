@@ -188,8 +188,8 @@ def test_a_worse_current_result_never_opens_a_gate(
             )
         usable = Case(with_one_more.chart, with_one_more.protocol, course.now).known(analyte)
         found.append((with_one_more.card, usable))
-    (card, known), (worse_card, _) = found
-    assume(known is not None)  # what cannot be used says nothing about the patient
+    (card, known), (worse_card, worse_known) = found
+    assume(known is not None and worse_known is not None)  # what cannot be used says nothing about the patient
     assert opened(worse_card) <= opened(card)
     if card.verdict in (Verdict.HOLD, Verdict.HOLD_URGENT, Verdict.PROPOSE_DISCONTINUE):
         assert worse_card.verdict not in (Verdict.MAY_AUTHORISE, Verdict.MAY_START)

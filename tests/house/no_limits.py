@@ -14,8 +14,8 @@ NO_LIMITS: dict[tuple[str, str, str], str] = {
     ("trouble.py", "_limits", "result.lln <= 0"): "no limit of normal is nothing or below (CONV-03)",
     ("trouble.py", "_limits", "result.uln <= 0"): "no limit of normal is nothing or below (CONV-03)",
     ("results.py", "_positive", "limit > 0"): "no limit of normal is nothing or below (CONV-03)",
-    ("schedule.py", "_days_held", "timedelta(days=1)"): "counting in days",
-    ("schedule.py", "_interruption", "timedelta(days=1)"): "counting in days",
+    ("counts.py", "_persisting", "timedelta(days=1)"): "the midnight after a day",
+    ("interruption.py", "_interruption", "timedelta(days=1)"): "the next midnight, when a day is counted",
     ("windows.py", "Planned._later_day_window", "timedelta(days=1)"): "the midnight after a day",
 }
 

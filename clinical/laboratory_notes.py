@@ -1,0 +1,32 @@
+"""Grades of laboratory tests that never hold a dose: said on the card while they are fresh (CT-07 … CT-26, NON-10)."""
+
+from collections.abc import Iterator
+
+from clinical.calcium import corrected_calcium
+from clinical.case import Case
+from clinical.ctcae import grade_of
+from clinical.ecg import latest_qtcf
+from clinical.results import Known
+from clinical.units import label
+from models.assessment import Finding
+
+
+def laboratory_notes(case: Case) -> Iterator[Finding]:
+    """Grades of the other tests: said from grade 2 on while the result is fresh, never a hold (NON-10)."""
+    grading = case.protocol.ctcae
+    noted = dict.fromkeys(a for row in grading.rows.values() if row.noted for a in row.analytes)
+    for analyte in noted:
+        result = _noted_result(case, analyte)
+        grade = None if result is None else grade_of(case, result)
+        if result is None or grade is None or grade.least < grading.noted_from.count:
+            continue
+        if not case.reading.passed(result.collected_at + grading.noted_for.span):
+            reason = f"{grade.term}: {label(analyte)} of {grade.shown()}"
+            yield case.finding(grade.row, None, reason, inputs=(result.shown(),), subject=analyte)
+
+
+def _noted_result(case: Case, analyte: str) -> Known | None:
+    if analyte == "calcium_corrected":
+        return corrected_calcium(case)
+    found = latest_qtcf(case) if analyte == "qtcf" else case.latest(analyte)
+    return found if isinstance(found, Known) else None
