@@ -39,6 +39,10 @@ class Ladder:
 
 def ladder(case: Case) -> Ladder:
     """The step that the signs reach now, with the judgement made last."""
+    return case.once("ladder of VOD", lambda: _ladder(case))
+
+
+def _ladder(case: Case) -> Ladder:
     signs = Signs(case)
     found = answers(signs)
     met = tuple(clause for clause, answer in found.items() if answer)

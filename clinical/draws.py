@@ -26,6 +26,10 @@ class Draw:
 def complete_draws(case: Case, analytes: Iterable[str]) -> list[Draw]:
     """Complete sets, oldest first: of one draw, or completed by further draws of the same day."""
     wanted = tuple(analytes)
+    return case.once(("complete draws", wanted), lambda: _complete_draws(case, wanted))
+
+
+def _complete_draws(case: Case, wanted: tuple[str, ...]) -> list[Draw]:
     by_draw: dict[object, dict[str, Known]] = {}
     for analyte in wanted:
         for result in case.results.history(analyte):

@@ -5,6 +5,7 @@ look after a transplant is asked of everybody, and one look covers a calendar da
 """
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from clinical.calendar import day_after, local_date, midnight_after
 from clinical.case import Case
@@ -48,9 +49,18 @@ def _with_liver_test(case: Case) -> Iterator[Obligation]:
     tested = panels(case)
     if not case.doses or not tested or tested[-1].at < case.doses[0].started_at:
         return
+    if case.transplant is not None and _in_the_daily_days(case, tested[-1].at):
+        return
     last, age = tested[-1].at, case.protocol.ages.examination.span
     if any(fact.at >= last - age for fact, _ in case.reading.of(VodExamination)):
         return
     title, due_at = "examination for signs of VOD with the last liver test", last + age
     late = due_at + case.protocol.monitoring.grace.span
     yield obligation(case, f"{EXAMINATION}-with-liver-test", title, "MON-15", Role.NURSE, due_at, late, CLEARS)
+
+
+def _in_the_daily_days(case: Case, at: datetime) -> bool:
+    """From the transplant to day 21: every day is asked for already."""
+    assert case.transplant is not None
+    day_0, on = (local_date(instant, case.reading.zone) for instant in (case.transplant[1], at))
+    return day_0 <= on <= day_0 + case.protocol.monitoring.daily_examination_until.span

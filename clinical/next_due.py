@@ -51,12 +51,14 @@ def last_and_next(case: Case, last: Known, kind: Test) -> str:
 
 
 def _open(case: Case, kind: Test) -> Iterator[Obligation]:
-    for one in (*liver_tests(case), *examinations(case), *watched(case)):
-        if one.key.startswith(BY_KEY[kind]):
+    tests = case.once("tests that are open", lambda: _all_open(case))
+    for one in tests:
+        if one.key.startswith(BY_KEY[kind]) or (one.key.startswith(BEFORE) and kind in one.title):
             yield one
-    for one in before_dose(case):
-        if one.key.startswith(BEFORE) and kind in one.title:
-            yield one
+
+
+def _all_open(case: Case) -> tuple[Obligation, ...]:
+    return (*liver_tests(case), *examinations(case), *watched(case), *before_dose(case))
 
 
 def _said(case: Case, at: datetime) -> str:

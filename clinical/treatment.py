@@ -3,10 +3,12 @@
 When a dose may be given stands in `windows`, which is next in `case`.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cached_property
+from typing import Any, TypeVar, cast
 
 from clinical.calendar import NOON, at_local, local_date
 from clinical.closing import closing
@@ -41,6 +43,8 @@ from models.facts import (
     Weight,
 )
 from models.protocol import Override, Protocol
+
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
@@ -89,6 +93,13 @@ class Treatment:
     now: datetime
     reading: Reading = field(init=False)
     results: Results = field(init=False)
+    _kept: dict[object, Any] = field(init=False, repr=False, compare=False, default_factory=dict)
+
+    def once(self, key: object, find: Callable[[], Found]) -> Found:
+        """What was found under this key before, else what is found now: a case never changes while it is read."""
+        if key not in self._kept:
+            self._kept[key] = find()
+        return cast("Found", self._kept[key])
 
     def __post_init__(self) -> None:
         self.reading = Reading(self.chart, self.now)

@@ -121,3 +121,13 @@ def test_a_liver_test_before_the_first_dose_asks_for_nothing() -> None:
     chart = ChartBuilder().ready().without("vod_examination")
     assert opened(chart, D1) is None
     assert opened(chart.dose(1, 1, D1), D1 + 3 * H) is None
+
+
+def test_when_the_daily_looks_are_over_the_tests_of_their_days_are_not_asked_for_again() -> None:
+    chart = transplanted()
+    chart.labs(DAY_0 + 21 * DAY, *LIVER)
+    assert opened(chart, end_of_day(21) + 24 * H + SECOND) is None
+    chart.labs(DAY_0 + 28 * DAY, *LIVER)
+    found = opened(chart, DAY_0 + 28 * DAY)
+    assert found is not None
+    assert (found.key, found.due_at) == ("examination-with-liver-test", DAY_0 + 29 * DAY)
