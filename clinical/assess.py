@@ -21,6 +21,7 @@ from clinical.ecg import latest_qtcf
 from clinical.infusion import interrupted, observation_note, pump_notes
 from clinical.laboratory_notes import laboratory_notes
 from clinical.liver import liver_gate
+from clinical.methods import mixed_methods
 from clinical.obligations import obligations
 from clinical.overrides import with_overrides
 from clinical.owners import turn_of
@@ -145,6 +146,7 @@ def _for_dose(case: Case, slot: DoseSlot) -> Iterator[Finding]:
     yield from laboratory_toxicity(case)
     yield from infection_or_bleeding(case)
     yield from graded_toxicity(case)
+    yield from mixed_methods(case)
     yield from heart(case, slot)
     yield from personal_holds(case)
     yield from count_gate(case, slot)
@@ -173,8 +175,11 @@ def _zone(case: Case) -> Iterator[Finding]:
 
 def _sorted(found: list[Finding]) -> tuple[Finding, ...]:
     """Gravest first, notes last; the order of evaluation within, each finding once."""
-    unique = list({(f.rule, f.reason): f for f in found}.values())
-    return tuple(sorted(unique, key=lambda f: ORDER.index(f.verdict) if f.verdict else len(ORDER)))
+    ordered = sorted(found, key=lambda f: ORDER.index(f.verdict) if f.verdict else len(ORDER))
+    unique: dict[tuple[str, str], Finding] = {}
+    for finding in ordered:
+        unique.setdefault((finding.rule, finding.reason), finding)
+    return tuple(unique.values())
 
 
 def _state(

@@ -19,8 +19,7 @@ from models.protocol import Plausible
 QT_CLEARS = "the ECG repeated, potassium, magnesium and calcium corrected, other drugs reviewed"
 
 _WIDE = Context(prec=50)
-_KEPT = Decimal("1e-20")
-"""A root is kept to 20 decimals, so that one that ends is exact and no limit in milliseconds is crossed by rounding."""
+"""Wide enough that a root which ends comes out exactly, and no limit in milliseconds is crossed by rounding."""
 
 
 @lru_cache(maxsize=256)
@@ -28,7 +27,7 @@ def fridericia(qt_ms: Decimal, heart_rate_per_min: Decimal) -> Decimal:
     """QTcF in ms = QT / RR^(1/3), RR in seconds = 60 / heart rate. The heart rate is above 0."""
     beats_per_second = _WIDE.divide(heart_rate_per_min, Decimal(60))
     root = _WIDE.power(beats_per_second, _WIDE.divide(Decimal(1), Decimal(3)))
-    return _WIDE.multiply(qt_ms, root).quantize(_KEPT, context=_WIDE).normalize(_WIDE)
+    return _WIDE.multiply(qt_ms, root).normalize(_WIDE)
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,8 @@ class Tracing:
     qt: Decimal | None
     heart_rate: Decimal | None
     qrs: Decimal | None
-    missing: str
+    missing: tuple[str, str]
+    """By which rule, and in which words, no QTcF can be told where it is neither given nor computed."""
 
 
 def latest_qtcf(case: Treatment) -> Known | Unknown | None:
@@ -71,7 +71,9 @@ def _latest_charted(case: Treatment) -> Known | Unknown | None:
 
 
 def _charted(fact: Fact, ecg: Ecg) -> Tracing:
-    missing = "the last ECG has none" if ecg.qt_ms is None else "the last ECG has a QT interval and no heart rate"
+    missing = ("LAB-05", "the last ECG has none")
+    if ecg.qt_ms is not None:
+        missing = ("LAB-01", "the last ECG has a QT interval and no heart rate")
     return Tracing((fact.id,), fact.at, ecg.qtcf_ms, ecg.qt_ms, ecg.heart_rate_per_min, ecg.qrs_ms, missing)
 
 
@@ -121,7 +123,13 @@ def _from_intervals(case: Treatment, first: Known | Unknown) -> Known | Unknown:
     facts = (first.fact, *(k.fact for k in at_once.values() if k.fact != first.fact))
     qt = None if inexact else _ms(at_once.get("qt"))
     tracing = Tracing(
-        facts, first.collected_at, None, qt, _ms(at_once.get("heart_rate")), _ms(at_once.get("qrs")), missing
+        facts,
+        first.collected_at,
+        None,
+        qt,
+        _ms(at_once.get("heart_rate")),
+        _ms(at_once.get("qrs")),
+        ("LAB-01", missing),
     )
     return _read(case, tracing)
 
@@ -157,8 +165,8 @@ def _read(case: Treatment, tracing: Tracing) -> Known | Unknown:
             return refused
     if qtcf is None:
         if tracing.qt is None or tracing.heart_rate is None:
-            rule = "LAB-05" if tracing.qt is None and tracing.heart_rate is None else "LAB-01"
-            return Unknown("qtcf", rule, f"QTcF: {tracing.missing}", fact, at)
+            rule, words = tracing.missing
+            return Unknown("qtcf", rule, f"QTcF: {words}", fact, at)
         beats = limits["heart_rate"]
         if not beats.low.number <= tracing.heart_rate <= beats.high.number:
             return Unknown("qtcf", "LAB-05", "QTcF: the heart rate is implausible", fact, at)

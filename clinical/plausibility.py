@@ -87,7 +87,7 @@ def _outside(uln: Decimal, limits: Plausible) -> bool:
 def jumps(
     analyte: str, drawn: Sequence[Drawn], protocol: Protocol, confirmed: frozenset[str], transfused: Iterable[datetime]
 ) -> dict[str, str]:
-    """Results that jump within a day, by fact, with the words for it. A confirmed one is what later ones are seen against."""
+    """Results that jump within a day, by fact, with the words for it. Later ones are seen against a confirmed one only."""
     limits, given = protocol.confirm, tuple(transfused)
     span = limits.platelets_within.span if analyte == "platelets" else limits.bilirubin_within.span
     kept: list[Drawn] = []
@@ -99,8 +99,10 @@ def jumps(
             words = _rise(result, near, limits.platelets_rise.number)
         else:
             words = _fold(result, near, limits.bilirubin_fold.number)
-        if words is None or result.fact in confirmed:
+        if words is None:
             kept.append(result)
+        elif result.fact in confirmed:
+            kept = [result]
         else:
             found[result.fact] = words
     return found

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime
 
+from clinical.calendar import birthday, midnight_of
 from clinical.case import Case
 from clinical.ecg import latest_qtcf
 from clinical.next_due import Test, next_due_words
@@ -11,6 +12,7 @@ from clinical.screening import blasts
 from clinical.treatment import Measured
 from clinical.units import label
 from models.assessment import Finding, Input, Verdict
+from models.base import plain
 from models.facts import DoseSlot, InfectionBleedingCheck, PregnancyTest, Response, VodExamination
 from models.protocol import Entry, Override
 
@@ -190,6 +192,18 @@ def _plausible_body(case: Case, name: str, unit: str) -> Iterator[Finding]:
             inputs=(measured.shown(name, unit),),
             clears=f"{name} measured again",
         )
+    elif _unusually_small(case, name, measured) and not case.results.confirmed(measured.fact):
+        reason = f"{name} {plain(measured.value)} {unit} is unusual for an adult and waits for a person's confirmation"
+        clears = f"a clinician confirms it (result_confirmed of {measured.fact}), or {name} measured again"
+        inputs = (measured.shown(name, unit),)
+        yield case.finding("PLAU-01", Verdict.NEED_DATA, reason, inputs=inputs, clears=clears, subject=name)
+
+
+def _unusually_small(case: Case, name: str, measured: Measured) -> bool:
+    limit = case.protocol.plausible[name].adult_low
+    of_age_on = birthday(case.chart.course.birth_on, case.protocol.vod.adult_from.count)
+    adult = case.reading.reached(midnight_of(of_age_on, case.reading.zone))
+    return adult and limit is not None and measured.value < limit.number
 
 
 def _examinations(case: Case, slot: DoseSlot) -> Iterator[Finding]:

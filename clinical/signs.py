@@ -6,7 +6,7 @@ from decimal import Decimal
 from clinical.case import Case
 from clinical.ecg import qt_gate
 from clinical.required import corrected_calcium_source
-from clinical.results import Known
+from clinical.results import Known, Unknown
 from clinical.units import label
 from models.assessment import Finding, Verdict
 from models.base import plain
@@ -94,8 +94,12 @@ def _below(case: Case, analyte: str, limit: Decimal) -> Iterator[Finding]:
 
 
 def _later_potassium(case: Case) -> Iterator[Finding]:
-    limits, result = case.protocol.limits, case.known("potassium")
-    if result is None or case.reading.passed(result.collected_at + limits.potassium_later_age.span):
+    limits, result = case.protocol.limits, case.latest("potassium")
+    drawn_at = result.since if isinstance(result, Unknown) else result.collected_at if result else None
+    if result is None or drawn_at is None or case.reading.passed(drawn_at + limits.potassium_later_age.span):
+        return
+    if isinstance(result, Unknown):  # LAB-05: none is asked for, but the newest is not passed over
+        yield case.finding(result.rule, Verdict.NEED_DATA, result.why, clears=result.clears)
         return
     if result.below(limits.potassium_later_min.number) is not False:
         limit = plain(limits.potassium_later_min.number)

@@ -28,6 +28,15 @@ def asked(chart: ChartBuilder, now: datetime = D8) -> tuple[Verdict, list[str]]:
     return card.verdict, standing_rules(card)
 
 
+def first(answer: tuple[Verdict, list[str]]) -> tuple[Verdict, list[str]]:
+    """The verdict and the gravest rule: the grade of a value with a comparator may stay open besides."""
+    return answer[0], answer[1][:1]
+
+
+def first_asked(chart: ChartBuilder) -> tuple[Verdict, list[str]]:
+    return first(asked(chart))
+
+
 PASSES = (Verdict.MAY_AUTHORISE, [])
 UNKNOWN = (Verdict.NEED_DATA, ["LAB-05"])
 HIGH = (Verdict.HOLD, ["NON-08"])
@@ -79,6 +88,108 @@ def test_a_newer_alt_that_cannot_be_read_closes_the_gate(changes: dict[str, Any]
     assert verdict is Verdict.NEED_DATA
     assert len(rules) == 1
     assert rules[0] in {"LAB-05", "CONV-01", "CONV-03"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"value": "haemolysed"}, "the laboratory writes 'haemolysed'"),
+        ({"value": None, "text": "see  comment"}, "the laboratory writes 'see comment'"),
+        ({"value": "10-20"}, "'10-20' is a range"),
+        ({"value": "10 - 20"}, "'10 - 20' is a range"),
+        ({"value": "1.0–1.5"}, "'1.0–1.5' is a range"),
+        ({"value": "10 to 20"}, "'10 to 20' is a range"),
+        ({"value": "~30"}, "'~30' is only about right"),
+        ({"value": "30 U/L"}, "'30 U/L' is not written as one"),
+        ({"value": "30,5"}, "'30,5' is not written as one"),
+        ({"value": "3+"}, "'3+' is not written as one"),
+        ({"value": "<30,5"}, "'<30,5' is not written as one"),
+        ({"value": None}, "there is none"),
+        ({"value": "x" * 200}, f"{'x' * 60}…"),
+        ({"comparator": "~"}, "its comparator '~' is not understood"),
+        ({"comparator": "ad"}, "its comparator 'ad' is not understood"),
+        ({"value": None, "absent_reason": "not-performed"}, "gives no value (the test was not done)"),
+        ({"value": None, "absent_reason": "error"}, "gives no value (the measurement failed)"),
+        ({"value": None, "absent_reason": "specimen lost"}, "gives no value (specimen lost)"),
+        ({"absent_reason": "unknown"}, "gives no value (it is not known)"),
+        ({"unit": "IU/L"}, "unit 'IU/L' from lab-a is not understood"),
+        ({"unit": "IU/L", "sender": None}, "unit 'IU/L' is not understood"),
+        ({"unit": ""}, "no unit"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_read_is_told_by_name_with_the_words_of_the_sender(changes: dict[str, Any], words: str) -> None:
+    chart = ready()
+    chart.result("alt", "30", NEWER, **changes)
+    card = PaperCourse(chart, D8).card
+    assert card.verdict is Verdict.NEED_DATA
+    assert words in card.standing[0].reason
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("<30", PASSES),
+        ("< 137.5", PASSES),
+        ("<=137.5", PASSES),
+        ("<137.6", UNKNOWN),
+        (">137.4", UNKNOWN),
+        (">=137.5", UNKNOWN),
+        (">137.5", HIGH),
+        (">=137.6", HIGH),
+    ],
+)
+def test_a_comparator_counts_beside_the_number_or_written_in_one_with_it(
+    text: str, answer: tuple[Verdict, list[str]]
+) -> None:
+    """NON-08 at 2.5 x 55 = 137.5 U/L: known only where every value that the comparator allows is on one side."""
+    together = ready()
+    together.result("alt", None, NEWER, value=text)
+    assert first_asked(together) == first(answer)
+    apart = ready()
+    number = text.lstrip("<>= ")
+    apart.result("alt", number, NEWER, comparator=text[: len(text) - len(number)].strip())
+    assert first_asked(apart) == first(answer)
+
+
+@pytest.mark.parametrize(
+    ("analyte", "value", "comparator", "passes"),
+    [
+        ("magnesium", "1.7", ">=", True),  # LLN 1.7 mg/dL
+        ("magnesium", "1.7", ">", True),
+        ("magnesium", "1.69", ">", False),
+        ("magnesium", "1.71", "<=", False),
+        ("magnesium", "1.7", "<", False),
+        ("potassium", "3.5", ">=", True),
+        ("potassium", "3.49", ">", False),
+        ("potassium", "3.6", "<", False),
+        ("calcium", "8.5", ">=", False),  # corrected for albumin: a bound is not computed with
+    ],
+)
+def test_a_comparator_that_straddles_an_absolute_or_lower_limit_holds(
+    analyte: str, value: str, comparator: str, passes: bool
+) -> None:
+    chart = ChartBuilder().ready()
+    chart.result(analyte, value, D1 - timedelta(minutes=30), comparator=comparator)
+    assert (asked(chart, D1)[0] is Verdict.MAY_AUTHORISE) == passes
+
+
+@pytest.mark.parametrize(
+    ("sent", "answer"),
+    [
+        ({"value": "2.7"}, (Verdict.HOLD, ["QT-05"])),
+        ({"value": "3.1"}, PASSES),
+        ({"value": "haemolysed"}, UNKNOWN),
+        ({"value": "3.9", "status": "preliminary"}, UNKNOWN),
+    ],
+    ids=str,
+)
+def test_a_potassium_of_the_last_week_counts_on_day_8_also_when_it_cannot_be_read(
+    sent: dict[str, Any], answer: tuple[Verdict, list[str]]
+) -> None:
+    chart = ready()
+    chart.result("potassium", None, NEWER, **sent)
+    assert asked(chart) == answer
 
 
 @pytest.mark.parametrize("collected_at", [None, "2026-03-09T07:00:00", "this morning", "0001-01-01T00:00:00Z"])

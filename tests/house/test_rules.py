@@ -71,7 +71,6 @@ FORMULAS = {
     ("units.py", "100"): "per cent",
     ("ecg.py", "3"): "the cube root of Fridericia (§6.1)",
     ("ecg.py", "60"): "seconds of a minute (§6.1)",
-    ("ecg.py", "1e-20"): "how exactly a root is kept (§6.1)",
     ("signs.py", "4.0"): "albumin in the correction of calcium (reference §9.2)",
     ("signs.py", "0.8"): "albumin in the correction of calcium (reference §9.2)",
 }
