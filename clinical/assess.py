@@ -15,6 +15,7 @@ from clinical.commands import command_answers
 from clinical.contraindications import contraindications
 from clinical.counts import count_gate, cytopenia_note
 from clinical.course_over import course_over
+from clinical.critical import critical_values
 from clinical.deviations import deviations
 from clinical.dosing import dose_notes, dose_plan, leveled, mg_per_m2_of
 from clinical.ecg import latest_qtcf
@@ -28,11 +29,15 @@ from clinical.owners import turn_of
 from clinical.prompts import prompts
 from clinical.reactions import reactions
 from clinical.required import required_data
+from clinical.response import response_notes
 from clinical.results import Unknown
+from clinical.risk import risk_alerts
 from clinical.schedule import cycle_gate, schedule_gate
 from clinical.screening import consent_gate, cytoreduction_gate, eligibility_gate, further_eligibility
+from clinical.severity import severity_note
 from clinical.signs import heart, infection_or_bleeding, personal_holds, pregnancy
 from clinical.toxicity import graded_toxicity, laboratory_toxicity
+from clinical.tumour_lysis import tumour_lysis
 from clinical.weight import weight_notes
 from models.assessment import Assessment, CourseState, DosePlan, Finding, Verdict
 from models.base import plain
@@ -119,6 +124,11 @@ def _always(case: Case) -> Iterator[Finding]:
     yield from observation_note(case)
     yield from dates_after_the_last_dose(case)
     yield from laboratory_notes(case)
+    yield from severity_note(case)
+    yield from risk_alerts(case)
+    yield from tumour_lysis(case)
+    yield from critical_values(case)
+    yield from response_notes(case)
 
 
 def _implausibly_high(case: Case) -> Iterator[Finding]:

@@ -7,18 +7,12 @@ are told: the worst that it can be, and the least that is certain.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal
 
+from clinical.cuts import limit_of, past, speaking
 from clinical.ecg import qtcf_history
 from clinical.results import Known
 from clinical.treatment import Treatment
-from clinical.units import to_canonical
 from models.protocol import Cut, GradeRow
-
-X_ULN, X_LLN, X_BASELINE, MS_ABOVE = "xULN", "xLLN", "xbaseline", "ms above baseline"
-Answer = Literal["yes", "no", "open", "missing"]
-"""Past a limit or not; open by its comparator; or without the laboratory's limit to compare with."""
-RELATIVE = frozenset({X_ULN, X_LLN, X_BASELINE, MS_ABOVE})
 
 
 @dataclass(frozen=True)
@@ -45,28 +39,14 @@ class Grade:
 
 def grade_of(case: Treatment, result: Known) -> Grade | None:
     """The worst grade among the rows that hold this test; `None` where no row does."""
-    found = [grade_in_row(case, clause, result) for clause, _ in _rows(case, result.analyte)]
+    baseline = baseline_of(case, result.analyte)
+    found = [_in_row(case, clause, result, baseline) for clause, _ in _rows(case, result.analyte, baseline)]
     return max(found, key=lambda grade: (grade.least, grade.number), default=None)
 
 
 def grade_in_row(case: Treatment, clause: str, result: Known) -> Grade:
-    """The grade under one row: from the highest down to the first that is certain.
-
-    Above a grade that is not reached none can be, even where its own limit is missing.
-    """
-    row, baseline = case.protocol.ctcae.rows[clause], baseline_of(case, result.analyte)
-    worst, least, missing, upper = 0, 0, False, False
-    for number, cuts in reversed(list(enumerate(_cuts(row, result), start=1))):
-        answers = {_passed(cut, result, baseline) for cut in cuts}
-        if "no" in answers and not answers & {"yes", "open"}:
-            worst, missing = 0, False
-        elif answers and not worst:
-            worst, missing, upper = number, answers == {"missing"}, all(cut.upper_bound for cut in cuts)
-        if "yes" in answers:
-            least = number
-            break
-    version = case.protocol.ctcae.version.words[0]
-    return Grade(worst, least, clause, row.term, version, upper and bool(worst), missing)
+    """The grade under one row, whether or not it is the one for this patient's baseline."""
+    return _in_row(case, clause, result, baseline_of(case, result.analyte))
 
 
 def baseline_of(case: Treatment, analyte: str) -> Known | None:
@@ -78,59 +58,44 @@ def baseline_of(case: Treatment, analyte: str) -> Known | None:
     return case.results.before(analyte, case.first_dose_at)
 
 
-def entry_limit(case: Treatment, result: Known, number: int) -> str | None:
-    """Where this grade begins for this result, in its own unit, as a card says it; `None` where no limit is known."""
-    baseline = baseline_of(case, result.analyte)
-    for _, row in _rows(case, result.analyte):
+def entry_limit(case: Treatment, result: Known, number: int) -> str:
+    """Where this grade begins for this result, in its own unit, as a card says it; empty where no limit is known."""
+    baseline, found = baseline_of(case, result.analyte), []
+    for _, row in _rows(case, result.analyte, baseline):
         for cut in _cuts(row, result)[number - 1]:
-            limit = _limit(cut, result, baseline)
+            limit = limit_of(cut, result, baseline)
             if limit is not None:
-                return f"{cut.sign} {format(limit.normalize(), 'f')} {result.unit} ({cut.shown()})"
-    return None
+                found.append(f"{cut.sign} {format(limit.normalize(), 'f')} {result.unit} ({cut.shown()})")
+    return " or ".join(found)
 
 
-def _rows(case: Treatment, analyte: str) -> Iterator[tuple[str, GradeRow]]:
-    baseline = baseline_of(case, analyte)
+def _rows(case: Treatment, analyte: str, baseline: Known | None) -> Iterator[tuple[str, GradeRow]]:
     state = "abnormal" if baseline is not None and baseline.above_uln(Decimal(1)) else "normal"
     for clause, row in case.protocol.ctcae.rows.items():
         if analyte in row.analytes and row.baseline in ("any", state):
             yield clause, row
 
 
+def _in_row(case: Treatment, clause: str, result: Known, baseline: Known | None) -> Grade:
+    """From the highest grade down to the first that is certain.
+
+    Above a grade that is not reached none can be, even where its own limit is missing.
+    """
+    row = case.protocol.ctcae.rows[clause]
+    worst, least, missing, upper = 0, 0, False, False
+    for number, cuts in reversed(list(enumerate(_cuts(row, result), start=1))):
+        answers = {past(cut, result, baseline) for cut in cuts}
+        if "no" in answers and not answers & {"yes", "open"}:
+            worst, missing = 0, False
+        elif answers and not worst:
+            worst, missing, upper = number, answers == {"missing"}, all(cut.upper_bound for cut in cuts)
+        if "yes" in answers:
+            least = number
+            break
+    version = case.protocol.ctcae.version.words[0]
+    return Grade(worst, least, clause, row.term, version, upper and bool(worst), missing)
+
+
 def _cuts(row: GradeRow, result: Known) -> list[list[Cut]]:
-    """The limits of each grade that speak of this result: printed in its unit where there is one (CTN-05), else all."""
-    found = []
-    for cuts in (row.grade_1, row.grade_2, row.grade_3, row.grade_4):
-        printed = any(cut.unit == result.unit for cut in cuts)
-        found.append([cut for cut in cuts if cut.unit in RELATIVE or cut.unit == result.unit or not printed])
-    return found
-
-
-def _passed(cut: Cut, result: Known, baseline: Known | None) -> Answer:
-    limit = _limit(cut, result, baseline)
-    if limit is None:  # no value before treatment: this limb is not there
-        return "no" if cut.unit in (X_BASELINE, MS_ABOVE) else "missing"
-    below = result.below(limit)
-    answer = (
-        result.above(limit) if cut.sign == ">" else below if cut.sign == "<" else None if below is None else not below
-    )
-    return "open" if answer is None else "yes" if answer else "no"
-
-
-def _limit(cut: Cut, result: Known, baseline: Known | None) -> Decimal | None:
-    """The limit in the unit of the result."""
-    if cut.unit in (X_ULN, X_LLN):
-        own = result.uln if cut.unit == X_ULN else result.lln
-        return cut.number * own if own else None
-    if cut.unit == X_BASELINE:
-        return None if baseline is None else cut.number * _in_unit_of(result, baseline)
-    if cut.unit == MS_ABOVE:
-        return None if baseline is None else result.in_unit(cut.number + baseline.canonical)
-    if cut.unit == result.unit:
-        return cut.number
-    canonical = to_canonical(result.analyte, cut.number, cut.unit)
-    return None if canonical is None else result.in_unit(canonical)
-
-
-def _in_unit_of(result: Known, other: Known) -> Decimal:
-    return other.value if other.unit == result.unit else result.in_unit(other.canonical)
+    """The limits of each grade that speak of this result."""
+    return [speaking(cuts, result) for cuts in (row.grade_1, row.grade_2, row.grade_3, row.grade_4)]

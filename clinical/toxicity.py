@@ -63,9 +63,12 @@ def _under_treatment(case: Treatment, result: Known) -> bool:
 
 def _counts(case: Treatment, result: Known, grade: Grade) -> bool | None:
     """Of grade >= 2 and worse than before treatment; `None` where a comparator or a missing limit leaves it open."""
+    needed = case.protocol.limits.toxicity_grade.count
+    if grade.number < needed:
+        return False
     baseline = baseline_of(case, result.analyte)
     before = None if baseline is None else grade_of(case, baseline)
-    below = max(case.protocol.limits.toxicity_grade.count - 1, 0 if before is None else before.least)
+    below = max(needed - 1, 0 if before is None else before.least)
     return True if grade.least > below else None if grade.number > below else False
 
 

@@ -94,12 +94,12 @@ class Entry(Written):
 class Cut(Entry):
     """Where a grade begins: past this limit, in the sense of `sign`.
 
-    The unit says of what: `xULN` and `xLLN` of the reporting laboratory, `xbaseline` and `ms above baseline` of the last
+    The unit says of what: `xULN` and `xLLN` of the reporting laboratory, `xbaseline` and `… above baseline` of the last
     value before the first dose, otherwise a unit as printed (CTN-05). `upper_bound`: the laboratory value alone cannot
     tell this grade from a lower one, for symptoms decide; the worst case is taken (CTN-04).
     """
 
-    sign: Literal[">", ">=", "<"]
+    sign: Literal[">", ">=", "<", "<="]
     upper_bound: bool = False
 
     def shown(self) -> str:
@@ -358,6 +358,90 @@ class Grading(Written):
     rows: dict[str, GradeRow]
 
 
+class SeverityLimits(Written):
+    """How grave VOD is (SEV-01 … SEV-06), adults first; bilirubin in umol/L, transaminases in multiples of the ULN."""
+
+    criteria_needed: Entry
+    risk_factors_needed: Entry
+    days_severe_until: Entry
+    days_moderate_until: Entry
+    bilirubin_mild_from: Entry
+    bilirubin_moderate_from: Entry
+    bilirubin_severe_from: Entry
+    bilirubin_very_severe_from: Entry
+    doubling: Entry
+    doubling_within: Entry
+    transaminases_moderate_above: Entry
+    transaminases_severe_above: Entry
+    transaminases_very_severe_above: Entry
+    weight_moderate_from: Entry
+    weight_very_severe_from: Entry
+    creatinine_moderate_from: Entry
+    creatinine_severe_from: Entry
+    creatinine_very_severe_from: Entry
+    platelets_moderate_from: Entry
+    platelets_severe_from: Entry
+    filtration_mild_below: Entry
+    filtration_moderate_below: Entry
+    filtration_severe_below: Entry
+    filtration_very_severe_below: Entry
+
+
+class RiskLimits(Written):
+    """What makes VOD likelier (RISK-01, RISK-02)."""
+
+    alkylators: Entry
+    alkylator_names: Entry
+    age_high: Entry
+    age_higher: Entry
+    salvage_line_from: Entry
+    cycles_above: Entry
+
+
+class LysisLimits(Written):
+    """Tumour lysis (TLS-01, TLS-02): limits as printed in each unit."""
+
+    before: Entry
+    after: Entry
+    within: Entry
+    tests_needed: Entry
+    clinical_signs: Entry
+    potassium: tuple[Cut, ...]
+    phosphate: tuple[Cut, ...]
+    phosphate_child: tuple[Cut, ...]
+    calcium: tuple[Cut, ...]
+    urate: tuple[Cut, ...]
+    creatinine_rise: tuple[Cut, ...]
+
+
+class CriticalRow(Written):
+    """Alert limits of one test; past an `urgent` one it is said as urgent."""
+
+    alert: tuple[Cut, ...]
+    urgent: tuple[Cut, ...] = ()
+
+
+class CriticalLimits(Written):
+    """Values that are said at once (CRIT-01); those of an expected nadir once (`nadirs`)."""
+
+    nadirs: Entry
+    bilirubin_rise: Entry
+    rise_within: Entry
+    rows: dict[str, CriticalRow]
+
+
+class ResponseLimits(Written):
+    """What a response means (RESP-01 … RESP-04); not the limits for treating again."""
+
+    marrow_blasts_below: Entry
+    platelets_from: Entry
+    anc_from: Entry
+    mrd_below: Entry
+    transfusion_free: Entry
+    growth_factor_free: Entry
+    counts_within: Entry
+
+
 class Calling(Written):
     """How soon a person must have looked at what only a person can settle (ALERT)."""
 
@@ -412,6 +496,11 @@ class Protocol(Written):
     liver: LiverLimits
     vod: VodLimits
     ctcae: Grading
+    severity: SeverityLimits
+    risk: RiskLimits
+    tumour_lysis: LysisLimits
+    critical: CriticalLimits
+    response: ResponseLimits
     limits: OtherLimits
     levels: Levels
     ages: DataAges
@@ -453,5 +542,5 @@ def _leaves(value: object, path: str) -> Iterator[tuple[str, Entry]]:
             yield from _leaves(item, f"{path}.{key}")
     elif isinstance(value, tuple):
         for item in value:
-            if isinstance(item, Entry):
-                yield f"{path}[{item.unit}]", item
+            if isinstance(item, Cut):
+                yield f"{path}[{item.sign} {item.unit}]", item

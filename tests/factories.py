@@ -51,6 +51,8 @@ CODES = {
     "amylase": ("1798-8", "U/L"),
     "calcium_ionised": ("1995-0", "mmol/L"),
     "inr": ("6301-6", "{INR}"),
+    "sodium": ("2951-2", "mmol/L"),
+    "egfr": ("98979-8", "mL/min/{1.73_m2}"),
     "calcium_corrected": ("29265-6", "mmol/L"),
     "qtcf": ("76634-5", "ms"),
     "weight": ("29463-7", "kg"),

@@ -249,6 +249,14 @@ def test_abnormal_before_treatment_means_above_the_upper_limit_of_its_own_report
     assert grade(treated("alt", before, "U/L"), seen("alt", "140", "U/L", uln=ULN)).row == clause
 
 
+def test_a_value_before_treatment_that_may_be_normal_is_taken_as_normal() -> None:
+    """The multiples of the ULN are the stricter ones."""
+    chart = ChartBuilder()
+    chart.result("alt", "120", D1 - timedelta(days=1), uln=Decimal(100), comparator="<")
+    case = Case(chart.dose(1, 1, D1).chart(), load_protocol(LABEL), DRAWN)
+    assert grade(case, seen("alt", "140", "U/L", uln=ULN)).row == "CT-01"
+
+
 def test_the_value_before_treatment_may_be_in_another_unit() -> None:
     case = treated("creatinine", "1.0", "mg/dL", uln=Decimal("1.2"))
     assert grade(case, seen("creatinine", "132", "umol/L", uln=Decimal(110))).number == 1

@@ -198,6 +198,14 @@ def test_for_the_length_of_an_interruption_an_ungraded_sample_shows_no_recovery(
     assert [holds_for_grade(case, k) for k in case.results.history("lipase")] == [True, True, False]
 
 
+def test_what_was_high_before_treatment_is_no_interruption() -> None:
+    chart = ChartBuilder()
+    chart.result("lipase", "200", D1 - timedelta(days=5), uln=Decimal(60))
+    chart.ready().result("lipase", "50", D1 - timedelta(hours=3), uln=Decimal(60))
+    case = Case(chart.dose(1, 1, D1).chart(), load_protocol(LABEL), D8)
+    assert [holds_for_grade(case, k) for k in case.results.history("lipase")] == [False, False]
+
+
 # ── notes ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

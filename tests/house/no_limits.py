@@ -16,6 +16,9 @@ NO_LIMITS: dict[tuple[str, str, str], str] = {
     ("results.py", "_positive", "limit > 0"): "no limit of normal is nothing or below (CONV-03)",
     ("counts.py", "_persisting", "timedelta(days=1)"): "the midnight after a day",
     ("interruption.py", "_interruption", "timedelta(days=1)"): "the next midnight, when a day is counted",
+    ("schedule.py", "_days_held", "timedelta(days=1)"): "counting in days",
+    ("schedule.py", "_interruption", "timedelta(days=1)"): "counting in days",
+    ("severity.py", "_by_days", "timedelta(days=1)"): "counting in days",
     ("windows.py", "Planned._later_day_window", "timedelta(days=1)"): "the midnight after a day",
 }
 

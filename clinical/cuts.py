@@ -1,0 +1,73 @@
+"""Limits with a sign (`Cut`) beside one result: past or not, compared in the reported unit where the limit is printed in it.
+
+A limit is a multiple of the laboratory's own ULN or LLN or of a baseline, an amount above a baseline, or a plain number.
+"""
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Literal
+
+from clinical.results import Known
+from clinical.units import to_canonical
+from models.protocol import Cut
+
+Answer = Literal["yes", "no", "open", "missing"]
+"""Past a limit or not; open by its comparator; or without the laboratory's limit to compare with."""
+
+X_ULN, X_LLN, X_BASELINE, ABOVE_BASELINE = "xULN", "xLLN", "xbaseline", " above baseline"
+
+
+def speaking(cuts: Iterable[Cut], result: Known) -> list[Cut]:
+    """The limits that speak of this result: printed in its unit where there is one (CTN-05), else all."""
+    found = list(cuts)
+    printed = any(_printed_in(cut) == result.unit for cut in found)
+    return [cut for cut in found if _printed_in(cut) in (None, result.unit) or not printed]
+
+
+def past(cut: Cut, result: Known, baseline: Known | None = None) -> Answer:
+    """Whether the value lies past one limit."""
+    limit = limit_of(cut, result, baseline)
+    if limit is None:  # no baseline: this limb is not there
+        return "no" if cut.unit == X_BASELINE or cut.unit.endswith(ABOVE_BASELINE) else "missing"
+    answer = _compared(cut.sign, result, limit)
+    return "open" if answer is None else "yes" if answer else "no"
+
+
+def surely_past(cuts: Iterable[Cut], result: Known, baseline: Known | None = None) -> bool:
+    """Whether the value lies past one of these limits whatever its comparator leaves open."""
+    return any(past(cut, result, baseline) == "yes" for cut in speaking(cuts, result))
+
+
+def limit_of(cut: Cut, result: Known, baseline: Known | None = None) -> Decimal | None:
+    """The limit in the unit of the result; `None` where the laboratory or the chart gives nothing to make it from."""
+    if cut.unit in (X_ULN, X_LLN):
+        own = result.uln if cut.unit == X_ULN else result.lln
+        return cut.number * own if own else None
+    if cut.unit == X_BASELINE:
+        return None if baseline is None else cut.number * _in_unit_of(result, baseline)
+    unit = cut.unit.removesuffix(ABOVE_BASELINE)
+    amount = cut.number if unit == result.unit else _converted(result, cut.number, unit)
+    if unit == cut.unit or amount is None:
+        return amount
+    return None if baseline is None else amount + _in_unit_of(result, baseline)
+
+
+def _printed_in(cut: Cut) -> str | None:
+    return None if cut.unit in (X_ULN, X_LLN, X_BASELINE) else cut.unit.removesuffix(ABOVE_BASELINE)
+
+
+def _compared(sign: str, result: Known, limit: Decimal) -> bool | None:
+    if sign in (">", "<="):
+        above = result.above(limit)
+        return above if sign == ">" or above is None else not above
+    below = result.below(limit)
+    return below if sign == "<" or below is None else not below
+
+
+def _converted(result: Known, number: Decimal, unit: str) -> Decimal | None:
+    canonical = to_canonical(result.analyte, number, unit)
+    return None if canonical is None else result.in_unit(canonical)
+
+
+def _in_unit_of(result: Known, other: Known) -> Decimal:
+    return other.value if other.unit == result.unit else result.in_unit(other.canonical)

@@ -1,0 +1,145 @@
+"""What makes veno-occlusive disease likelier (RISK-01 … RISK-07): two hard alerts before conditioning, the rest is said.
+
+A hard alert stands until a physician has signed that the transplant goes on all the same (RISK-06). It never holds a dose.
+Advice on conditioning, prevention and treatment (RISK-03, RISK-05, RISK-07) is information, and nothing is ordered here.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from clinical.calendar import birthday, local_date
+from clinical.case import Case
+from clinical.results import Known
+from models.assessment import Finding, Input
+from models.facts import Fact, MedicalHistory, Medication, RiskAccepted, TransplantPlanned
+from models.people import PHYSICIANS
+
+Hard = Literal["two_alkylators", "bilirubin_at_uln"]
+SIGNED_BY = "a physician signs that it is accepted: record_finding risk_accepted"
+
+
+@dataclass(frozen=True)
+class HardAlert:
+    """One of the two significant risks, and since when what it rests on is known."""
+
+    risk: Hard
+    words: str
+    known_at: datetime
+    inputs: tuple[Input, ...] = ()
+
+
+def risk_alerts(case: Case) -> Iterator[Finding]:
+    """RISK-01 and RISK-06 while a transplant is planned; RISK-02 and RISK-04 as one note each."""
+    if case.transplant_planned:
+        for alert in hard_alerts(case):
+            yield _said(case, alert)
+        if not _conditioning(case):
+            reason = "the conditioning of the planned transplant is not stated: two alkylators would be a hard alert"
+            yield case.finding("RISK-01", None, reason, subject="conditioning")
+    softer, charted = list(_softer(case)), list(_charted(case))
+    if softer:
+        yield case.finding("RISK-02", None, f"risk of VOD: {', '.join(softer)}")
+    if charted:
+        yield case.finding("RISK-04", None, f"further risk of VOD: {', '.join(charted)}")
+
+
+def risk_factors(case: Case) -> list[str]:
+    """Every risk factor on file, each once (SEV-03)."""
+    hard = [alert.words for alert in hard_alerts(case)]
+    return list(dict.fromkeys([*hard, *_softer(case), *_charted(case)]))
+
+
+def hard_alerts(case: Case) -> Iterator[HardAlert]:
+    """RISK-01: two alkylators in the conditioning; the last total bilirubin before transplant at or above its ULN."""
+    plan = case.reading.of(TransplantPlanned)
+    alkylators = _alkylators(case)
+    if len(alkylators) >= case.protocol.risk.alkylators.count:
+        words = f"conditioning with two alkylators ({' and '.join(alkylators)})"
+        yield HardAlert("two_alkylators", words, plan[-1][0].recorded_at)
+    bilirubin = _last_bilirubin(case)
+    if bilirubin is not None and bilirubin.uln is not None and bilirubin.below(bilirubin.uln) is not True:
+        words = "last total bilirubin before the transplant at or above its upper limit of normal"
+        yield HardAlert("bilirubin_at_uln", words, _known_at(case, bilirubin), (bilirubin.shown(),))
+
+
+def _said(case: Case, alert: HardAlert) -> Finding:
+    accepted = _accepted(case, alert)
+    if accepted is None:
+        reason, clears = f"hard alert before conditioning: {alert.words}", SIGNED_BY
+    else:
+        fact, word = accepted
+        reason, clears = f"{alert.words}; accepted by {fact.by}: {word.reason}", None
+    return case.finding("RISK-01", None, reason, inputs=alert.inputs, clears=clears, subject=alert.risk)
+
+
+def _accepted(case: Case, alert: HardAlert) -> tuple[Fact, RiskAccepted] | None:
+    """A physician's word after what it rests on was known: another plan, or a later bilirubin, asks again."""
+    words = [
+        (fact, word)
+        for fact, word in case.reading.of(RiskAccepted)
+        if word.risk == alert.risk and fact.by.role in PHYSICIANS and fact.recorded_at >= alert.known_at
+    ]
+    return words[-1] if words else None
+
+
+def _conditioning(case: Case) -> tuple[str, ...]:
+    """Of the plan that stands, or that led to the transplant; a withdrawn one says nothing."""
+    plans = case.reading.of(TransplantPlanned) if case.transplant_planned or case.transplant is not None else ()
+    return plans[-1][1].conditioning if plans else ()
+
+
+def _alkylators(case: Case) -> list[str]:
+    """The alkylators named in the conditioning, each once."""
+    drugs = [drug.lower() for drug in _conditioning(case)]
+    return [name for name in case.protocol.risk.alkylator_names.words if any(name in drug for drug in drugs)]
+
+
+def _last_bilirubin(case: Case) -> Known | None:
+    """Gilbert syndrome or not (AMB-20); after a transplant the last one before it."""
+    if case.transplant is not None:
+        return case.results.before("bilirubin", case.transplant[1])
+    return case.known("bilirubin") if case.transplant_planned else None
+
+
+def _known_at(case: Case, result: Known) -> datetime:
+    return next((fact.recorded_at for fact in case.reading.facts if fact.id == result.fact), result.collected_at)
+
+
+def _softer(case: Case) -> Iterator[str]:
+    """RISK-02, as far as it is on file."""
+    limits = case.protocol.risk
+    for limit in (limits.age_higher, limits.age_high):
+        if _age_reached(case, limit.count):
+            yield f"age of {limit.count} years or more"
+            break
+    found = case.reading.latest(MedicalHistory)
+    history = found[1] if found else MedicalHistory()
+    if history.liver_disease or history.serious_liver_disease:
+        yield "liver disease"
+    if history.transplant_before:
+        yield "an earlier transplant"
+    if history.salvage_line is not None and history.salvage_line >= limits.salvage_line_from.count:
+        yield f"salvage line {history.salvage_line}"
+    cycles = max((dose.slot.cycle for dose in case.doses), default=0)
+    if cycles > limits.cycles_above.count:
+        yield f"{cycles} cycles of inotuzumab ozogamicin"
+
+
+def _age_reached(case: Case, years: int) -> bool:
+    """On the day the course started: a birthday during the course is not a new risk."""
+    started_on = local_date(case.chart.course.started_at, case.reading.zone)
+    return started_on >= birthday(case.chart.course.birth_on, years)
+
+
+def _charted(case: Case) -> Iterator[str]:
+    """RISK-04: what was charted by name, and hepatotoxic drugs that were not stopped."""
+    found = case.reading.latest(MedicalHistory)
+    yield from found[1].risk_factors if found else ()
+    running: dict[str, str] = {}
+    for _, drug in case.reading.of(Medication):
+        running.pop(drug.drug.lower(), None)
+        if drug.hepatotoxic and drug.action == "started":
+            running[drug.drug.lower()] = drug.drug
+    yield from (f"{drug} (hepatotoxic)" for drug in running.values())

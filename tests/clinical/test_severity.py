@@ -1,0 +1,352 @@
+"""SEV-01 … SEV-06 and RISK-01 … RISK-06: how grave VOD is, what makes it likelier, and who signs for it. Notes only."""
+
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from clinical.case import Case
+from clinical.risk import risk_factors
+from models.assessment import Finding
+from models.people import Role
+from plumbing.protocol_files import load_protocol
+from tests.factories import D1, LABEL, ChartBuilder, PaperCourse
+
+HSCT = D1 + timedelta(days=30)
+NOW = HSCT + timedelta(days=10)
+PAINFUL = {"hepatomegaly": True, "painful_hepatomegaly": True, "ascites": True}
+
+
+def transplanted(
+    *, kg: str = "70", at: datetime = NOW, signs: dict[str, Any] | None = None, **values: str
+) -> ChartBuilder:
+    """Day 10 after transplant with the signs of VOD, and some values."""
+    course = ChartBuilder(**{k: v for k, v in (signs or {}).items() if k == "birth_on"})
+    seen = {k: v for k, v in (signs or PAINFUL).items() if k != "birth_on"}
+    chart = course.ready(creatinine="1.0").cycle(1, D1)
+    chart.add({"kind": "weight", "kg": "70"}, HSCT - timedelta(days=9))
+    chart.add({"kind": "transplant", "transplanted_at": HSCT.isoformat()}, HSCT, Role.PHYSICIAN)
+    chart.labs(at - timedelta(hours=2), "alt", "ast", "alp", "bilirubin", **values)
+    chart.add({"kind": "weight", "kg": kg}, at - timedelta(hours=2))
+    chart.add({"kind": "vod_examination", **seen}, at - timedelta(hours=1), Role.PHYSICIAN)
+    return chart
+
+
+def severity(chart: ChartBuilder, now: datetime = NOW) -> str:
+    """What the card says of it, up to the criteria."""
+    said = [f.reason for f in PaperCourse(chart, now).card.findings if f.rule.startswith("SEV-")]
+    return said[0].removeprefix("VOD severity: ").split(" (")[0] if said else "nothing"
+
+
+def test_one_mild_and_one_moderate_criterion_are_moderate_with_low_confidence() -> None:
+    """SC-41: bilirubin 2.4 mg/dL and a gain of 6 %."""
+    (note,) = [
+        f for f in PaperCourse(transplanted(kg="74.2", bilirubin="2.4"), NOW).card.findings if f.rule.startswith("SEV-")
+    ]
+    assert note.reason == (
+        "VOD severity: moderate, low confidence (bilirubin mild, weight moderate); "
+        "organ dysfunction after SOFA is not computed"
+    )
+    assert (note.rule, note.verdict) == ("SEV-06", None)
+
+
+@pytest.mark.parametrize(
+    ("bilirubin", "words"),
+    [
+        ("2.0", "mild"),
+        ("2.98", "mild"),
+        ("3.0", "moderate"),
+        ("4.96", "moderate"),
+        ("5.0", "severe"),
+        ("7.95", "severe"),
+        ("8.0", "very severe"),
+    ],
+)
+def test_bilirubin_alone_grades_with_low_confidence(bilirubin: str, words: str) -> None:
+    assert severity(transplanted(bilirubin=bilirubin)) == f"{words}, low confidence"
+
+
+@pytest.mark.parametrize(
+    ("umol", "words"),
+    [("50.9", "mild"), ("51", "moderate"), ("84.9", "moderate"), ("85", "severe"), ("136", "very severe")],
+)
+def test_bilirubin_is_graded_in_umol_whatever_its_unit(umol: str, words: str) -> None:
+    chart = transplanted().without("bilirubin")
+    chart.result("bilirubin", umol, NOW - timedelta(hours=1), unit="umol/L", uln="20.5")
+    assert severity(chart) == f"{words}, low confidence"
+
+
+@pytest.mark.parametrize(
+    ("alt", "words"),
+    [
+        ("55", "moderate, low confidence"),  # normal: no criterion; bilirubin alone
+        ("56", "moderate, low confidence"),  # mild beside a moderate bilirubin
+        ("110", "moderate, low confidence"),
+        ("111", "moderate"),
+        ("275", "moderate"),
+        ("276", "severe, low confidence"),
+        ("441", "very severe, low confidence"),
+    ],
+)
+def test_transaminases_count_from_above_their_upper_limit(alt: str, words: str) -> None:
+    """ULN 55, bilirubin 3.5 mg/dL (moderate)."""
+    assert severity(transplanted(bilirubin="3.5", alt=alt)) == words
+
+
+@pytest.mark.parametrize(
+    ("kg", "words"),
+    [
+        ("73.4", "moderate, low confidence"),  # 4.9 %: not graded, the cell is for display only
+        ("73.5", "moderate"),
+        ("76.9", "moderate"),
+        ("77.0", "very severe, low confidence"),
+    ],
+)
+def test_a_gain_of_5_per_cent_is_moderate(kg: str, words: str) -> None:
+    assert severity(transplanted(bilirubin="3.5", kg=kg)) == words
+
+
+def test_a_gain_of_5_per_cent_is_severe_beside_another_severe_criterion() -> None:
+    """SEV-02."""
+    assert severity(transplanted(bilirubin="5.5", kg="74.2")) == "severe"
+
+
+@pytest.mark.parametrize(
+    ("creatinine", "words"),
+    [
+        ("1.0", "moderate, low confidence"),
+        ("1.19", "moderate, low confidence"),
+        ("1.2", "moderate"),
+        ("1.49", "moderate"),
+        ("1.5", "severe, low confidence"),
+        ("2.0", "very severe, low confidence"),
+    ],
+)
+def test_creatinine_is_graded_against_its_value_before_the_transplant(creatinine: str, words: str) -> None:
+    assert severity(transplanted(bilirubin="3.5", creatinine=creatinine)) == words
+
+
+@pytest.mark.parametrize(
+    ("days", "words"), [(4, "severe"), (5, "severe, low confidence"), (7, "severe, low confidence")]
+)
+def test_the_sooner_after_the_first_symptom_the_graver(days: int, words: str) -> None:
+    began = (NOW - timedelta(days=days)).date().isoformat()
+    assert severity(transplanted(bilirubin="5.5", signs={**PAINFUL, "first_symptom_on": began})) == words
+
+
+def test_the_days_end_with_the_diagnosis_and_the_card_changes_by_itself_until_then() -> None:
+    began = (NOW - timedelta(days=4)).date().isoformat()
+    chart = transplanted(bilirubin="5.5", signs={**PAINFUL, "first_symptom_on": began})
+    course = PaperCourse(chart, NOW)
+    assert course.card.valid_until is not None
+    assert course.card.valid_until <= NOW + timedelta(days=1)
+    chart.add({"kind": "vod_judged", "judgement": "confirmed"}, NOW, Role.PHYSICIAN)
+    assert severity(chart, NOW + timedelta(days=5)) == "severe"
+
+
+@pytest.mark.parametrize(("hours", "words"), [(48, "severe, low confidence"), (49, "moderate, low confidence")])
+def test_bilirubin_that_doubled_within_48_hours_is_severe(hours: int, words: str) -> None:
+    chart = transplanted(bilirubin="3.6")
+    chart.labs(NOW - timedelta(hours=2 + hours), "bilirubin", bilirubin="1.8")
+    assert severity(chart) == words
+
+
+def test_multi_organ_dysfunction_is_very_severe() -> None:
+    """SEV-04."""
+    assert severity(transplanted(bilirubin="2.4", signs={**PAINFUL, "multi_organ_dysfunction": True})) == "very severe"
+
+
+def test_two_risk_factors_lift_mild_and_moderate_by_one_grade() -> None:
+    """SEV-03: and severe no further."""
+    history = {"kind": "medical_history", "transplant_before": True, "salvage_line": 2}
+    for bilirubin, words in (("2.4", "moderate"), ("3.5", "severe"), ("5.5", "severe"), ("8.5", "very severe")):
+        chart = transplanted(bilirubin=bilirubin)
+        chart.add(history, D1 - timedelta(days=1), Role.PHYSICIAN)
+        assert severity(chart) == f"{words}, low confidence"
+        chart.without("medical_history").add({**history, "salvage_line": 1}, D1 - timedelta(days=1), Role.PHYSICIAN)
+        assert severity(chart) != f"{words}, low confidence" or bilirubin in ("5.5", "8.5")
+
+
+def test_nothing_is_graded_without_vod_nor_after_a_physician_excluded_it() -> None:
+    assert severity(transplanted(signs={"ascites": False})) == "nothing"
+    course = PaperCourse(transplanted(bilirubin="2.4", kg="74.2"), NOW)
+    course.does("judge_vod", Role.PHYSICIAN, judgement="excluded", other_cause="sepsis")
+    assert not [f for f in course.card.findings if f.rule.startswith("SEV-")]
+
+
+def test_a_physician_s_suspicion_alone_is_graded_too() -> None:
+    course = PaperCourse(transplanted(signs={"ascites": False}, bilirubin="2.4"), NOW)
+    course.does("judge_vod", Role.PHYSICIAN, judgement="suspected")
+    assert [f.rule for f in course.card.findings if f.rule.startswith("SEV-")] == ["SEV-06"]
+
+
+@pytest.mark.parametrize(
+    ("values", "signs", "words"),
+    [
+        ({"bilirubin": "1.9", "alt": "60"}, {}, "mild"),
+        ({"bilirubin": "2.0"}, {}, "severe"),
+        ({"bilirubin": "1.9", "alt": "111"}, {}, "moderate"),
+        ({"bilirubin": "1.9", "alt": "276"}, {}, "severe"),
+        ({"bilirubin": "1.9", "alt": "600"}, {}, "severe"),
+        ({"bilirubin": "1.9"}, {"multi_organ_dysfunction": True}, "very severe"),
+    ],
+)
+def test_in_a_child_the_worst_category_wins(values: dict[str, str], signs: dict[str, bool], words: str) -> None:
+    chart = transplanted(signs={**PAINFUL, **signs, "birth_on": date(2019, 1, 15)}, **values)
+    assert severity(chart) == words
+
+
+@pytest.mark.parametrize(("days", "words"), [(0, "mild"), (2, "mild"), (3, "moderate"), (6, "moderate"), (7, "severe")])
+def test_in_a_child_refractory_platelets_are_graded_by_their_days(days: int, words: str) -> None:
+    signs = {**PAINFUL, "refractory_thrombocytopenia": True, "birth_on": date(2019, 1, 15)}
+    chart = transplanted(signs=signs, bilirubin="1.0")
+    first = {**PAINFUL, "refractory_thrombocytopenia": True}
+    chart.add({"kind": "vod_examination", **first}, NOW - timedelta(days=days, hours=1), Role.PHYSICIAN)
+    assert severity(chart) == words
+
+
+@pytest.mark.parametrize(
+    ("egfr", "words"),
+    [
+        *(("90", "mild"), ("60", "mild"), ("59", "moderate"), ("30", "moderate")),
+        *(("29", "severe"), ("15", "severe"), ("14", "very severe")),
+    ],
+)
+def test_in_a_child_the_kidney_is_graded_by_its_filtration(egfr: str, words: str) -> None:
+    chart = transplanted(signs={**PAINFUL, "birth_on": date(2019, 1, 15)}, bilirubin="1.0", egfr=egfr)
+    assert severity(chart) == words
+
+
+# ── risk ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+DAY_40 = D1 + timedelta(days=40)
+
+
+def planned(*conditioning: str, **values: str) -> ChartBuilder:
+    """After one cycle, with a transplant planned."""
+    chart = ChartBuilder().ready().cycle(1, D1)
+    chart.labs(DAY_40 - timedelta(hours=8), "bilirubin", **values)
+    plan = {"kind": "transplant_planned", "conditioning": list(conditioning)}
+    chart.add(plan, DAY_40 - timedelta(hours=6), Role.PRESCRIBER)
+    return chart
+
+
+def hard(chart: ChartBuilder, now: datetime = DAY_40) -> list[str]:
+    """The hard alerts that nobody has signed."""
+    found = [f for f in risks(chart, now) if f.rule == "RISK-01" and f.clears]
+    assert all(f.verdict is None and "a physician signs" in str(f.clears) for f in found)
+    return [f.subject for f in found]
+
+
+def risks(chart: ChartBuilder, now: datetime = DAY_40) -> list[Finding]:
+    return [f for f in PaperCourse(chart, now).card.findings if f.rule.startswith("RISK-")]
+
+
+@pytest.mark.parametrize(
+    ("conditioning", "alerts"),
+    [
+        (("busulfan", "cyclophosphamide"), ["two_alkylators"]),
+        (("Busulfan 3.2 mg/kg", "Thiotepa"), ["two_alkylators"]),
+        (("busulfan", "fludarabine"), []),
+        (("busulfan", "busulfan"), []),
+        (("fludarabine", "total body irradiation"), []),
+        (("melphalan", "thiotepa", "fludarabine"), ["two_alkylators"]),
+    ],
+)
+def test_two_alkylators_are_a_hard_alert(conditioning: tuple[str, ...], alerts: list[str]) -> None:
+    assert hard(planned(*conditioning, bilirubin="0.5")) == alerts
+
+
+@pytest.mark.parametrize(
+    ("bilirubin", "alerts"), [("1.19", []), ("1.2", ["bilirubin_at_uln"]), ("1.21", ["bilirubin_at_uln"])]
+)
+def test_bilirubin_at_its_upper_limit_is_a_hard_alert(bilirubin: str, alerts: list[str]) -> None:
+    assert hard(planned("fludarabine", bilirubin=bilirubin)) == alerts
+
+
+def test_gilbert_syndrome_changes_nothing() -> None:
+    """AMB-20."""
+    chart = planned("fludarabine", bilirubin="1.3")
+    chart.add({"kind": "bilirubin_cause", "cause": "gilbert"}, D1, Role.PHYSICIAN)
+    assert hard(chart) == ["bilirubin_at_uln"]
+
+
+def test_both_are_two_alerts_and_each_is_signed_for_itself() -> None:
+    """SC-48, RISK-06."""
+    chart = planned("busulfan", "cyclophosphamide", bilirubin="1.2")
+    assert hard(chart) == ["two_alkylators", "bilirubin_at_uln"]
+    word = {"kind": "risk_accepted", "risk": "two_alkylators", "reason": "no other conditioning"}
+    chart.add(word, DAY_40 - timedelta(hours=1), Role.NURSE)
+    assert hard(chart) == ["two_alkylators", "bilirubin_at_uln"]
+    chart.add(word, DAY_40 - timedelta(hours=1), Role.PHYSICIAN)
+    assert hard(chart) == ["bilirubin_at_uln"]
+    assert any("accepted by physician" in f.reason for f in risks(chart))
+
+
+def test_a_later_bilirubin_or_another_plan_asks_again() -> None:
+    chart = planned("busulfan", "cyclophosphamide", bilirubin="1.2")
+    for risk in ("two_alkylators", "bilirubin_at_uln"):
+        word = {"kind": "risk_accepted", "risk": risk, "reason": "no other way"}
+        chart.add(word, DAY_40 - timedelta(hours=3), Role.PHYSICIAN)
+    assert hard(chart) == []
+    chart.labs(DAY_40 - timedelta(hours=2), "bilirubin", bilirubin="1.5")
+    assert hard(chart) == ["bilirubin_at_uln"]
+    plan = {"kind": "transplant_planned", "conditioning": ["busulfan", "thiotepa"]}
+    chart.add(plan, DAY_40 - timedelta(hours=1), Role.PRESCRIBER)
+    assert hard(chart) == ["two_alkylators", "bilirubin_at_uln"]
+
+
+def test_without_a_planned_transplant_there_is_no_hard_alert() -> None:
+    chart = planned("busulfan", "cyclophosphamide", bilirubin="1.2")
+    chart.add(
+        {"kind": "transplant_plan_withdrawn", "reason": "donor lost"}, DAY_40 - timedelta(hours=1), Role.PRESCRIBER
+    )
+    assert hard(chart) == []
+
+
+def test_a_plan_without_its_conditioning_says_so() -> None:
+    (note,) = risks(planned(bilirubin="0.5"))
+    assert "not stated" in note.reason
+
+
+@pytest.mark.parametrize(
+    ("born", "words"),
+    [("1971-02-28", []), ("1971-02-27", ["age of 55 years or more"]), ("1961-02-27", ["age of 65 years or more"])],
+)
+def test_age_counts_on_the_day_the_course_starts(born: str, words: list[str]) -> None:
+    """The courses here start on 27 February 2026."""
+    chart = ChartBuilder(birth_on=date.fromisoformat(born)).ready()
+    assert risk_factors(Case(chart.chart(), load_protocol(LABEL), D1)) == words
+
+
+@pytest.mark.parametrize(
+    ("history", "words"),
+    [
+        ({"liver_disease": True}, "liver disease"),
+        ({"transplant_before": True}, "an earlier transplant"),
+        ({"salvage_line": 2}, "salvage line 2"),
+        ({"salvage_line": 1}, None),
+        ({"liver_disease": False, "transplant_before": False}, None),
+    ],
+)
+def test_the_history_is_said_in_one_note(history: dict[str, Any], words: str | None) -> None:
+    chart = ChartBuilder().ready()
+    chart.add({"kind": "medical_history", **history}, D1 - timedelta(days=1), Role.PHYSICIAN)
+    assert [f.reason for f in risks(chart, D1)] == ([f"risk of VOD: {words}"] if words else [])
+
+
+@pytest.mark.parametrize(("cycles", "said"), [(2, False), (3, True)])
+def test_more_than_two_cycles_are_a_risk(cycles: int, said: bool) -> None:
+    chart = ChartBuilder().ready()
+    for number in range(1, cycles + 1):
+        chart.cycle(number, D1 + timedelta(days=28 * (number - 1)))
+    assert any("3 cycles" in f.reason for f in risks(chart, D1 + timedelta(days=28 * cycles))) == said
+
+
+def test_a_hepatotoxic_drug_counts_until_it_is_stopped() -> None:
+    chart = ChartBuilder().ready()
+    drug = {"kind": "medication", "drug": "Voriconazole", "hepatotoxic": True}
+    chart.add(drug, D1 - timedelta(hours=3))
+    assert [f.rule for f in risks(chart, D1)] == ["RISK-04"]
+    chart.add({**drug, "action": "stopped"}, D1 - timedelta(hours=1))
+    assert risks(chart, D1) == []
