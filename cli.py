@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
 
+import cli_check
 import cli_inbox
 import cli_render
 import cli_rules
@@ -301,6 +302,7 @@ def _list_commands(as_json: bool) -> None:
 cli_ward.add_to(app)
 cli_inbox.add_to(app, labs_app)
 cli_rules.add_to(app)
+cli_check.add_to(app)
 
 
 # ── processes ──────────────────────────────────────────────────────────────────────────────────────────────────────

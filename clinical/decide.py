@@ -26,7 +26,8 @@ def decide(request: DecideRequest, protocol: Protocol, code_version: str, known:
     chart, now = request.chart, request.now
     ruling: Accepted | Refused | None = None
     # What fell due before the message is said first: a test that comes a moment late was due all the same.
-    facts = _escalation(chart, protocol, now)
+    case = Case(chart, protocol, now)
+    facts = _escalation(case)
     before = len(facts)
     if request.message is not None:
         ruling = judge(chart.with_facts(*facts), request.message.read(), protocol, now, known)
@@ -36,8 +37,9 @@ def decide(request: DecideRequest, protocol: Protocol, code_version: str, known:
         facts.append(_by_the_clock(f"unreadable/{request.unreadable.sha256[:32]}", request.unreadable, now))
     facts += _monitoring_started(chart.with_facts(*facts), protocol, request)
     if len(facts) > before:
-        facts += _escalation(chart.with_facts(*facts), protocol, now)
-    case = Case(chart.with_facts(*facts), protocol, now)
+        facts += _escalation(Case(chart.with_facts(*facts), protocol, now))
+    if facts:
+        case = Case(chart.with_facts(*facts), protocol, now)
     return Decision(
         ruling=ruling, facts=tuple(facts), assessment=assess_case(case), phase=phase_of(case), code_version=code_version
     )
@@ -63,11 +65,10 @@ def _monitoring_started(chart: Chart, protocol: Protocol, request: DecideRequest
     return [_by_the_clock(f"monitoring/{len(chart.facts)}", MonitoringStarted(), request.now)]
 
 
-def _escalation(chart: Chart, protocol: Protocol, now: datetime) -> list[Fact]:
-    case = Case(chart, protocol, now)
+def _escalation(case: Case) -> list[Fact]:
     opened = obligations(case)
     fired: list[RungFired | ObligationMet] = [*rungs_reached(case, opened), *obligations_closed(case, opened)]
-    return [_by_the_clock(_id_of(what), what, now) for what in fired]
+    return [_by_the_clock(_id_of(what), what, case.now) for what in fired]
 
 
 def _id_of(what: RungFired | ObligationMet) -> str:

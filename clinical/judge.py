@@ -128,10 +128,15 @@ def judge(
     the protocol that an amendment asks for; without it none can be amended to.
     """
     case = Case(chart, protocol, now)
-    refusal = _form(case, message)
+    return judge_standing(Standing.of(case, assess_case(case)), message, known)
+
+
+def judge_standing(standing: Standing, message: Message, known: Known = nothing_known) -> Accepted | Refused:
+    """The ruling on one message where the standing is known already: many messages can be asked of one assessment."""
+    refusal = _form(standing.case, message)
     if refusal is not None:
         return refusal
-    judging = Judging(message, Standing.of(case, assess_case(case)), known)
+    judging = Judging(message, standing, known)
     judged = _RULINGS[type(message)](judging, cast("Any", message))
     return judged if isinstance(judged, Refused) else judging.accepted(judged)
 

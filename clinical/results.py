@@ -159,7 +159,7 @@ class Results:
     def _find_latest(self, analyte: str) -> Usable:
         read = self._read.get(analyte, [])
         known = [(fact, k) for fact, k in read if isinstance(k, Known)]
-        best = max(known, key=_how_new, default=None)
+        best = max(reversed(known), key=_how_new, default=None)  # of two that came at one instant the later one
         newer = [u for fact, u in read if isinstance(u, Unknown) and _is_newer(fact, u, best)]
         if newer:
             return max(newer, key=lambda u: (u.urgent, u.since))

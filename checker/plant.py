@@ -1,0 +1,49 @@
+"""Plants each mutant, searches, and says what noticed it."""
+
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+
+from checker.mutants import Mutant
+from checker.people import MORNING, a_course
+from checker.planted import MUTANTS
+from checker.scopes import WORKERS
+from checker.search import Search
+from plumbing.protocol_files import load_protocol, pin_of
+
+LABEL = "us-label-2024.1"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one mutant: by which invariant it was noticed (none: it survived), and after how many moves."""
+
+    mutant: str
+    clauses: tuple[str, ...]
+    words: str
+    killed_by: str | None
+    story: int
+    states: int
+    seconds: float
+
+
+def outcome_of(mutant: Mutant, protocol: str = LABEL) -> Outcome:
+    """Plant one mutant in this process and search until something breaks."""
+    rules, pin = load_protocol(protocol), pin_of(protocol)
+    with mutant.planted():
+        changed = mutant.protocol(rules)
+        found = Search(a_course(changed, pin), MORNING, changed, mutant.scope).run()
+    first = found.violations[0] if found.violations else None
+    by, story = (first.invariant, len(first.moves)) if first else (None, 0)
+    return Outcome(mutant.name, mutant.clauses, mutant.words, by, story, found.states, found.seconds)
+
+
+def _by_number(number: int) -> Outcome:
+    return outcome_of(MUTANTS[number])
+
+
+def outcomes() -> Iterator[Outcome]:
+    """Every mutant, two at a time, each search in a process of its own rules."""
+    with ProcessPoolExecutor(WORKERS, mp_context=get_context("spawn")) as pool:
+        yield from pool.map(_by_number, range(len(MUTANTS)))

@@ -1,0 +1,44 @@
+"""Which searches are made: bounded for every test run, full for a release. docs/checker.md says what each covers."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+
+from checker.people import MORNING, a_course
+from checker.search import Found, Scope, Search
+from plumbing.protocol_files import load_protocol, pin_of
+
+WORKERS = 2
+LABEL, ARTICLE = "us-label", "article"
+
+
+def bounded(protocol: str) -> tuple[Scope, ...]:
+    """One deviation of few kinds, before the doses where this protocol has something of its own to say."""
+    doses = ("C1D1", "C1D8", "monitoring") if protocol.startswith(LABEL) else ("C1D1",)
+    doses = ("C2D1",) if protocol.startswith(ARTICLE) else doses
+    return (Scope("bounded", dict.fromkeys(doses, 1), few=True),)
+
+
+def full(protocol: str) -> tuple[Scope, ...]:
+    """One deviation of every kind before every dose."""
+    every = dict.fromkeys(("C1D1", "C1D8", "C2D1", "monitoring"), 1)
+    return (Scope("every kind", every, follow=1),)
+
+
+def searched(protocol: str, scope: Scope, stop_at: int = 1) -> Found:
+    """One search of one protocol."""
+    rules = load_protocol(protocol)
+    return Search(a_course(rules, pin_of(protocol)), MORNING, rules, scope, stop_at=stop_at).run()
+
+
+def all_searched(
+    protocols: tuple[str, ...], scopes: Callable[[str], tuple[Scope, ...]]
+) -> Iterator[tuple[str, Scope, Found]]:
+    """Every search of every protocol, two at a time, answered in their order."""
+    wanted = [(protocol, scope) for protocol in protocols for scope in scopes(protocol)]
+    if len(wanted) == 1:
+        yield (*wanted[0], searched(*wanted[0]))
+        return
+    with ProcessPoolExecutor(WORKERS, mp_context=get_context("spawn")) as pool:
+        answers = [pool.submit(searched, protocol, scope) for protocol, scope in wanted]
+        yield from ((*asked, answer.result()) for asked, answer in zip(wanted, answers, strict=True))
