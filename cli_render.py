@@ -8,6 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -68,8 +69,8 @@ def when(instant: datetime | None, zone: ZoneInfo) -> str:
 # ── a course ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def card(assessment: Assessment, zone: ZoneInfo) -> RenderableType:
-    """The whole card: verdict with its time, why, the dose, what is due, what may be done."""
+def card(assessment: Assessment, zone: ZoneInfo, *, refusals: bool = True) -> RenderableType:
+    """The whole card: verdict with its time, why, the dose, what is due, what may be done and (`refusals`) what not."""
     until = when(assessment.valid_until, zone) if assessment.valid_until else "something is reported"
     about = f" for {assessment.next_dose}" if assessment.next_dose else ""
     head = [
@@ -84,7 +85,7 @@ def card(assessment: Assessment, zone: ZoneInfo) -> RenderableType:
         *_titled("Why", findings_table(assessment.findings, zone), assessment.findings),
         *_titled("Dose", dose_table(assessment.dose), assessment.dose),
         *_titled("Due", obligations_table(assessment, zone), assessment.obligations),
-        *_titled("Commands", _commands(assessment, zone), assessment.commands),
+        *_titled("Commands", _commands(assessment, zone, refusals), assessment.commands),
     )
 
 
@@ -313,23 +314,40 @@ def explanation(found: Explanation, zone: ZoneInfo) -> RenderableType:
     lines: list[RenderableType] = [Text(), Text("What would open what may not be done now", style="bold")]
     alike: dict[object, list[Blocked]] = {}
     for blocked in found.blocked:
-        alike.setdefault(blocked.needs or blocked.command, []).append(blocked)
+        alike.setdefault((blocked.refusal, blocked.needs, blocked.opens_with), []).append(blocked)
     for group in alike.values():
         names, first = ", ".join(b.command for b in group), group[0]
         lines += [Text(), Text(names, style="bold"), Text(f"  {first.why} ({first.refusal})")]
-        lines += [Text(f"  {words}") for words in _needs(first, zone)]
+        lines += [
+            Padding(Text(words), (0, 0, 0, 2), expand=False)
+            for words in (*_opens(first), *_at_the_earliest(group, zone))
+        ]
     return Group(*lines)
 
 
-def _needs(blocked: Blocked, zone: ZoneInfo) -> Iterator[str]:
+def _opens(blocked: Blocked) -> Iterator[str]:
+    """What opens it, one line for a rule and those who may set it aside."""
+    if blocked.opens_with is not None:
+        yield f"opens with {blocked.opens_with}"
+    together: dict[tuple[str, str], list[str]] = {}
     for finding in blocked.needs:
         who = _OVERRIDES.get(finding.override or "", "")
         may = f" ({who})" if who.startswith("override") else ""
-        yield f"{finding.rule}: {finding.clears}{may}"
-    if blocked.earliest_at is not None:
-        yield f"at the earliest {when(blocked.earliest_at, zone)}"
-    if blocked.opens_by_itself_at is not None:
-        yield f"by time alone it opens {when(blocked.opens_by_itself_at, zone)}"
+        together.setdefault((finding.rule, may), []).append(finding.clears or "")
+    for (rule, may), clears in together.items():
+        yield f"{rule}: {'; '.join(dict.fromkeys(clears))}{may}"
+
+
+def _at_the_earliest(group: Sequence[Blocked], zone: ZoneInfo) -> Iterator[str]:
+    """When, for all alike or each by its name."""
+    for words, instants in (
+        ("at the earliest", {b.command: b.earliest_at for b in group}),
+        ("by time alone it opens", {b.command: b.opens_by_itself_at for b in group}),
+    ):
+        told = {command: at for command, at in instants.items() if at is not None}
+        alike = len(set(instants.values())) == 1
+        for command, at in list(told.items())[: 1 if alike else None]:
+            yield f"{words} {when(at, zone)}" if alike else f"{command}: {words} {when(at, zone)}"
 
 
 # ── small parts ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -364,14 +382,16 @@ def _totals(assessment: Assessment) -> str:
     return f", given so far: {', '.join(totals)}" if totals else ""
 
 
-def _commands(assessment: Assessment, zone: ZoneInfo) -> RenderableType:
-    may = ", ".join(c.command for c in assessment.commands if c.may)
+def _commands(assessment: Assessment, zone: ZoneInfo, refusals: bool) -> RenderableType:
+    may = Text(f"may be given now: {', '.join(c.command for c in assessment.commands if c.may)}")
+    if not refusals:
+        return may
     table = _grid("refused now", "because")
     for command in assessment.commands:
         if not command.may:
             earliest = f"; at the earliest {when(command.earliest_at, zone)}" if command.earliest_at else ""
             table.add_row(command.command, f"{command.why} ({command.refusal}){earliest}")
-    return Group(Text(f"may be given now: {may}"), table)
+    return Group(may, table)
 
 
 def _short(value: object) -> str:

@@ -55,7 +55,8 @@ def explain(chart: ChartPath, at: At, protocol: ProtocolName = "", as_json: AsJs
 
     read, rules, now = _asked(chart, protocol, at)
     found, zone = core(read, rules, now), cli_render.zone_of(read.course.zone)
-    answer(as_json, found, cli_render.card(found.assessment, zone), cli_render.explanation(found, zone))
+    card = cli_render.card(found.assessment, zone, refusals=False)  # they follow with all that opens them
+    answer(as_json, found, card, cli_render.explanation(found, zone))
 
 
 def _asked(path: Path, protocol: str, at: str) -> tuple[Chart, Protocol, datetime]:

@@ -250,7 +250,7 @@ def _totals(case: Case) -> tuple[str, ...]:
     for dose in case.doses:
         entry = _entry_of(case, dose.slot)
         totals[dose.slot.cycle] = totals.get(dose.slot.cycle, Decimal(0)) + entry
-    return tuple(f"C{cycle}: {plain(total)} mg/m²" for cycle, total in sorted(totals.items()))
+    return tuple(f"C{cycle}: {plain(total.normalize())} mg/m²" for cycle, total in sorted(totals.items()))
 
 
 def _entry_of(case: Case, slot: DoseSlot) -> Decimal:

@@ -113,14 +113,15 @@ def _verify(standing: Standing) -> Refused | None:
         return closed(standing, "verifying")
     authorisation = standing_authorisation(standing.case, standing.plan)
     if authorisation is None:
-        return refused("NothingToVerify", "no authorisation stands that could be checked", standing.in_the_way)
+        unsigned = tuple(f for f in standing.in_the_way if f.rule == "OWN-01")
+        return refused("NothingToVerify", "no authorisation stands that could be checked", unsigned)
     if verified(standing.case, authorisation):
         return refused("AlreadyVerified", "this authorisation is checked already")
     return None
 
 
 def _start(standing: Standing) -> Refused | None:
-    return None if standing.verdict is Verdict.MAY_START else closed(standing, "the start of")
+    return None if standing.verdict is Verdict.MAY_START else closed(standing, "starting")
 
 
 def _complete(standing: Standing) -> Refused | None:

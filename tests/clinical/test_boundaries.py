@@ -156,6 +156,13 @@ def birthdays(years: Decimal) -> tuple[date, date, date]:
     return birthday + DAY, birthday, birthday - DAY
 
 
+def with_direct(per_cent: Decimal) -> Story:
+    """Gilbert syndrome, bilirubin 2.5 mg/dL, so many per cent of it direct: above the ULN of the direct one."""
+    documented = charted({"kind": "bilirubin_cause", "cause": "gilbert"}, ago=2 * DAY)
+    direct = lab("bilirubin_direct", format(per_cent * Decimal("0.025"), "f"), ago=3 * HOUR)
+    return then(day_8(bilirubin="2.5"), steps(documented, direct))
+
+
 def cd22(per_cent: Decimal) -> Story:
     """Eligible but for the share of CD22-positive cells."""
     stated = {"cd22_positive": True, "b_cell_precursor_all": True, "relapsed_or_refractory": True, "ph_positive": False}
@@ -389,6 +396,7 @@ BOUNDARIES: dict[str, tuple[Boundary, ...]] = {
     "liver.isolated_ast_alt_max": tuple(
         Boundary(">", multiple_of_uln(day_8(), enzyme, "NON-08"), units=BOTH_LIVER["alt"]) for enzyme in ("alt", "ast")
     ),
+    "liver.direct_share_max": (Boundary(">", given(with_direct, asking("NON-08"))),),
     # VOD
     "vod.bilirubin_from": (
         Boundary(
@@ -535,6 +543,7 @@ BOUNDARIES: dict[str, tuple[Boundary, ...]] = {
     "limits.interruption_max": (
         Boundary(">=", given(lambda d: toxic(8, int(d)), lambda card: card.next_dose != "C1D8"), **ONE),
     ),
+    "limits.interruption_stop": (Boundary(">", given(lambda d: toxic(15, int(d)), asking("DUR-05")), **ONE),),
     "limits.interruption_reduce": (
         Boundary(
             ">=",
@@ -675,6 +684,27 @@ ELSEWHERE: dict[str, str] = {
     "preparation.": "a constant of the bag, the vial or the formula: test_dosing",
     "monitoring.last_dose_days": "days of a whole course: test_liver_tests_due",
     "monitoring.transplant_": "days of a whole course: test_liver_tests_due",
+    "levels.": "a share and a day, not a limit: SC-14, SC-18 and test_interruption",
+    "limits.recovery_": "an alert and a proposal of the same ladder: test_interruption",
+    "ctcae.": "each grade of each row from both sides: test_ctcae",
+    "severity.": "each cell of the table from both sides: test_severity",
+    "risk.": "test_severity",
+    "tumour_lysis.": "test_lysis_alerts_and_response",
+    "critical.": "test_lysis_alerts_and_response",
+    "response.": "test_lysis_alerts_and_response",
+    "observation.vital_signs_": "test_vital_signs",
+    "observation.death_grade": "test_reactions",
+    "observation.resume_rate": "a proposal, not a limit: test_reactions",
+    "monitoring.suspected": "test_vod_and_the_end",
+    "monitoring.before_dose": "test_before_dose",
+    "monitoring.blood_count": "test_before_dose",
+    "monitoring.qt_drug": "test_watch",
+    "monitoring.tls_": "test_watch",
+    "monitoring.prophylaxis_since": "test_watch",
+    "monitoring.contraception_": "calendar months: test_after_dose_dates",
+    "monitoring.breast_feeding": "calendar months: test_after_dose_dates",
+    "monitoring.marrow_": "test_watch",
+    "monitoring.daily_examination_until": "test_examinations_due",
     "calls.ordinary": "test_owners and test_course_life",
     "confirm.": "needs a pair of results: test_usable_results",
     "ecg.": "test_usable_results",

@@ -282,7 +282,7 @@ ROWS = (
             charted({"kind": "transfusion", "product": "platelets"}, ago=DAY),
         ),
         Verdict.NEED_DATA,
-        ("HEM-09",),
+        ("MOD-G-03",),
         silent=("HEM-03",),
     ),
     Row(

@@ -91,6 +91,11 @@ def attributed(term: str, on: int) -> Step:
     return step
 
 
+def leaves_out_day_15(course: PaperCourse) -> None:
+    fields = {"decision": "omit", "cause": "other", "reason": "hepatitis E"}
+    course.does("decide_dose", Role.PRESCRIBER, cycle=1, day=15, **fields)
+
+
 def doses_at(*starts: datetime, asked: datetime, **values: str) -> Story:
     """Cycle 1 with doses at these instants, the next one asked for at another, in whatever zone the site has."""
 
@@ -319,11 +324,20 @@ ROWS = (
     ),
     Row(
         "X-24 DUR-09",
-        "20 days with a high ALT that a physician attributes to another cause: no reduction",
+        "D15 held for a high ALT that a physician attributes to another cause: its window passed without toxicity",
         then(toxic(15, 20), attributed("alt", 16)),
+        Verdict.DELAYED,
+        ("DAY-06",),
+        next_dose="C1D15",
+        silent=("DUR-02", "DUR-03"),
+    ),
+    Row(
+        "X-24 DUR-09",
+        "the same, D15 left out by the prescriber: cycle 2 at the full level",
+        then(toxic(15, 20), steps(attributed("alt", 16), leaves_out_day_15)),
         Verdict.MAY_AUTHORISE,
+        next_dose="C2D1",
         dose=FULL_FIRST,
-        silent=("DUR-03",),
     ),
     Row(
         "X-25 LVL-02",
@@ -447,7 +461,7 @@ ROWS = (
             next_cycle(baseline={"platelets": "30"}, platelets="29"),
             steps(
                 charted(
-                    {"kind": "response", "cycle": 1, "response": "none", "marrow_blasts_percent": "40"}, ago=2 * DAY
+                    {"kind": "response", "cycle": 1, "response": "none", "marrow_blasts_percent": "40"}, ago=2 * HOUR
                 ),
                 charted(
                     {
