@@ -99,8 +99,9 @@ def _interrupted(case: Case, slot: DoseSlot, held: Interruption) -> Iterator[Fin
         clears = "the prescriber discontinues, or an override to go on by the prescriber and a second person"
         yield case.finding("DUR-05", Verdict.PROPOSE_DISCONTINUE, words, clears=clears, subject=str(held.first))
     if held.days >= limits.interruption_reduce.count:
-        level = level_name(min(case.level_of(held.cycle_after), TWO_DOSES))
-        yield case.finding("DUR-03", None, f"{words}: cycle {held.cycle_after} is given at level {level}")
+        level = min(case.level_of(held.cycle_after), TWO_DOSES)
+        rule = "DUR-04" if level == TWO_DOSES else "DUR-03"
+        yield case.finding(rule, None, f"{words}: cycle {held.cycle_after} is given at level {level_name(level)}")
     else:
         yield case.finding("DUR-01", None, words)
     yield from _not_recovered(case, held)
