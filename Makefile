@@ -10,7 +10,7 @@ INSTALLED := $(VENV)/.installed
 UV := $(shell command -v uv 2>/dev/null || echo $(BIN)/uv)
 
 .DEFAULT_GOAL := help
-.PHONY: help install run fresh test lint format types lock docs clean
+.PHONY: help install run fresh test lint format types lock docs proof clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,7 +61,10 @@ lock: install ## resolve the dependencies of pyproject.toml into requirements.tx
 	'$(UV)' pip compile pyproject.toml --extra dev --universal --generate-hashes --python-version 3.11 -o requirements.txt
 
 docs: install ## redraw what is drawn from code: diagrams, rules, golden files
-	$(BIN)/python tools/redraw.py
+	$(BIN)/python -m tools.redraw
+
+proof: install ## the page that a pharmacist signs: build/proof/index.html and proof.txt; DATE=2026-12-01 names another day
+	$(BIN)/python -m tools.proof --date "$${DATE:-$$(date +%Y-%m-%d)}"
 
 clean: ## remove .venv and all caches; var/ stays, it holds the state
 	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

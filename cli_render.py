@@ -274,11 +274,18 @@ def _difference(path: str, a: Entry | None, b: Entry | None) -> dict[str, Any]:
     given = [e for e in (a, b) if e is not None]
     return {
         "path": path,
-        "a": a.shown() if a else None,
-        "b": b.shown() if b else None,
+        "a": _told_apart(a, b),
+        "b": _told_apart(b, a),
         "clauses": list(dict.fromkeys(e.clause for e in given)),
         "divergence": next((e.divergence for e in given if e.divergence), None),
     }
+
+
+def _told_apart(entry: Entry | None, other: Entry | None) -> str | None:
+    """The value; where the other's is the same, also how well it is known and from where, for there lies the difference."""
+    if entry is None or other is None or entry.shown() != other.shown():
+        return entry.shown() if entry else None
+    return f"{entry.shown()} ({entry.confidence.shown}, {entry.source})"
 
 
 def _rule_difference(rule: str, a: RuleInfo | None, b: RuleInfo | None) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from clinical.case import Case
 from models.assessment import Finding, Input, Verdict
-from models.facts import DoseSlot, Fact, MedicalHistory
+from models.facts import Allergy, DoseSlot, Fact, MedicalHistory
 
 CONDITIONS = {
     "hypersensitivity": "hypersensitivity to the drug",
@@ -44,10 +44,15 @@ def contraindications(case: Case, slot: DoseSlot) -> Iterator[Finding]:
 
 
 def history_answers(case: Case) -> dict[str, Answer]:
-    """What was said last about each condition: a later history that leaves one open takes no answer back."""
+    """What was said last about each condition: a later history that leaves one open takes no answer back.
+
+    A charted allergy to the drug is hypersensitivity, whatever a history says; only its correction takes it away.
+    """
     told = sorted(case.reading.of(MedicalHistory), key=lambda pair: pair[0].at)
     said = [(name, fact, getattr(history, name)) for fact, history in told for name in CONDITIONS]
-    return {name: Answer(fact, there) for name, fact, there in said if there is not None}
+    answers = {name: Answer(fact, there) for name, fact, there in said if there is not None}
+    charted = [fact for fact, allergy in case.reading.of(Allergy) if allergy.to_inotuzumab]
+    return answers | ({"hypersensitivity": Answer(charted[-1], there=True)} if charted else {})
 
 
 def _condition(case: Case, words: str, fact: Fact) -> Finding:

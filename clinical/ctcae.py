@@ -70,6 +70,7 @@ def entry_limit(case: Treatment, result: Known, number: int) -> str:
 
 
 def _rows(case: Treatment, analyte: str, baseline: Known | None) -> Iterator[tuple[str, GradeRow]]:
+    """The rows for this patient: a liver test above its ULN before treatment is graded by that value (CTN-01, CTN-02)."""
     state = "abnormal" if baseline is not None and baseline.above_uln(Decimal(1)) else "normal"
     for clause, row in case.protocol.ctcae.rows.items():
         if analyte in row.analytes and row.baseline in ("any", state):

@@ -50,7 +50,7 @@ def mg_per_m2_of(case: Case, slot: DoseSlot) -> Entry | None:
 
 
 def leveled(case: Case, slot: DoseSlot, full: Decimal) -> Decimal:
-    """DUR-03: this dose at the level of its cycle; each dose of a reduced level is the same share of the full one."""
+    """DUR-03, LVL-02: this dose at the level of its cycle; a reduced one is the same share of either response branch."""
     if case.level_of(slot.cycle) < REDUCED:
         return full
     return (full * case.protocol.levels.factor.number).normalize()

@@ -90,7 +90,7 @@ def day_left_out(case: Planned, cycle: int) -> int:
 
 
 def _level_after(case: Planned, walk: Interruptions, cycle: int) -> int:
-    """LVL-01: one step down, and never two, for a cycle before which a dose was held for 14 days (DUR-03, DUR-04)."""
+    """LVL-01: one step down, never two, for a cycle before which a dose was held for 14 days (DUR-03, -04, -06, -08)."""
     limit = case.protocol.limits.interruption_reduce.count
     due = any(i.days >= limit and i.cycle_after == cycle for i in walk.found)
     return min(walk.level_of(cycle - 1) + (1 if due else 0), BELOW_TWO_DOSES)

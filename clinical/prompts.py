@@ -8,7 +8,7 @@ from models.facts import DoseSlot
 
 
 def prompts(case: Case, slot: DoseSlot) -> Iterator[Finding]:
-    """The reminders of this protocol for this dose."""
+    """The reminders of this protocol for this dose: fluids and urate before the first (EU-05, CYT-06), setting, vial."""
     protocol = case.protocol
     if protocol.prompts.hydrate_and_lower_urate.holds and (slot.cycle, slot.day) == (1, 1):
         reason = "where the tumour burden is high: fluids, and urate lowered, before the dose; look for tumour lysis after it"

@@ -144,7 +144,7 @@ def _computed(percent: Known | Unknown | None, wbc: Known | Unknown | None) -> K
 
 
 def cytoreduction_gate(case: Case) -> Iterator[Finding]:
-    """CYT-02: before the first dose the blast count in blood is at most 10 x 10^9/L; equal passes.
+    """CYT-01, CYT-02: before the first dose the blast count in blood is brought to its limit or below; equal passes.
 
     A count that is missing or unknown is answered as missing data, not here; nothing is given before consent and
     eligibility are there.

@@ -31,7 +31,7 @@ def _named(judging: Judging, message: GiveOverride) -> Finding | Refused:
         subjects = ", ".join(sorted(f.subject or f.reason for f in of_rule))
         return refused("SubjectRequired", f"{message.rule} stands more than once; name its subject: {subjects}")
     finding = named[0]
-    if not may_be_overridden(finding):
+    if not may_be_overridden(finding):  # OVR-01, and a rule of no class
         return refused("NotOverridable", f"{finding.rule} cannot be overridden by anybody (OVR-01)", (finding,))
     if only_for_allergy(judging.case, finding):
         words = f"{finding.rule} is overridden only for a charted allergy or contraindication to this class (§3.6)"

@@ -5,11 +5,11 @@ A sign that was seen stays seen until somebody looks again; one that was not see
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
 
-from clinical.calendar import birthday, local_date
+from clinical.calendar import birthday, local_date, midnight_of
 from clinical.case import Case
 from clinical.treatment import Measured
 from clinical.units import PERCENT, bilirubin_umol_per_l
@@ -51,8 +51,11 @@ class Signs:
         """Calendar days since the latest transplant in the zone of the site; none without one (VOD-08)."""
         if self.case.transplant is None:
             return None
-        zone = self.case.reading.zone
-        return (local_date(self.case.now, zone) - local_date(self.case.transplant[1], zone)).days
+        zone, limits = self.case.reading.zone, self.case.protocol.vod
+        day_0 = local_date(self.case.transplant[1], zone)
+        for until in (limits.seattle_until, limits.classical_until):
+            self.case.reading.change_at(midnight_of(day_0 + until.span + timedelta(days=1), zone))
+        return (local_date(self.case.now, zone) - day_0).days
 
     @cached_property
     def bilirubin(self) -> Answer:

@@ -90,12 +90,27 @@ def exit_codes() -> str:
     return "\n".join(["| code | meaning |", "|---|---|", *rows])
 
 
+def rules_decided() -> str:
+    """The clauses that functions decide."""
+    from tools.rules_doc import decided
+
+    return decided()
+
+
+def rules_left() -> str:
+    """The clauses that no function decides."""
+    from tools.rules_doc import left_to_people
+
+    return left_to_people()
+
+
 def _quoted(words: Iterable[str]) -> str:
     return ", ".join(f"`{word}`" for word in words)
 
 
 DRAWN: Mapping[str, Mapping[str, Draw]] = {
     "docs/architecture.md": {"states": state_diagram},
+    "docs/rules.md": {"decided": rules_decided, "not-decided": rules_left},
     "docs/chart.md": {"exit-codes": exit_codes, "fact-kinds": fact_kinds, "analytes": analytes},
 }
 """Document, from the top of the repository -> part -> the function that draws it."""
@@ -133,6 +148,7 @@ def parts_marked(text: str) -> set[str]:
 
 def main() -> int:
     """Write every document that differs, and say which."""
+    sys.path.append(str(ROOT))  # started as a file it sees only its own folder
     for name, parts in DRAWN.items():
         _rewrite(name, partial(redrawn, parts=parts))
     for name, (protocol, at) in SIGNED.items():

@@ -1,13 +1,16 @@
 """From clause to number, function and tests: found in the protocol files and in the code itself, never kept by hand.
 
-A function decides a clause when its docstring names it or when it makes a finding of it; a test proves a clause when its
-name, its docstring or what it is parametrized with names it. Used by docs/rules.md and by the proof page.
+A function decides a clause when its docstring or a comment in it names it, when it makes a finding of it, or when it
+reads a number of it; a test proves a clause when its name, its docstring or what it is parametrized with names it.
+Where neither is found, a file whose first words name the clause stands for it. Used by docs/rules.md and by the proof page.
 """
 
 import ast
+import io
 import re
+import tokenize
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -20,7 +23,12 @@ CLAUSES = Path(__file__).with_name("clauses.toml")
 _PREFIX = r"(?:MOD-G|[A-Z]{2,6})"
 _CLAUSE = re.compile(rf"\b({_PREFIX})-(\d\d)\b")
 _NEXT = re.compile(rf"\s*(…|\.\.\.|to|and|or|,|/)\s*(?:({_PREFIX})?-)?(\d\d)\b")
-_IN_NAMES = re.compile(r"(?<![a-z0-9])([a-z]{2,6})_(\d\d)(?![0-9])")
+_IN_NAMES = re.compile(r"(?<![a-z0-9])(mod_g|[a-z]{2,6})_(\d\d)(?![0-9])")
+WHOLE_FILE = "the whole file"
+DECIDING = ("clinical", "intake")
+"""Where clauses are decided: the rules, and the readers that let a result in or turn it away."""
+PROVING = ("clinical", "intake", "models", "stories")
+"""Tests of what is decided; the others look at doors, storage or the source itself."""
 RANGE = frozenset({"…", "...", "to"})
 
 
@@ -43,6 +51,12 @@ class Trace:
     functions: tuple[Place, ...]
     tests: tuple[Place, ...]
     not_decided: str | None
+    settled_by: tuple[str, ...] = ()
+
+    @property
+    def decided(self) -> bool:
+        """Whether functions decide it."""
+        return self.not_decided is None
 
 
 def clauses_in(text: str) -> set[str]:
@@ -84,11 +98,20 @@ def not_decided() -> dict[str, str]:
     return {clause: why for named, why in words.items() for clause in clauses_in(named)}
 
 
-def traces() -> list[Trace]:
+@cache
+def settled_by() -> dict[str, tuple[str, ...]]:
+    """The clauses that only say how another is to be read -> those whose functions decide them."""
+    words: dict[str, str] = tomllib.loads(CLAUSES.read_text())["settled_by"]
+    return {clause: tuple(sorted(clauses_in(others))) for clause, others in words.items()}
+
+
+@cache
+def traces() -> tuple[Trace, ...]:
     """Every clause of the reference with its numbers, functions and tests."""
     protocols = {name: load_protocol(name) for name in released_names()}
-    functions, tests = _by_clause(_functions()), _by_clause(_tests())
-    return [_trace(clause, protocols, functions, tests) for clause in all_clauses()]
+    functions = _by_clause(_functions(), _whole_files(DECIDING, "*.py"))
+    tests = _by_clause(_tests(), _whole_files(tuple(f"tests/{folder}" for folder in PROVING), "test_*.py"))
+    return tuple(_trace(clause, protocols, functions, tests) for clause in all_clauses())
 
 
 def _trace(
@@ -97,13 +120,28 @@ def _trace(
     functions: Mapping[str, tuple[Place, ...]],
     tests: Mapping[str, tuple[Place, ...]],
 ) -> Trace:
-    entries = {n: tuple((path, e) for path, e in p.entries() if e.clause == clause) for n, p in protocols.items()}
+    named = {path for p in protocols.values() if p.extends is None for path, e in p.entries() if e.clause == clause}
+    entries = {
+        n: tuple((path, e) for path, e in p.entries() if e.clause == clause or path in named)
+        for n, p in protocols.items()
+    }
     rules = {name: p.rules[clause] for name, p in protocols.items() if clause in p.rules}
     given = {name: found for name, found in entries.items() if found}
-    return Trace(clause, given, rules, functions.get(clause, ()), tests.get(clause, ()), not_decided().get(clause))
+    others = settled_by().get(clause, ())
+    decided_in = dict.fromkeys(place for c in (clause, *others) for place in functions.get(c, ()))
+    proved_in = dict.fromkeys(place for c in (clause, *others) for place in tests.get(c, ()))
+    return Trace(clause, given, rules, tuple(decided_in), tuple(proved_in), not_decided().get(clause), others)
 
 
-def _by_clause(named: Iterable[tuple[set[str], Place]]) -> dict[str, tuple[Place, ...]]:
+def _by_clause(
+    named: Iterable[tuple[set[str], Place]], otherwise: Iterable[tuple[set[str], Place]]
+) -> dict[str, tuple[Place, ...]]:
+    """The places of each clause; those of `otherwise` count only for a clause that has none."""
+    first, second = _gathered(named), _gathered(otherwise)
+    return second | first
+
+
+def _gathered(named: Iterable[tuple[set[str], Place]]) -> dict[str, tuple[Place, ...]]:
     found: dict[str, list[Place]] = {}
     for clauses, place in named:
         for clause in clauses:
@@ -111,42 +149,102 @@ def _by_clause(named: Iterable[tuple[set[str], Place]]) -> dict[str, tuple[Place
     return {clause: tuple(places) for clause, places in found.items()}
 
 
+def _whole_files(folders: Iterable[str], pattern: str) -> Iterator[tuple[set[str], Place]]:
+    """Files by the clauses that their first words name."""
+    for path in (p for folder in folders for p in sorted((ROOT / folder).rglob(pattern))):
+        words = ast.get_docstring(ast.parse(path.read_text())) or ""
+        yield clauses_in(words), Place(str(path.relative_to(ROOT)), WHOLE_FILE, 1)
+
+
 def _functions() -> Iterator[tuple[set[str], Place]]:
-    for path in sorted((ROOT / "clinical").glob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text())):
+    read = _clauses_of_entries()
+    for path in (p for folder in DECIDING for p in sorted((ROOT / folder).rglob("*.py"))):
+        source = path.read_text()
+        tree, remarks = ast.parse(source), _remarks(source)
+        tables = _tables(tree, _rules_of)
+        for node in ast.walk(tree):
             if isinstance(node, ast.FunctionDef | ast.ClassDef):
-                clauses = clauses_in(ast.get_docstring(node) or "") | _findings_of(node)
-                yield clauses, Place(f"clinical/{path.name}", node.name, node.lineno)
+                clauses = clauses_in(ast.get_docstring(node) or "")
+                if isinstance(node, ast.FunctionDef):
+                    clauses |= _rules_of(node) | _used(node, tables) | _entries_read(node, read)
+                    clauses |= {
+                        c for line, found in remarks if node.lineno <= line <= (node.end_lineno or 0) for c in found
+                    }
+                yield clauses, Place(str(path.relative_to(ROOT)), node.name, node.lineno)
 
 
-def _findings_of(node: ast.AST) -> set[str]:
-    """Clauses that stand as a whole word of their own in a function: the rule of a finding."""
-    if isinstance(node, ast.ClassDef):
-        return set()
+def _rules_of(node: ast.AST) -> set[str]:
+    """Clauses that stand as a whole word of their own: the rule of a finding."""
     words = (n.value for n in ast.walk(node) if isinstance(n, ast.Constant) and isinstance(n.value, str))
     return {word for word in words if _CLAUSE.fullmatch(word)}
 
 
+def _remarks(source: str) -> list[tuple[int, set[str]]]:
+    """The clauses that comments name, by line."""
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    return [(t.start[0], clauses_in(t.string)) for t in tokens if t.type == tokenize.COMMENT]
+
+
+def _clauses_of_entries() -> dict[tuple[str, str], set[str]]:
+    """(section, name) of each number of the protocols -> its clauses."""
+    found: dict[tuple[str, str], set[str]] = {}
+    for path, entry in (pair for name in released_names() for pair in load_protocol(name).entries()):
+        section, name = path.split(".")[-2:]
+        found.setdefault((section, name), set()).add(entry.clause)
+    return found
+
+
+def _entries_read(node: ast.AST, entries: Mapping[tuple[str, str], set[str]]) -> set[str]:
+    """The clauses of the numbers that a function reads: by section and name, or by a name that only an entry has."""
+    compound = {name: section for section, name in entries if "_" in name}
+    short, found = _short_names(node), set[str]()
+    for n in (n for n in ast.walk(node) if isinstance(n, ast.Attribute)):
+        section = n.value.attr if isinstance(n.value, ast.Attribute) else short.get(getattr(n.value, "id", ""), "")
+        found |= entries.get((section if (section, n.attr) in entries else compound.get(n.attr, ""), n.attr), set())
+    return found
+
+
+def _short_names(node: ast.AST) -> dict[str, str]:
+    """The local names of sections: after `limits = case.protocol.preparation`, `limits` is `preparation`."""
+    found: dict[str, str] = {}
+    for n in (n for n in ast.walk(node) if isinstance(n, ast.Assign)):
+        for target in n.targets:
+            pairs = _pairs(target, n.value)
+            found |= {t.id: v.attr for t, v in pairs if isinstance(t, ast.Name) and isinstance(v, ast.Attribute)}
+    return found
+
+
+def _pairs(target: ast.expr, value: ast.expr) -> list[tuple[ast.expr, ast.expr]]:
+    """`a, b = x, y` as its two halves."""
+    if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
+        return list(zip(target.elts, value.elts, strict=False))
+    return [(target, value)]
+
+
 def _tests() -> Iterator[tuple[set[str], Place]]:
-    for path in sorted((ROOT / "tests").rglob("test_*.py")):
+    for path in (p for folder in PROVING for p in sorted((ROOT / "tests" / folder).rglob("test_*.py"))):
         tree = ast.parse(path.read_text())
-        tables = _tables(tree)
+        tables = _tables(tree, _words_of)
         for node in tree.body:
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
-                used = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
-                clauses = _words_of(node) | _in_a_name(node.name) | set().union(*(tables.get(u, set()) for u in used))
+                clauses = _words_of(node) | _in_a_name(node.name) | _used(node, tables)
                 yield clauses, Place(str(path.relative_to(ROOT)), node.name, node.lineno)
 
 
-def _tables(tree: ast.Module) -> dict[str, set[str]]:
-    """Clauses named in the tables of a test file, by the table's name."""
-    return {
-        target.id: _words_of(node)
-        for node in tree.body
-        if isinstance(node, ast.Assign | ast.AnnAssign)
-        for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
-        if isinstance(target, ast.Name)
-    }
+def _used(node: ast.AST, tables: Mapping[str, set[str]]) -> set[str]:
+    """The clauses of the tables that a function or test names."""
+    return set().union(*(tables.get(n.id, set()) for n in ast.walk(node) if isinstance(n, ast.Name)))
+
+
+def _tables(tree: ast.Module, clauses_of: Callable[[ast.AST], set[str]]) -> dict[str, set[str]]:
+    """Clauses named in the tables at the top of a file, by the table's name; a table of tables has all of theirs."""
+    found: dict[str, set[str]] = {}
+    for node in tree.body:
+        if isinstance(node, ast.Assign | ast.AnnAssign):
+            for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+                if isinstance(target, ast.Name):
+                    found[target.id] = clauses_of(node) | _used(node, found)
+    return found
 
 
 def _words_of(node: ast.AST) -> set[str]:
@@ -155,4 +253,4 @@ def _words_of(node: ast.AST) -> set[str]:
 
 
 def _in_a_name(name: str) -> set[str]:
-    return {f"{family.upper()}-{number}" for family, number in _IN_NAMES.findall(name)}
+    return {f"{family.upper().replace('_', '-')}-{number}" for family, number in _IN_NAMES.findall(name)}

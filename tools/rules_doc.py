@@ -1,79 +1,92 @@
 """docs/rules.md: every clause with its values, confidence, override class, functions and tests; then what is not decided."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from models.protocol import Override
 from plumbing.protocol_files import released_names
-from tools.rule_trace import Place, Trace, traces
+from tools.rule_trace import WHOLE_FILE, Place, Trace, traces
 
-_OVERRIDES = {
+OVERRIDES = {
     Override.NEVER: "never (OVR-01)",
     Override.SECOND_PERSON: "prescriber and a second person (OVR-02)",
     Override.PRESCRIBER: "prescriber with a reason (OVR-03)",
-    Override.NONE: "–",
+    Override.NONE: "no class, so nobody",
 }
+NOTHING = "–"
+LABEL_FIRST = sorted(released_names(), key=lambda name: (not name.startswith("us-"), name))
+"""The protocols in the order of showing: the label, which the others extend, first."""
 
 
 def decided() -> str:
-    """The clauses that functions decide."""
+    """The clauses that functions decide, family by family."""
     head = "| clause | values | confidence | override | decided in | proved in |\n|---|---|---|---|---|---|"
-    rows = [_row(trace) for trace in traces() if trace.not_decided is None]
-    return "\n".join([head, *rows])
+    families: dict[str, list[Trace]] = {}
+    for trace in traces():
+        if trace.decided:
+            families.setdefault(trace.clause.rpartition("-")[0], []).append(trace)
+    parts = ["\n".join([f"### {family}\n", head, *map(_row, found)]) for family, found in families.items()]
+    return "\n\n".join(parts)
 
 
 def left_to_people() -> str:
     """The clauses that no function decides, each with the reason."""
-    rows = [f"| {t.clause} | {t.not_decided} |" for t in traces() if t.not_decided is not None]
+    rows = [f"| {t.clause} | {t.not_decided} |" for t in traces() if not t.decided]
     return "\n".join(["| clause | why no function decides it |\n|---|---|", *rows])
 
 
-def _row(trace: Trace) -> str:
-    cells = (
-        trace.clause,
-        _values(trace),
-        _confidence(trace),
-        _override(trace),
-        _places(trace.functions),
-        _tests(trace),
-    )
-    return f"| {' | '.join(cells)} |"
+def values_of(trace: Trace) -> Iterator[str]:
+    """Each number of a clause once, with the protocols whose value differs from the label's named behind theirs."""
+    base = dict(trace.entries.get(LABEL_FIRST[0], ()))
+    yield from (f"{path.split('.', 1)[1]} {entry.shown()}" for path, entry in base.items())
+    for name in LABEL_FIRST[1:]:
+        own = [(p, e) for p, e in trace.entries.get(name, ()) if p not in base or base[p].value != e.value]
+        yield from (f"{path.split('.', 1)[1]} {entry.shown()} ({name})" for path, entry in own)
 
 
-def _values(trace: Trace) -> str:
-    """Each number once, with the protocols that differ from the label named behind theirs."""
-    label = min(released_names(), key=lambda name: (name.split("-")[0] != "us", name))
-    base = dict(trace.entries.get(label, ()))
-    words = [f"{path.split('.', 1)[1]} {entry.shown()}" for path, entry in base.items()]
-    for name, entries in trace.entries.items():
-        words += [
-            f"{p.split('.', 1)[1]} {e.shown()} ({name})" for p, e in entries if name != label and base.get(p) != e
-        ]
-    return "; ".join(words) or "–"
+def title_of(trace: Trace) -> str:
+    """What the rule is called on a card; nothing for a clause that makes no finding."""
+    return next((trace.rules[name].title for name in LABEL_FIRST if name in trace.rules), "")
 
 
-def _confidence(trace: Trace) -> str:
+def confidence_of(trace: Trace) -> str:
+    """How well the numbers and the rule of a clause are known."""
     found = [e.confidence.shown for entries in trace.entries.values() for _, e in entries]
     found += [info.confidence.shown for info in trace.rules.values()]
-    return ", ".join(dict.fromkeys(found)) or "–"
+    return ", ".join(sorted(set(found))) or NOTHING
 
 
-def _override(trace: Trace) -> str:
-    classes = {name: _OVERRIDES[info.override] for name, info in trace.rules.items()}
+def override_of(trace: Trace) -> str:
+    """Who may set a finding of this rule aside, with the protocol where they differ."""
+    classes = {name: OVERRIDES[trace.rules[name].override] for name in LABEL_FIRST if name in trace.rules}
     distinct = list(dict.fromkeys(classes.values()))
     if len(distinct) <= 1:
-        return distinct[0] if distinct else "–"
+        return distinct[0] if distinct else NOTHING
     return "; ".join(f"{word} ({name})" for name, word in classes.items())
 
 
-def _places(places: Iterable[Place]) -> str:
-    return ", ".join(
-        dict.fromkeys(f"`{p.file.removeprefix('clinical/').removesuffix('.py')}.{p.name}`" for p in places)
+def _row(trace: Trace) -> str:
+    title, settled = title_of(trace), f"read as {', '.join(trace.settled_by)}" if trace.settled_by else ""
+    clause = ": ".join(filter(None, (trace.clause, title)))
+    values = "; ".join(filter(None, (settled, *values_of(trace)))) or NOTHING
+    cells = (
+        clause,
+        values,
+        confidence_of(trace),
+        override_of(trace),
+        _functions(trace.functions),
+        _tests(trace.tests),
     )
+    return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"
 
 
-def _tests(trace: Trace) -> str:
-    counted: dict[str, int] = {}
-    for place in trace.tests:
-        name = place.file.rsplit("/", 1)[-1]
-        counted[name] = counted.get(name, 0) + 1
-    return ", ".join(f"`{name}` ({number})" for name, number in counted.items())
+def _functions(places: Iterable[Place]) -> str:
+    return ", ".join(dict.fromkeys(_function(place) for place in places)) or NOTHING
+
+
+def _function(place: Place) -> str:
+    room = place.file.rsplit("/", 1)[-1].removesuffix(".py")
+    return f"`{room}`" if place.name == WHOLE_FILE else f"`{room}.{place.name}`"
+
+
+def _tests(places: Iterable[Place]) -> str:
+    return ", ".join(dict.fromkeys(f"`{place.file.removeprefix('tests/')}`" for place in places)) or NOTHING

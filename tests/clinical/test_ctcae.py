@@ -246,6 +246,7 @@ def test_a_comparator_between_two_grades_tells_both_ends(value: str, comparator:
 
 @pytest.mark.parametrize(("before", "clause"), [("100", "CT-01"), ("100.1", "CT-02")])
 def test_abnormal_before_treatment_means_above_the_upper_limit_of_its_own_report(before: str, clause: str) -> None:
+    """CTN-01."""
     assert grade(treated("alt", before, "U/L"), seen("alt", "140", "U/L", uln=ULN)).row == clause
 
 
@@ -272,6 +273,7 @@ def test_the_value_before_treatment_may_be_in_another_unit() -> None:
     ],
 )
 def test_a_card_names_version_row_and_what_symptoms_decide(analyte: str, value: str, unit: str, words: str) -> None:
+    """CTN-04, CTN-07."""
     assert grade(treated(analyte, None, unit), seen(analyte, value, unit, uln=ULN)).shown() == words
 
 

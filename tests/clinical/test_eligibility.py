@@ -5,9 +5,23 @@ from typing import Any
 
 import pytest
 
+from clinical.start import judge_start
 from models.assessment import CourseState, Finding, Verdict
 from models.people import Role
-from tests.factories import ARTICLE, D1, EU, LABEL, PROTOCOLS, ChartBuilder, PaperCourse, notes, standing_rules
+from models.pins import Acknowledgement
+from plumbing.protocol_files import load_protocol
+from tests.factories import (
+    ARTICLE,
+    D1,
+    EU,
+    LABEL,
+    PROTOCOLS,
+    ChartBuilder,
+    PaperCourse,
+    a_course,
+    notes,
+    standing_rules,
+)
 
 H, DAY = timedelta(hours=1), timedelta(days=1)
 D8 = D1 + 7 * DAY
@@ -164,6 +178,17 @@ def test_sc_54_elsewhere_two_people_sign_that_the_benefit_outweighs_the_risk(pro
     assert course.card.verdict is Verdict.MAY_AUTHORISE
 
 
+def test_two_conditions_are_signed_one_by_one() -> None:
+    course = with_history(LABEL, severe_vod=True, serious_liver_disease=True)
+    subjects = [f.subject for f in course.card.findings if f.rule == "EU-04"]
+    assert len(subjects) == 2
+    for subject in subjects:
+        assert course.card.verdict is Verdict.HOLD
+        signed = course.does("override", Role.PRESCRIBER, cycle=1, day=1, rule="EU-04", subject=subject, reason="told")
+        course.does("countersign", Role.PHARMACIST, target=signed.id)
+    assert course.card.verdict is Verdict.MAY_AUTHORISE
+
+
 @pytest.mark.parametrize("condition", NOTHING)
 def test_a_condition_that_nobody_asked_about_needs_an_answer_in_the_eu_only(condition: str) -> None:
     course = with_history(**{condition: None})
@@ -188,6 +213,16 @@ def test_a_later_history_that_leaves_a_question_open_takes_no_answer_back() -> N
     assert PaperCourse(chart, D1).card.verdict is Verdict.PROPOSE_DISCONTINUE
     chart.add({"kind": "medical_history", "severe_vod": False}, D1 - 4 * H, Role.PHYSICIAN)
     assert PaperCourse(chart, D1).card.verdict is Verdict.MAY_AUTHORISE
+
+
+@pytest.mark.parametrize(("protocol", "verdict"), [(EU, Verdict.PROPOSE_DISCONTINUE), (LABEL, Verdict.HOLD)])
+def test_a_charted_allergy_to_the_drug_is_hypersensitivity(protocol: str, verdict: Verdict) -> None:
+    chart = first_dose(protocol)
+    chart.add({"kind": "allergy", "substance": "paracetamol", "premedication_class": "antipyretic"}, D1 - 3 * H)
+    assert PaperCourse(chart, D1).card.verdict is Verdict.MAY_AUTHORISE
+    chart.add({"kind": "allergy", "substance": "inotuzumab ozogamicin", "to_inotuzumab": True}, D1 - 2 * H)
+    chart.add({"kind": "medical_history", **NOTHING}, D1 - H, Role.PHYSICIAN)
+    assert PaperCourse(chart, D1).card.verdict is verdict
 
 
 @pytest.mark.parametrize(
@@ -238,6 +273,14 @@ def test_an_eu_course_begins_without_any_acknowledgement_and_its_card_says_the_p
     card = PaperCourse(first_dose(), D1).card
     assert (card.protocol, card.divergences) == (EU, ())
     assert all(f.clause.startswith(f"{EU} ") for f in card.findings)
+
+
+def test_an_eu_course_may_be_started_and_has_no_divergence_to_acknowledge() -> None:
+    assert judge_start(a_course(EU), load_protocol(EU)) is None
+    given = (Acknowledgement(divergence="DIV-01", reason="as asked"),)
+    refused = judge_start(a_course(EU, acknowledged=given), load_protocol(EU))
+    assert refused is not None
+    assert refused.type == "UnknownDivergence"
 
 
 def test_the_first_dose_is_given_from_signature_to_start_in_the_eu() -> None:

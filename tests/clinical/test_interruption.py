@@ -75,6 +75,7 @@ def test_an_interruption_that_goes_on_becomes_seven_days_at_local_midnight() -> 
 
 
 def test_late_paperwork_costs_nothing_the_sample_counts_by_when_it_was_drawn() -> None:
+    """DUR-07, DUR-09, AMB-04."""
     chart = ChartBuilder().ready().dose(1, 1, D1)
     chart.result("alt", "160", D8 - DAY)
     chart.result("alt", "30", D8 + 6 * DAY - 4 * H, recorded_at=D8 + 7 * DAY + 12 * H)
@@ -160,6 +161,7 @@ LEVELS = [
 def test_two_weeks_of_toxicity_reduce_the_next_cycle_by_a_quarter(
     days: int, response: str, level: str, mg_per_m2: str, protocol: str
 ) -> None:
+    """DUR-03, DUR-06, DUR-08, LVL-01: from 14 days on, and what reduces has left its dose out as well."""
     card = held_since_day_8(days, response, protocol).card
     assert (card.verdict, card.next_dose) == (Verdict.MAY_AUTHORISE, "C2D1")
     assert card.dose is not None

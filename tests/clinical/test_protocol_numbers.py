@@ -319,7 +319,9 @@ def test_the_eu_text_has_every_other_number_of_the_label_and_names_no_divergence
     """EU-11. That a vial yields 0.9 mg is the same number, read in no EU text (VIAL-01)."""
     label, eu = entries(load_protocol(LABEL)), entries(load_protocol(EU))
     assert {path for path in label if label[path].value != eu[path].value} == set(EU_DIFFERS)
-    assert {path for path in label if label[path] != eu[path]} == {*EU_DIFFERS, "preparation.vial_content"}
+    ages = {"risk.age_high", "risk.age_higher"}  # EU-08: the text that names them
+    assert {path for path in label if label[path] != eu[path]} == {*EU_DIFFERS, *ages, "preparation.vial_content"}
+    assert {eu[path].clause for path in ages} == {"EU-08"}
     assert eu["preparation.vial_content"].confidence is Confidence.UNVERIFIED
     assert load_protocol(EU).divergences == ()
 

@@ -52,6 +52,7 @@ def test_grade_2_that_is_over_proposes_half_the_rate() -> None:
 
 @pytest.mark.parametrize("grade", [3, 4, 5])
 def test_grade_3_and_more_stop_the_drug_and_only_grade_5_asks_to_close_the_record(grade: int) -> None:
+    """IRR-01, IRR-03, AMB-09."""
     course = interrupted()
     course.does("report_reaction", Role.PHYSICIAN, reaction_id="r-1", grade=grade)
     assert course.card.verdict is Verdict.DISCONTINUED

@@ -9,7 +9,7 @@ import pytest
 
 from plumbing.settings import ROOT
 from tests.doors.conftest import Terminal
-from tests.factories import ARTICLE, D1, LABEL, ChartBuilder, PaperCourse
+from tests.factories import ARTICLE, D1, EU, LABEL, ChartBuilder, PaperCourse
 
 EXAMPLES = ROOT / "docs" / "examples"
 H, DAY = timedelta(hours=1), timedelta(days=1)
@@ -87,6 +87,15 @@ def test_two_protocols_decide_the_first_dose_differently_and_the_eighth_day_alik
     assert charts["decisions"][0]["a"]["dose"].startswith("0.8 mg/m2")
     assert charts["decisions"][0]["b"]["dose"].startswith("0.5 mg/m2")
     assert list(charts["not_read"]) == ["note.json"]
+
+
+def test_what_only_the_eu_asks_makes_the_decision_differ(terminal: Terminal, tmp_path: Path) -> None:
+    written(tmp_path, ChartBuilder().ready(), "not-asked.json")
+    written(tmp_path, ChartBuilder(EU).ready(), "all-answered.json")
+    rows = terminal.types("protocol", "diff", LABEL, EU, "--charts", tmp_path, "--json").document["charts"]["decisions"]
+    [row] = rows
+    assert (row["chart"], row["a"]["verdict"], row["b"]["verdict"]) == ("not-asked.json", "MAY_AUTHORISE", "NEED_DATA")
+    assert set(row["b"]["rules"]) == {"EU-02", "EU-03", "EU-04"}
 
 
 def test_the_comparison_for_a_person_names_chart_and_both_decisions(terminal: Terminal) -> None:

@@ -35,6 +35,7 @@ def test_the_released_protocols_are_listed(terminal: Terminal) -> None:
     listed = terminal.types("protocol", "list", "--json").document
     assert [(p["name"], p["extends"], tuple(p["divergences"])) for p in listed] == [
         (ARTICLE, LABEL, DIVERGENCES),
+        (EU, LABEL, ()),
         (LABEL, None, ()),
     ]
 
@@ -59,6 +60,28 @@ def test_the_difference_is_a_table_with_the_clauses(terminal: Terminal) -> None:
     assert lines[0].split() == ["path", LABEL, ARTICLE, "clause", "divergence"]
     row = next(line for line in lines if line.startswith("regimen.cycle1_length"))
     assert row.split() == ["regimen.cycle1_length", "21", "d", "28", "d", "DOSE-05", "/", "DIV-03", "DIV-03"]
+
+
+EU_DIFFERS = {
+    "eligible.min_age_years": ("1 years", "18 years", ["DOSE-11", "EU-01"]),
+    "eligible.tki_failure_required": ("false", "true", ["EU-02"]),
+    "eligible.cd22_percent_required": ("false", "true", ["EU-03"]),
+    "eligible.history_contraindicates": ("false", "true", ["EU-04"]),
+    "prompts.hydrate_and_lower_urate": ("false", "true", ["EU-05"]),
+    "preparation.vial_labelled": ("0.9 mg", "1 mg", ["EU-06"]),
+    "preparation.vial_content": ("0.9 mg (verified, us-label)", "0.9 mg (unverified, label-unread)", ["VIAL-01"]),
+    "risk.age_high": ("55 years (verified, smpc)", "55 years (verified, smpc-2023)", ["RISK-02", "EU-08"]),
+    "risk.age_higher": ("65 years (verified, smpc)", "65 years (verified, smpc-2023)", ["RISK-02", "EU-08"]),
+    "limits.haem_persist_proposes": ("true", "false", ["HEM-02", "EU-07"]),
+    "prompts.resuscitation_at_hand": ("false", "true", ["EU-10"]),
+}
+
+
+def test_the_eu_text_differs_from_the_label_with_both_values_and_clauses_and_no_divergence(terminal: Terminal) -> None:
+    rows = terminal.types("protocol", "diff", LABEL, EU, "--json").document["differences"]
+    assert {r["path"]: (r["a"], r["b"], r["clauses"]) for r in rows if not r["path"].startswith("rules.")} == EU_DIFFERS
+    assert {r["divergence"] for r in rows} == {None}
+    assert [r["path"] for r in rows if r["path"].startswith("rules.")] == ["rules.EU-04"]
 
 
 def test_a_protocol_does_not_differ_from_itself(terminal: Terminal) -> None:

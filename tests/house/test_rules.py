@@ -26,56 +26,6 @@ CLOCKS = {"now", "today", "utcnow", "fromtimestamp"}
 RULE_ID = re.compile(r"(?:[A-Z]+-)+\d{2}")
 OTHER_RULES = {"CONSENT"}
 
-NO_LIMIT = {
-    ("calendar.py", 12): "noon, where only the day of a transplant is known (MON-03)",
-    ("calendar.py", 256): "how many zones are kept in memory",
-    ("calendar.py", 2): "halving, to find the moment of a clock change",
-    ("calendar.py", 3): "1 March, the birthday of who was born on 29 February",
-    ("calls.py", 12): "how many digits of a hash a person is shown",
-    ("required.py", 12): "how many digits of a hash a person is shown",
-    ("decide.py", 32): "how many digits of a hash name a fact",
-    ("windows.py", 2): "the second cycle, which follows the length of the first",
-    ("dosing.py", 8): "day 8, a name",
-    ("dosing.py", 2): "digits that a function rounds to when nobody says otherwise",
-    ("bsa.py", 28): "digits of a root, a power, a logarithm",
-    ("bedside_rulings.py", 2): "two identifiers (IDN-02): the shape of the check",
-    ("results.py", 2): "rank of a status",
-    ("explain.py", 64): "how many changes by time alone are looked at",
-    ("interruption.py", 2): "the name of level L2, and the cycle after the next",
-    ("interruption.py", 3): "the name of what lies below level L2",
-    ("alerts.py", 2): "a step of the ladder, a name (ALERT-02)",
-    ("vod.py", 2): "a step of the ladder, a name (ALERT-02)",
-    ("vod.py", 3): "a step of the ladder, a name (ALERT-03)",
-    ("vod.py", 4): "a step of the ladder, a name (ALERT-04)",
-    ("reviews.py", 2): "two people (COR-02): the shape of the check",
-    ("results.py", 3): "rank of a status",
-    ("results.py", 4): "rank of a status",
-    ("signs.py", 2): "digits shown",
-    ("units.py", 60): "digits of an exact product (CTN-06)",
-    ("trouble.py", 2): "the second group of a pattern",
-    ("trouble.py", 60): "letters of a sender's words that a card shows",
-    ("ecg.py", 50): "digits of an exact root (CTN-06)",
-    ("ecg.py", 256): "how many roots are kept in memory",
-}
-FORMULAS = {
-    ("bsa.py", "3600"): "Mosteller (BSA-01)",
-    ("bsa.py", "1000"): "grams of a kilogram (BSA-05)",
-    **{("bsa.py", number): "DuBois (BSA-02)" for number in ("0.007184", "0.725", "0.425")},
-    **{("bsa.py", number): "Haycock (BSA-03)" for number in ("0.024265", "0.3964", "0.5378")},
-    **{("bsa.py", number): "Gehan-George (BSA-04)" for number in ("0.0235", "0.42246", "0.51456")},
-    **{("bsa.py", number): "Boyd (BSA-05)" for number in ("0.0003207", "0.3", "0.7285", "0.0188")},
-    ("weight.py", "0.01"): "a hundredth of a per cent, as shown",
-    ("infusion.py", "0.01"): "a hundredth of a milligram (RND-02)",
-    ("vod.py", "0.1"): "a tenth of a per cent, as shown",
-    ("dosing.py", "0.01"): "a hundredth of a millilitre (RND-02)",
-    ("units.py", "100"): "per cent",
-    ("ecg.py", "3"): "the cube root of Fridericia (§6.1)",
-    ("ecg.py", "60"): "seconds of a minute (§6.1)",
-    ("signs.py", "4.0"): "albumin in the correction of calcium (reference §9.2)",
-    ("signs.py", "0.8"): "albumin in the correction of calcium (reference §9.2)",
-}
-NOT_READ_YET: set[str] = set()
-
 
 def nodes(path: Path) -> Iterator[ast.AST]:
     return ast.walk(ast.parse(path.read_text(encoding="utf-8")))
@@ -106,24 +56,15 @@ def test_no_rule_counts_in_floats(path: Path) -> None:
     assert (floats, made) == ([], [])
 
 
-def _known(path: Path) -> set[tuple[str, str]]:
-    """Place and writing of the numbers of a file that are no limits; an empty place stands for the whole file."""
-    placed = {("", written) for name, _, written in NO_LIMITS if name == path.name}
-    shapes = {("", str(value)) for name, value in NO_LIMIT if name == path.name}
-    formulas = {value for name, value in FORMULAS if name == path.name}
-    return placed | shapes | {("", f"Decimal({w})") for v in formulas for w in (v, repr(v))}
-
-
 def limits_in(path: Path) -> list[str]:
-    """The numbers of a rule file that are neither a shape nor a formula nor have their reason in a list."""
-    known = _known(path)
-    unknown = [n for n in numbers_in(path.read_text(encoding="utf-8")) if not _is_known(path, n, known)]
+    """The numbers of a rule file that neither are a definition nor have their reason in the list, at their place."""
+    unknown = [n for n in numbers_in(path.read_text(encoding="utf-8")) if not _is_known(path, n)]
     return [f"line {n.line}, {n.place or 'top'}: {n.written}" for n in unknown]
 
 
-def _is_known(path: Path, number: Number, known: set[tuple[str, str]]) -> bool:
+def _is_known(path: Path, number: Number) -> bool:
     is_definition = path.name in DEFINITIONS and re.fullmatch(r"_?[A-Z][A-Z_0-9]*", number.place)
-    return bool(is_definition) or bool({("", number.written), (number.place, number.written)} & known)
+    return bool(is_definition) or (path.name, number.place, number.written) in NO_LIMITS
 
 
 @pytest.mark.parametrize("path", named(RULES))
@@ -133,13 +74,8 @@ def test_every_limit_comes_from_the_protocol(path: Path) -> None:
 
 
 def test_no_reason_is_out_of_date() -> None:
-    here = [(path.name, n.place, n.written) for path in RULES for n in numbers_in(path.read_text(encoding="utf-8"))]
-    written = {(name, text) for name, _, text in here}
-    assert {(name, value) for name, value in NO_LIMIT if (name, str(value)) not in written} == set()
-    made = {
-        (name, value) for name, value in FORMULAS for w in (value, repr(value)) if (name, f"Decimal({w})") in written
-    }
-    assert set(FORMULAS) - made == set()
+    here = {(path.name, n.place, n.written) for path in RULES for n in numbers_in(path.read_text(encoding="utf-8"))}
+    assert set(NO_LIMITS) - here == set()
 
 
 PLANTED = {
@@ -187,6 +123,12 @@ def test_a_limit_that_is_planted_into_a_rule_is_found(name: str, kind: str, tmp_
     path = ROOT / "clinical" / name
     assert limits_in(_planted(path, "pass", tmp_path)) == []
     assert len(limits_in(_planted(path, PLANTED[kind], tmp_path))) == (2 if kind == "a member of a set" else 1)
+
+
+def test_a_number_that_has_its_reason_in_one_place_has_none_in_another(tmp_path: Path) -> None:
+    path = ROOT / "clinical" / "explain.py"
+    assert ("explain.py", "MOST_STEPS", "64") in NO_LIMITS
+    assert len(limits_in(_planted(path, "limit = 64", tmp_path))) == 1
 
 
 @pytest.mark.parametrize(
@@ -237,4 +179,4 @@ def _leaf_names(protocol: Protocol) -> set[str]:
 def test_every_number_of_the_protocol_is_read_by_a_rule() -> None:
     read = {n.attr for path in RULES for n in nodes(path) if isinstance(n, ast.Attribute)}
     for name in released_names():
-        assert _leaf_names(load_protocol(name)) - read <= NOT_READ_YET
+        assert _leaf_names(load_protocol(name)) - read == set()
