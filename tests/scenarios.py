@@ -310,6 +310,7 @@ def after_transplant(
         chart = ChartBuilder(protocol).ready().cycle(1, D1, response="CR")
         chart.add({"kind": "weight", "kg": "70"}, day_0 - 10 * DAY)
         chart.add({"kind": "transplant", "transplanted_at": day_0.isoformat()}, day_0, Role.PRESCRIBER)
+        chart.add({"kind": "monitoring_started"}, day_0 + SECOND, Role.ADMINISTRATOR)
         if bilirubin is not None:
             in_unit = {"mg/dL": "1.2", "umol/L": "20.5"}[unit]
             chart.result("bilirubin", bilirubin, now - 2 * HOUR, unit=unit, uln=Decimal(in_unit))
