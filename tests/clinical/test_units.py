@@ -413,7 +413,8 @@ def decided(chart: ChartBuilder, now: object = D8) -> object:
     assert isinstance(now, type(D8))
     card = assess(chart.chart(), load_protocol(LABEL), now)
     dose = None if card.dose is None else (card.dose.mg, card.dose.level, card.dose.ml)
-    rules = [(f.rule, f.subject, f.verdict) for f in card.findings]
+    # CTN-05: CTCAE prints its cut-offs in both units, and they are not exact images; a note of a grade may differ.
+    rules = [(f.rule, f.subject, f.verdict) for f in card.findings if f.verdict or not f.rule.startswith("CT-")]
     return card.state, card.verdict, rules, dose, [(o.key, o.due_at) for o in card.obligations]
 
 
