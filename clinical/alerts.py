@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from clinical.case import Case
+from clinical.once import once
 from clinical.vod import DEFINITIONS, Signs, answers
 from models.assessment import Finding, Verdict
 from models.facts import Fact, VodJudged
@@ -37,12 +38,9 @@ class Ladder:
         return not self.settled and (self.step >= SUSPECTED or suspected)
 
 
+@once
 def ladder(case: Case) -> Ladder:
     """The step that the signs reach now, with the judgement made last."""
-    return case.once("ladder of VOD", lambda: _ladder(case))
-
-
-def _ladder(case: Case) -> Ladder:
     signs = Signs(case)
     found = answers(signs)
     met = tuple(clause for clause, answer in found.items() if answer)

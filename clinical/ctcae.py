@@ -4,12 +4,12 @@ A missing ULN or LLN makes a grade unknown, never 0. Where a missing limit or a 
 are told: the worst that it can be, and the least that is certain.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
 from clinical.cuts import limit_of, past, speaking
 from clinical.ecg import qtcf_history
+from clinical.once import once
 from clinical.results import Known
 from clinical.treatment import Treatment
 from models.protocol import Cut, GradeRow
@@ -49,6 +49,7 @@ def grade_in_row(case: Treatment, clause: str, result: Known) -> Grade:
     return _in_row(case, clause, result, baseline_of(case, result.analyte))
 
 
+@once
 def baseline_of(case: Treatment, analyte: str) -> Known | None:
     """CTN-01: the last value before the first dose; none before there was one."""
     if case.first_dose_at is None:
@@ -69,12 +70,16 @@ def entry_limit(case: Treatment, result: Known, number: int) -> str:
     return " or ".join(found)
 
 
-def _rows(case: Treatment, analyte: str, baseline: Known | None) -> Iterator[tuple[str, GradeRow]]:
+def _rows(case: Treatment, analyte: str, baseline: Known | None) -> tuple[tuple[str, GradeRow], ...]:
     """The rows for this patient: a liver test above its ULN before treatment is graded by that value (CTN-01, CTN-02)."""
     state = "abnormal" if baseline is not None and baseline.above_uln(Decimal(1)) else "normal"
-    for clause, row in case.protocol.ctcae.rows.items():
-        if analyte in row.analytes and row.baseline in ("any", state):
-            yield clause, row
+    return _rows_of(case, analyte, state)
+
+
+@once
+def _rows_of(case: Treatment, analyte: str, state: str) -> tuple[tuple[str, GradeRow], ...]:
+    rows = case.protocol.ctcae.rows.items()
+    return tuple((clause, row) for clause, row in rows if analyte in row.analytes and row.baseline in ("any", state))
 
 
 def _in_row(case: Treatment, clause: str, result: Known, baseline: Known | None) -> Grade:

@@ -8,6 +8,7 @@ from clinical.case import Case
 from clinical.ecg import latest_qtcf
 from clinical.interruption import REDUCED, TWO_DOSES, day_left_out
 from clinical.levels import level_name
+from clinical.once import once
 from clinical.required import required_analytes
 from clinical.results import Known
 from clinical.screening import blasts
@@ -56,6 +57,7 @@ def leveled(case: Case, slot: DoseSlot, full: Decimal) -> Decimal:
     return (full * case.protocol.levels.factor.number).normalize()
 
 
+@once
 def dose_plan(case: Case, slot: DoseSlot) -> DosePlan | None:
     """The dose that is next, or `None` while response, weight or height is missing or implausible."""
     entry, weight, heights = mg_per_m2_of(case, slot), dosing_weight(case, slot), case.heights()

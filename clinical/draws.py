@@ -6,6 +6,7 @@ from datetime import datetime
 
 from clinical.calendar import local_date
 from clinical.case import Case
+from clinical.once import once
 from clinical.results import Known
 
 
@@ -25,11 +26,11 @@ class Draw:
 
 def complete_draws(case: Case, analytes: Iterable[str]) -> list[Draw]:
     """Complete sets, oldest first: of one draw, or completed by further draws of the same day."""
-    wanted = tuple(analytes)
-    return case.once(("complete draws", wanted), lambda: _complete_draws(case, wanted))
+    return _complete(case, tuple(analytes))
 
 
-def _complete_draws(case: Case, wanted: tuple[str, ...]) -> list[Draw]:
+@once
+def _complete(case: Case, wanted: tuple[str, ...]) -> list[Draw]:
     by_draw: dict[object, dict[str, Known]] = {}
     for analyte in wanted:
         for result in case.results.history(analyte):

@@ -9,6 +9,7 @@ from datetime import datetime
 from decimal import Context, Decimal
 from functools import lru_cache
 
+from clinical.once import once
 from clinical.results import Known, Unknown
 from clinical.treatment import Treatment
 from models.assessment import Finding, Input, Verdict
@@ -44,12 +45,14 @@ class Tracing:
     """By which rule, and in which words, no QTcF can be told where it is neither given nor computed."""
 
 
+@once
 def latest_qtcf(case: Treatment) -> Known | Unknown | None:
     """The latest QTcF, charted or sent. An ECG without a QTcF, or an implausible one, makes it unknown."""
     found = [f for f in (_latest_charted(case), _latest_sent(case), _latest_computed(case)) if f is not None]
     return max(found, key=_time_of, default=None)
 
 
+@once
 def qtcf_history(case: Treatment) -> list[Known]:
     """Every usable QTcF, oldest first."""
     charted = [_read(case, _charted(fact, ecg)) for fact, ecg in case.reading.of(Ecg)]

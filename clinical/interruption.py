@@ -7,6 +7,8 @@ the planned date of the first dose that was held to the collection of the first 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
+from itertools import groupby
+from operator import itemgetter
 
 from clinical.calendar import local_date, midnight_of
 from clinical.liver import PANEL, both_high_over_time, within_limits
@@ -191,8 +193,8 @@ def _over_time(case: Treatment) -> Iterator[tuple[datetime, bool]]:
     for fact, what in case.reading.of(Toxicity):
         events.append((fact.at, f"graded {what.term.lower()}", holds_for_toxicity(case, fact, what)))
     standing: dict[str, bool] = {}
-    for at in sorted({at for at, _, _ in events}):
-        standing |= {name: holds for when, name, holds in events if when == at}
+    for at, known_anew in groupby(sorted(events, key=itemgetter(0)), key=itemgetter(0)):
+        standing |= {name: holds for _, name, holds in known_anew}
         yield at, any(standing.values())
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from clinical.bilirubin import TRANSAMINASES, bilirubin_exempt, exemption_note
+from clinical.once import once
 from clinical.results import Known
 from clinical.treatment import Treatment
 from clinical.units import label
@@ -83,9 +84,11 @@ def within_limits(case: Treatment, analyte: str, result: Known) -> bool:
     return within or (analyte == "bilirubin" and bilirubin_exempt(case, result))
 
 
-def both_high_over_time(case: Treatment) -> Iterator[tuple[datetime, bool]]:
+@once
+def both_high_over_time(case: Treatment) -> tuple[tuple[datetime, bool], ...]:
     """Every draw of the panel, and whether NON-02 stands since: met by one draw, ended by a panel with all within."""
     stands = False
+    found: list[tuple[datetime, bool]] = []
     current: dict[str, Known] = {}
     for draw in _draws(case):
         current |= draw
@@ -93,7 +96,8 @@ def both_high_over_time(case: Treatment) -> Iterator[tuple[datetime, bool]]:
             stands = True
         elif stands and _one_panel_within(case, current):
             stands = False
-        yield max(k.collected_at for k in draw.values()), stands
+        found.append((max(k.collected_at for k in draw.values()), stands))
+    return tuple(found)
 
 
 def _draws(case: Treatment) -> list[dict[str, Known]]:

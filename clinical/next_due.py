@@ -9,6 +9,7 @@ from clinical.case import Case
 from clinical.due import BEFORE, BLOOD_COUNT, ECG, EXAMINATION, LIVER, TUMOUR_LYSIS
 from clinical.examinations import examinations
 from clinical.liver_tests import liver_tests
+from clinical.once import once
 from clinical.results import Known
 from clinical.watch import watched
 from models.assessment import Obligation
@@ -51,12 +52,12 @@ def last_and_next(case: Case, last: Known, kind: Test) -> str:
 
 
 def _open(case: Case, kind: Test) -> Iterator[Obligation]:
-    tests = case.once("tests that are open", lambda: _all_open(case))
-    for one in tests:
+    for one in _all_open(case):
         if one.key.startswith(BY_KEY[kind]) or (one.key.startswith(BEFORE) and kind in one.title):
             yield one
 
 
+@once
 def _all_open(case: Case) -> tuple[Obligation, ...]:
     return (*liver_tests(case), *examinations(case), *watched(case), *before_dose(case))
 

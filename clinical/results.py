@@ -8,6 +8,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import cast
 
 from clinical.plausibility import Drawn, jumps, more_than_all
 from clinical.reading import Reading
@@ -131,6 +132,7 @@ class Results:
     def __init__(self, reading: Reading, protocol: Protocol) -> None:
         self._reading = reading
         self._protocol = protocol
+        self._read_before = _read_under(protocol, reading.chart.read_before)
         self._by_analyte: dict[str, list[tuple[Fact, LabResult]]] = defaultdict(list)
         self._confirmed = frozenset(
             what.target for fact, what in reading.of(ResultConfirmed) if fact.by.role in CLINICAL_ROLES
@@ -177,8 +179,8 @@ class Results:
 
     def before(self, analyte: str, instant: datetime | None) -> Known | None:
         """The last usable result collected before an instant (a baseline)."""
-        earlier = [k for k in self.history(analyte) if instant is None or k.collected_at < instant]
-        return earlier[-1] if earlier else None
+        history = reversed(self.history(analyte))
+        return next((k for k in history if instant is None or k.collected_at < instant), None)
 
     def unusable_facts(self) -> frozenset[str]:
         """The results that stand and cannot be used: what a person may transcribe or dismiss (LAB-05)."""
@@ -198,8 +200,17 @@ class Results:
         return [found for _, found in self._read.get(analyte, [])]
 
     def _read_one(self, analyte: str, fact: Fact, sent: LabResult) -> Known | Unknown:
+        """The result as it can be used. Unless time or a person's word decides, it is read once for all assessments."""
+        ahead = sent.collected_at is not None and self._from_the_future(sent.collected_at)
+        found = self._read_before.get(fact.id)
+        if found is None or ahead or sent is not fact.what or (isinstance(found, Unknown) and found.confirmable):
+            found = self._read_anew(analyte, fact, sent, ahead=ahead)
+            if not ahead and sent is fact.what:
+                self._read_before[fact.id] = found
+        return found
+
+    def _read_anew(self, analyte: str, fact: Fact, sent: LabResult, *, ahead: bool) -> Known | Unknown:
         result = in_ucum(analyte, with_comparator_read(sent), self._protocol)
-        ahead = result.collected_at is not None and self._from_the_future(result.collected_at)
         trouble = trouble_of(analyte, result, self._protocol, in_the_future=ahead)
         if trouble is not None and not (trouble.confirmable and self.confirmed(fact.id)):
             since, why = result.collected_at or fact.recorded_at, f"{label(analyte)}: {trouble.why}"
@@ -240,6 +251,15 @@ class Results:
                 words = f"{label(analyte)} {found.said}: {why[found.fact]}; it waits for a person's confirmation"
                 doubted = Unknown(analyte, "PLAU-01", words, found.fact, found.collected_at, confirmable=True)
                 self._read[analyte][place] = (fact, doubted)
+
+
+def _read_under(protocol: Protocol, before: list[tuple[object, dict[str, object]]]) -> dict[str, Known | Unknown]:
+    """What was read of a chart under this very protocol."""
+    for of, found in before:
+        if of is protocol:
+            return cast("dict[str, Known | Unknown]", found)
+    before.append((protocol, {}))
+    return cast("dict[str, Known | Unknown]", before[-1][1])
 
 
 def _positive(limit: Decimal | None) -> Decimal | None:

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from clinical.bilirubin import bilirubin_exempt
 from clinical.ctcae import Grade, baseline_of, entry_limit, grade_of
+from clinical.once import once
 from clinical.results import Known
 from clinical.treatment import Treatment
 from clinical.units import label
@@ -32,6 +33,7 @@ def laboratory_toxicity(case: Treatment) -> Iterator[Finding]:
             yield _held(case, result, grade)
 
 
+@once
 def graded_tests(case: Treatment) -> tuple[str, ...]:
     """The tests that feed NON-06 (NON-10)."""
     rows = case.protocol.ctcae.rows.values()
@@ -40,7 +42,7 @@ def graded_tests(case: Treatment) -> tuple[str, ...]:
 
 def holds_for_grade(case: Treatment, result: Known) -> bool:
     """Whether this result holds under NON-06. One that cannot be graded shows no recovery: the one before it speaks."""
-    if result.analyte not in graded_tests(case) or _exempt(case, result):
+    if result.analyte not in graded_tests(case) or _surely_normal(case, result) or _exempt(case, result):
         return False
     until = [k for k in case.results.history(result.analyte) if k.collected_at <= result.collected_at]
     for one in reversed(until):
@@ -49,6 +51,14 @@ def holds_for_grade(case: Treatment, result: Known) -> bool:
         if grade is None or counts is not None:
             return bool(grade and counts and not _attributed_elsewhere(case, one, grade))
     return False
+
+
+def _surely_normal(case: Treatment, result: Known) -> bool:
+    """At or below its ULN and its value before treatment: every row that feeds NON-06 begins above one of them."""
+    if result.uln is None or result.above(result.uln) is not False:
+        return False
+    before = baseline_of(case, result.analyte)
+    return before is None or (before.is_exact and result.above(result.in_unit(before.canonical)) is False)
 
 
 def _exempt(case: Treatment, result: Known) -> bool:

@@ -3,12 +3,10 @@
 When a dose may be given stands in `windows`, which is next in `case`.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cached_property
-from typing import Any, TypeVar, cast
 
 from clinical.calendar import NOON, at_local, local_date
 from clinical.closing import closing
@@ -44,7 +42,8 @@ from models.facts import (
 )
 from models.protocol import Override, Protocol
 
-Found = TypeVar("Found")
+ENDING = frozenset({"course_closed", "vod_judged", "discontinued", "reaction", "dosing_finished", "transplant"})
+"""The kinds of fact that can end dosing."""
 
 
 @dataclass(frozen=True)
@@ -93,13 +92,7 @@ class Treatment:
     now: datetime
     reading: Reading = field(init=False)
     results: Results = field(init=False)
-    _kept: dict[object, Any] = field(init=False, repr=False, compare=False, default_factory=dict)
-
-    def once(self, key: object, find: Callable[[], Found]) -> Found:
-        """What was found under this key before, else what is found now: a case never changes while it is read."""
-        if key not in self._kept:
-            self._kept[key] = find()
-        return cast("Found", self._kept[key])
+    answers: dict[object, object] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self.reading = Reading(self.chart, self.now)
@@ -174,7 +167,7 @@ class Treatment:
         """The dose given last."""
         return self.doses[-1] if self.doses else None
 
-    @property
+    @cached_property
     def first_dose_at(self) -> datetime | None:
         """The start of the first dose: what was measured before it is the baseline."""
         return self.doses[0].started_at if self.doses else None
@@ -262,7 +255,7 @@ class Treatment:
             fact = self.reading.standing.get(origin.id)
             if fact is not None and self._ends_dosing(fact):
                 ended = fact
-            elif isinstance(origin.what, CycleStarted) and not self.stopped_for_good:
+            elif origin.what.kind == "cycle_started" and not self.stopped_for_good:
                 ended = None
         waiting = {review.target for review in self.stop_reviews}
         retracted = self.reading.retracted_stops(self.protocol.observation.stop_grade.count)
@@ -275,6 +268,8 @@ class Treatment:
 
     def _ends_dosing(self, fact: Fact) -> bool:
         what = fact.what
+        if what.kind not in ENDING:
+            return False
         if isinstance(what, CourseClosed):
             return what.reason == "patient_stops"
         stops = stops_for_good(fact, self.protocol.observation.stop_grade.count)
@@ -339,7 +334,8 @@ class Treatment:
 
     def _last_said(self, *kinds: type[Frozen]) -> Fact | None:
         """The fact of these kinds that was recorded last: it overtakes the others."""
-        return next((f for f in reversed(self.reading.facts) if isinstance(f.what, kinds)), None)
+        said = [f.id for kind in kinds for f, _ in self.reading.of(kind)]
+        return next((f for f in reversed(self.reading.facts) if f.id in said), None) if said else None
 
     def plausible_weights(self) -> list[Measured]:
         """Weights that can be a person's, oldest first."""

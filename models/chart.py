@@ -57,6 +57,16 @@ class Chart(Frozen):
                 found[-1] = (what, tuple(d for d in missing if d != fact.what.divergence))
         return found
 
+    @cached_property
+    def read_before(self) -> list[tuple[object, dict[str, object]]]:
+        """What was made of its facts, by the protocol that they were read under and their ids; filled by the rules.
+
+        A fact never changes and its id is its own, so what one assessment has read stays true for the next.
+        """
+        return []
+
     def with_facts(self, *facts: Fact) -> "Chart":
-        """The chart with these facts behind the others."""
-        return Chart(course=self.course, facts=(*self.facts, *facts))
+        """The chart with these facts behind the others; what was read of the others is not read again."""
+        longer = Chart(course=self.course, facts=(*self.facts, *facts))
+        longer.__dict__["read_before"] = self.read_before
+        return longer

@@ -296,6 +296,7 @@ def test_every_command_is_listed_with_roles_and_fields(terminal: Terminal) -> No
         "cycle": True,
         "day": True,
         "mg": False,
+        "level": False,
         "earlier_start_reason": False,
     }
     for_people = terminal.types("do", "--list").out
