@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from itertools import groupby
-from operator import itemgetter
 
 from clinical.calendar import local_date, midnight_of
 from clinical.liver import PANEL, both_high_over_time, within_limits
@@ -193,9 +192,13 @@ def _over_time(case: Treatment) -> Iterator[tuple[datetime, bool]]:
     for fact, what in case.reading.of(Toxicity):
         events.append((fact.at, f"graded {what.term.lower()}", holds_for_toxicity(case, fact, what)))
     standing: dict[str, bool] = {}
-    for at, known_anew in groupby(sorted(events, key=itemgetter(0)), key=itemgetter(0)):
+    for at, known_anew in groupby(sorted(events, key=_when), key=_when):
         standing |= {name: holds for _, name, holds in known_anew}
         yield at, any(standing.values())
+
+
+def _when(event: tuple[datetime, str, bool]) -> datetime:
+    return event[0]
 
 
 def _holds(case: Treatment, result: Known) -> bool:
