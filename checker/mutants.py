@@ -22,7 +22,7 @@ D1, D8, C2 = "C1D1", "C1D8", "C2D1"
 
 @dataclass(frozen=True)
 class Mutant:
-    """One planted bug. `numbers` are protocol entries by path, `rules` functions by name (or class and name)."""
+    """One planted bug. `numbers` are protocol entries by path, `rules` functions by name, or by class or file and name."""
 
     name: str
     clauses: tuple[str, ...]
@@ -79,8 +79,9 @@ def _owner_of(path: str) -> tuple[Any, str]:
     """Where a rule lives: the module, or the class, that defines it. Raises `LookupError` for one that is not there."""
     *inner, name = path.split(".")
     for room in _rooms():
-        owner = getattr(room, inner[0], None) if inner else room
-        if owner is not None and name in vars(owner) and _at_home(owner if inner else vars(room)[name], room):
+        in_room = inner and room.__name__ == f"clinical.{inner[0]}"
+        owner = room if in_room or not inner else getattr(room, inner[0], None)
+        if owner is not None and name in vars(owner) and _at_home(vars(room)[name] if owner is room else owner, room):
             return owner, name
     raise LookupError(f"no rule is named {path}")
 

@@ -127,13 +127,6 @@ NUMBERS: tuple[Mutant, ...] = (
         "ALT to 5 x ULN", ("NON-08",), "ALT alone holds from 5 x ULN.", _at(D8), {"liver.isolated_ast_alt_max": "5"}
     ),
     Mutant(
-        "bilirubin to 3 x ULN",
-        ("NON-08",),
-        "Bilirubin alone holds from 3 x ULN.",
-        _at(D8),
-        {"liver.isolated_bilirubin_max": "3"},
-    ),
-    Mutant(
         "late premedication", ("PRE-07",), "Premedication counts for 4 h.", _at(D8), {"premedication.earliest": "240"}
     ),
     Mutant(
@@ -229,7 +222,13 @@ RULES: tuple[Mutant, ...] = (
         _at(D8),
         rules={"preparation_troubles": _only_clocks},
     ),
-    Mutant("self check", ("OWN-02",), "Who signs may check.", _at(D8), rules={"verified": _same_person_may_check}),
+    Mutant(
+        "self check",
+        ("OWN-02",),
+        "Who signs may check.",
+        _at(D8),
+        rules={"dose_rulings.verified": _same_person_may_check},
+    ),
     Mutant(
         "physician checks",
         ("OWN-02",),
@@ -275,7 +274,7 @@ RULES: tuple[Mutant, ...] = (
         ("design §2",),
         "A dose given elsewhere is refused.",
         _at(D8),
-        rules={"administration": _refuses("TooEarly")},
+        rules={"bedside_rulings.administration": _refuses("TooEarly")},
     ),
     Mutant(
         "lost rungs",
@@ -316,24 +315,33 @@ def _pair(one: str, other: str, scope: Scope | None = None) -> Mutant:
     return both(_BY_NAME[one], _BY_NAME[other], scope)
 
 
+_BILIRUBIN = Mutant(
+    "bilirubin to 3 x ULN",
+    ("NON-08",),
+    "Bilirubin alone holds from 3 x ULN.",
+    _at(D8),
+    {"liver.isolated_bilirubin_max": "3"},
+)
+"""Alone it changes nothing: such a bilirubin is of grade 2 as well, and NON-06 holds it."""
+
 PAIRS: tuple[Mutant, ...] = (
     both(
         _BY_NAME["no isolated hold"],
         Mutant(
-            "no liver hold",
-            ("NON-02",),
-            "Both liver values high hold nothing.",
+            "no laboratory grades",
+            ("NON-06",),
+            "A liver value of grade 2 holds nothing.",
             _at(D8),
-            rules={"liver_hold": _says_nothing},
+            rules={"laboratory_toxicity": _says_nothing},
         ),
-        _at(D8, 1, "ALT and bilirubin"),
+        _at(D8, 1, "bilirubin comes back high"),
     ),
     both(
         Mutant("short first cycle", ("DOSE-05",), "Cycle 1 lasts 20 days.", _at(C2), {"regimen.cycle1_length": "20"}),
         Mutant("short gap", ("DAY-05",), "Day 1 may follow after 5 days.", _at(C2), {"regimen.after_last_dose": "5"}),
         _at(C2, 1, "the patient comes"),
     ),
-    _pair("ALT to 5 x ULN", "bilirubin to 3 x ULN", _at(D8, 1, "bilirubin")),
+    both(_BY_NAME["ALT to 5 x ULN"], _BILIRUBIN, _at(D8, 1, "ALT")),
     _pair("no premedication time", "late premedication"),
     _pair("old value", "no messages", _at(D8, 1, "cannot be read", "nobody can read")),
     _pair("no VOD", "nurse judges VOD", _at(D8, 1, "VOD")),

@@ -19,10 +19,29 @@ def bounded(protocol: str) -> tuple[Scope, ...]:
     return (Scope("bounded", dict.fromkeys(doses, 1), few=True),)
 
 
+THEMES: dict[str, tuple[str, ...]] = {
+    "results": ("ALT comes back high", "ALT cannot be read", "a physician corrects ALT"),
+    "second signatures": ("ALT comes back high", "NON-08 alt is set aside", "signs as the second person"),
+    "people": ("holds the dose", "the hold is released", "a signature is tried", "three hours go by"),
+    "reactions": (
+        "a reaction of grade 2",
+        "a reaction of grade 3",
+        "what stopped the drug is retracted",
+        "signs as the second person",
+    ),
+    "VOD": ("signs of VOD", "VOD is judged", "excludes VOD", "what stopped the drug is retracted"),
+    "calendar": ("given elsewhere", "as soon as the window opens", "four days after", "the dose is left out"),
+}
+"""Kinds that act on each other: three of a theme before one dose, in every order."""
+
+
 def full(protocol: str) -> tuple[Scope, ...]:
-    """One deviation of every kind before every dose."""
-    every = dict.fromkeys(("C1D1", "C1D8", "C2D1", "monitoring"), 1)
-    return (Scope("every kind", every, follow=1),)
+    """One deviation of every kind before the doses; under the label three of each theme before a day 8 and after it."""
+    doses = ("C1D1", "C1D8", "C2D1", "monitoring") if protocol.startswith(LABEL) else ("C1D1", "C2D1")
+    every = Scope("every kind", dict.fromkeys(doses, 1))
+    if not protocol.startswith(LABEL):
+        return (every,)
+    return (every, *(Scope(name, {"C1D8": 3, "monitoring": 3}, kinds=kinds) for name, kinds in THEMES.items()))
 
 
 def searched(protocol: str, scope: Scope, stop_at: int = 1) -> Found:
