@@ -9,7 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-from clinical.units import FACTORS, label, times
+from clinical.units import FACTORS, PERCENT, label, times
 from models.base import plain
 from models.facts import LabResult
 from models.protocol import Plausible, Protocol
@@ -124,6 +124,24 @@ def _fold(result: Drawn, near: list[Drawn], limit: Decimal) -> str | None:
         if high > low and high >= times(limit, low):
             return f"changed {plain(limit)}-fold or more within a day"
     return None
+
+
+def contradictions(drawn: Iterable[tuple[str, Drawn]], apart: Decimal) -> list[list[Drawn]]:
+    """Results of one analyte that one message gives for one draw, and that are further apart than rounding explains.
+
+    `drawn` are the results with the message of each; `apart` is the limit in per cent of the highest.
+    """
+    groups: dict[tuple[str, datetime], list[Drawn]] = {}
+    for message, result in drawn:
+        if message:
+            groups.setdefault((message, result.at), []).append(result)
+    return [group for group in groups.values() if _apart(group) > apart]
+
+
+def _apart(group: Sequence[Drawn]) -> Decimal:
+    values = [result.value for result in group]
+    highest = max(values)
+    return (highest - min(values)) / highest * PERCENT if highest else Decimal(0)
 
 
 def more_than_all(part: Drawn, wholes: Iterable[Drawn]) -> str | None:

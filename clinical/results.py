@@ -10,7 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import cast
 
-from clinical.plausibility import Drawn, jumps, more_than_all
+from clinical.plausibility import Drawn, contradictions, jumps, more_than_all
 from clinical.reading import Reading
 from clinical.trouble import in_ucum, limits_in_unit, trouble_of, with_comparator_read
 from clinical.units import FACTORS, SEGMENTED_ONLY, analyte_of, label, times
@@ -235,9 +235,25 @@ class Results:
             given = transfused if analyte == "platelets" else ()
             found = jumps(analyte, self._drawn(analyte), self._protocol, self._confirmed, given)
             self._doubt(analyte, found)
+        for analyte in self._read:
+            self._doubt_contradictions(analyte)
         wbc = self._drawn("wbc", exact=True)
         doubts = {part.fact: more_than_all(part, wbc) for part in self._drawn("anc")}
         self._doubt("anc", {fact: why for fact, why in doubts.items() if why and not self.confirmed(fact)})
+
+    def _doubt_contradictions(self, analyte: str) -> None:
+        """One message gives one draw two values under two codes: which is right a person says, and the other is gone."""
+        read = self._read[analyte]
+        told = [(fact.message, k) for fact, k in read if isinstance(k, Known) and k.is_exact]
+        if len(told) < len({message for message, _ in told}) + 1:
+            return
+        drawn = [(message, Drawn(k.fact, k.collected_at, k.canonical)) for message, k in told]
+        for group in contradictions(drawn, self._protocol.confirm.same_message_apart.number):
+            doubted = {one.fact for one in group if not self.confirmed(one.fact)}
+            if len(doubted) < len(group):
+                self._read[analyte] = [pair for pair in self._read[analyte] if pair[1].fact not in doubted]
+            else:
+                self._doubt(analyte, dict.fromkeys(doubted, "the same message gives this draw another value too"))
 
     def _drawn(self, analyte: str, *, exact: bool = False) -> list[Drawn]:
         known = [k for k in self.all_read(analyte) if isinstance(k, Known)]

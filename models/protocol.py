@@ -472,6 +472,7 @@ class Confirming(Written):
     bilirubin_within: Entry
     platelets_rise: Entry
     platelets_within: Entry
+    same_message_apart: Entry
     seconds_below: Entry
 
 

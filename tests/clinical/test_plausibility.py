@@ -410,3 +410,33 @@ def test_who_comes_of_age_while_the_card_is_open_is_looked_at_again_that_day() -
     card = PaperCourse(chart, D1).card
     assert card.valid_until is not None
     assert card.valid_until <= D1 + timedelta(hours=15)
+
+
+# ── one message, one draw, two values ──────────────────────────────────────────────────────────────────────────────
+
+
+def told_twice(first: str, second: str, **message: str) -> ChartBuilder:
+    """ALT under two codes in one message."""
+    chart, at = ChartBuilder().ready(), D1 - timedelta(hours=1)
+    for code, value in (("1742-6", first), ("1743-4", second)):
+        chart.add(a_lab("alt", value, at=at, loinc=code), at, Role.LABORATORY, **{"message": "m-1", **message})
+    return chart
+
+
+@pytest.mark.parametrize(("first", "second"), [("160", "30"), ("30", "160"), ("30", "28.4")])
+def test_two_values_of_one_draw_in_one_message_are_no_value(first: str, second: str) -> None:
+    card = PaperCourse(told_twice(first, second), D1).card
+    assert (card.verdict, standing_rules(card)) == (Verdict.NEED_DATA, ["PLAU-01"])
+
+
+@pytest.mark.parametrize(("first", "second"), [("30", "30"), ("30", "28.5"), ("28.5", "30")])
+def test_what_rounding_explains_is_one_value(first: str, second: str) -> None:
+    assert PaperCourse(told_twice(first, second), D1).card.verdict is Verdict.MAY_AUTHORISE
+
+
+@pytest.mark.parametrize(("right", "verdict"), [("160", Verdict.HOLD), ("30", Verdict.MAY_AUTHORISE)])
+def test_a_clinician_says_which_of_the_two_is_right(right: str, verdict: Verdict) -> None:
+    chart = told_twice("160", "30")
+    fact = next(f.id for f in chart.facts if f.message == "m-1" and str(f.what.value) == right)
+    chart.add({"kind": "result_confirmed", "target": fact}, D1 - timedelta(minutes=30), Role.PHYSICIAN)
+    assert PaperCourse(chart, D1).card.verdict is verdict

@@ -62,6 +62,7 @@ NUMBERS = {
     "ecg.qrs_max": "120 ms",
     "confirm.uln_multiple": "20 1",
     "confirm.bilirubin_fold": "10 1",
+    "confirm.same_message_apart": "5 %",
     "confirm.bilirubin_within": "24 h",
     "confirm.platelets_rise": "100 10*9/L",
     "confirm.platelets_within": "24 h",
