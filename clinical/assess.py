@@ -21,7 +21,7 @@ from clinical.dosing import dose_notes, dose_plan, leveled, mg_per_m2_of
 from clinical.ecg import latest_qtcf
 from clinical.infusion import interrupted, observation_note, pump_notes
 from clinical.laboratory_notes import laboratory_notes
-from clinical.liver import liver_gate
+from clinical.liver_gate import liver_gate
 from clinical.methods import mixed_methods
 from clinical.obligations import obligations
 from clinical.overrides import with_overrides

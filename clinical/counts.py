@@ -11,6 +11,7 @@ from decimal import Decimal
 
 from clinical.calendar import local_date, midnight_of
 from clinical.case import Case
+from clinical.next_due import Test, last_and_next, next_due_words
 from clinical.results import Known
 from clinical.units import label
 from clinical.windows import Window, slot_of
@@ -116,7 +117,7 @@ def _normal_before(lineage: Lineage, window: Window) -> Iterator[Finding]:
         return
     name, limit = label(lineage.analyte), plain(lineage.limit)
     reason = f"{name} {plain(lineage.now.canonical)} x 10^9/L at day 1, at least {limit}"
-    clears = f"{name} at or above {limit} x 10^9/L"
+    clears = f"{name} at or above {limit} x 10^9/L{last_and_next(lineage.case, lineage.now, Test.COUNTS)}"
     inputs, rule = (lineage.now.shown(),), HOLDS[lineage.analyte]
     yield lineage.case.finding(rule, Verdict.HOLD, reason, inputs=inputs, clears=clears, subject=lineage.analyte)
     yield from _persisting(lineage, window)
@@ -215,7 +216,8 @@ def _unusable(lineage: Lineage) -> Iterator[Finding]:
         name = label(lineage.analyte)
         cause = "a platelet transfusion" if lineage.analyte == "platelets" else "a growth factor"
         reason = f"{name} measured too soon after {cause} to count for this dose"
-        clears, rule = f"{name} measured free of it", INFLUENCED[lineage.analyte]
+        words = next_due_words(lineage.case, Test.COUNTS)
+        clears, rule = f"{name} measured free of it{words}", INFLUENCED[lineage.analyte]
         inputs = (lineage.now.shown(),)
         yield lineage.case.finding(
             rule, Verdict.NEED_DATA, reason, inputs=inputs, clears=clears, subject=lineage.analyte

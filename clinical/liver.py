@@ -1,79 +1,21 @@
-"""The liver gate: NON-02 (both high) and NON-08 (one high)."""
+"""The liver panel over time: which values are within their limits, and since when bilirubin and ALT or AST are both high.
 
-from collections.abc import Iterator
+NON-02 stands here as a fact of the results; what it asks of a dose is in `liver_gate`.
+"""
+
 from datetime import datetime
 
-from clinical.bilirubin import TRANSAMINASES, bilirubin_exempt, exemption_note
+from clinical.bilirubin import TRANSAMINASES, bilirubin_exempt
 from clinical.once import once
 from clinical.results import Known
 from clinical.treatment import Treatment
-from clinical.units import label
-from models.assessment import Finding, Input, Verdict
-from models.base import plain
-from models.protocol import Entry
 
 PANEL = ("bilirubin", "alt", "ast")
-
-
-def liver_gate(case: Treatment) -> Iterator[Finding]:
-    """NON-02 hard hold; NON-08 hold. Checked before each dose and all the time in between."""
-    both = list(liver_hold(case))
-    yield from both
-    if not both:
-        yield from isolated_hold(case)
-    yield from exemption_note(case)
-
-
-def liver_hold(case: Treatment) -> Iterator[Finding]:
-    """NON-02: bilirubin > 1.5 x ULN and ALT or AST > 2.5 x ULN (AMB-02: either).
-
-    Once met it stands, also while only one limb is high, until one panel has all within; equal passes.
-    """
-    if not liver_holds(case):
-        return
-    inputs = tuple(k.shown() for k in _latest_known(case))
-    limits = case.protocol.liver
-    clears = (
-        f"one panel with bilirubin <= {limits.bilirubin_max.shown()} and ALT and AST <= {limits.ast_alt_max.shown()}"
-        f"{_limits_in_numbers(case)}"
-    )
-    reason = f"bilirubin and ALT or AST above their limits: {_in_words(inputs)}"
-    yield case.finding("NON-02", Verdict.HOLD, reason, inputs=inputs, clears=clears)
 
 
 def liver_holds(case: Treatment) -> bool:
     """Whether NON-02 stands now."""
     return [False, *(standing for _, standing in both_high_over_time(case))][-1]
-
-
-def isolated_hold(case: Treatment) -> Iterator[Finding]:
-    """NON-08: bilirubin > 1.5 x ULN or ALT or AST > 2.5 x ULN alone (AMB-01)."""
-    limits = case.protocol.liver
-    multiples = {
-        "bilirubin": limits.isolated_bilirubin_max,
-        "alt": limits.isolated_ast_alt_max,
-        "ast": limits.isolated_ast_alt_max,
-    }
-    for analyte, multiple in multiples.items():
-        result = case.known(analyte)
-        if result is not None and not (analyte == "bilirubin" and bilirubin_exempt(case, result)):
-            yield from _isolated(case, result, multiple)
-
-
-def _isolated(case: Treatment, result: Known, multiple: Entry) -> Iterator[Finding]:
-    assert result.uln is not None
-    limit = multiple.number * result.uln
-    above = result.above(limit)
-    words = f"{plain(limit)} {result.unit} ({plain(multiple.number)} x ULN of {plain(result.uln)})"
-    if above:
-        reason = f"{label(result.analyte)} {plain(result.value)} {result.unit}, limit {words}"
-        clears = f"{label(result.analyte)} <= {words}, or an override by the prescriber and a second person"
-        yield case.finding(
-            "NON-08", Verdict.HOLD, reason, inputs=(result.shown(),), clears=clears, subject=result.analyte
-        )
-    elif above is None:
-        reason = f"{label(result.analyte)}: its comparator leaves open whether {words} is kept"
-        yield case.finding("LAB-05", Verdict.NEED_DATA, reason, inputs=(result.shown(),), clears="a result as a number")
 
 
 def within_limits(case: Treatment, analyte: str, result: Known) -> bool:
@@ -125,20 +67,3 @@ def _one_panel_within(case: Treatment, current: dict[str, Known]) -> bool:
         return False
     days = {k.collected_at.astimezone(case.reading.zone).date() for k in current.values()}
     return len(days) == 1 and all(within_limits(case, a, k) for a, k in current.items())
-
-
-def _latest_known(case: Treatment) -> list[Known]:
-    return [k for k in (case.known(a) for a in PANEL) if k is not None]
-
-
-def _limits_in_numbers(case: Treatment) -> str:
-    parts = []
-    for result in _latest_known(case):
-        limit = case.protocol.liver.bilirubin_max if result.analyte == "bilirubin" else case.protocol.liver.ast_alt_max
-        if result.uln is not None:
-            parts.append(f"{label(result.analyte)} {plain(limit.number * result.uln)} {result.unit}")
-    return f" ({', '.join(parts)})" if parts else ""
-
-
-def _in_words(inputs: tuple[Input, ...]) -> str:
-    return ", ".join(f"{i.name} {i.value}" for i in inputs)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from clinical.bedside_due import at_the_bedside
-from clinical.before_dose import before_dose
+from clinical.before_dose import before_dose, next_planned
 from clinical.calendar import plus_days
 from clinical.calls import calls
 from clinical.case import Case
@@ -46,7 +46,7 @@ def _calls(case: Case) -> Iterator[Obligation]:
 
 def _next_dose(case: Case) -> Iterator[Obligation]:
     """The next dose is due on its nominal day at the time of day of the last one; overdue when its window ends."""
-    slot = case.slot
+    slot = next_planned(case)
     window = case.window_of(slot) if slot is not None else None
     due_at = case.planned_at(slot) if slot is not None else None
     if slot is None or window is None or due_at is None:

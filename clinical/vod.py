@@ -135,7 +135,7 @@ class Signs:
     def child(self) -> bool:
         """Below the age from which the definitions for adults hold."""
         of_age_on = birthday(self.case.chart.course.birth_on, self.case.protocol.vod.adult_from.count)
-        return local_date(self.case.now, self.case.reading.zone) < of_age_on
+        return not self.case.reading.reached(midnight_of(of_age_on, self.case.reading.zone))
 
     def present(self) -> dict[str, Decimal | None]:
         """The signs that are there, with how much where there is a number: what a judgement covers."""
