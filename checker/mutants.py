@@ -97,6 +97,8 @@ def _put_in_place(where: str, plant: Planted) -> Iterator[tuple[Any, Any, Any]]:
     planted = plant(original)
     _put(owner, name, planted)
     yield owner, name, original
+    if isinstance(original, int):  # other names of the same small number are other numbers
+        return
     for room in _rooms():
         for known, value in list(vars(room).items()):
             if value is original:

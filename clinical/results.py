@@ -202,11 +202,12 @@ class Results:
     def _read_one(self, analyte: str, fact: Fact, sent: LabResult) -> Known | Unknown:
         """The result as it can be used. Unless time or a person's word decides, it is read once for all assessments."""
         ahead = sent.collected_at is not None and self._from_the_future(sent.collected_at)
-        found = self._read_before.get(fact.id)
-        if found is None or ahead or sent is not fact.what or (isinstance(found, Unknown) and found.confirmable):
+        known, found = self._read_before.get(fact.id, (None, None))
+        if known is not sent or found is None or ahead or (isinstance(found, Unknown) and found.confirmable):
             found = self._read_anew(analyte, fact, sent, ahead=ahead)
             if not ahead and sent is fact.what:
-                self._read_before[fact.id] = found
+                # Two what-ifs of one chart may give one id to two facts: what was read belongs to the fact, not to its id.
+                self._read_before[fact.id] = sent, found
         return found
 
     def _read_anew(self, analyte: str, fact: Fact, sent: LabResult, *, ahead: bool) -> Known | Unknown:
@@ -269,13 +270,17 @@ class Results:
                 self._read[analyte][place] = (fact, doubted)
 
 
-def _read_under(protocol: Protocol, before: list[tuple[object, dict[str, object]]]) -> dict[str, Known | Unknown]:
+ReadBefore = dict[str, tuple[object, Known | Unknown]]
+"""By the id of a fact what it says, and what was made of it."""
+
+
+def _read_under(protocol: Protocol, before: list[tuple[object, dict[str, object]]]) -> ReadBefore:
     """What was read of a chart under this very protocol."""
     for of, found in before:
         if of is protocol:
-            return cast("dict[str, Known | Unknown]", found)
+            return cast("ReadBefore", found)
     before.append((protocol, {}))
-    return cast("dict[str, Known | Unknown]", before[-1][1])
+    return cast("ReadBefore", before[-1][1])
 
 
 def _positive(limit: Decimal | None) -> Decimal | None:

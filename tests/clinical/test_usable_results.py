@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 
+from clinical.assess import assess
 from models.assessment import CourseState, Verdict
+from models.facts import Fact
 from models.people import Role
-from tests.factories import D1, LIVER, ChartBuilder, PaperCourse, a_lab, standing_rules
+from plumbing.protocol_files import load_protocol
+from tests.factories import D1, LABEL, LIVER, PEOPLE, ChartBuilder, PaperCourse, a_lab, standing_rules
 
 D8 = D1 + timedelta(days=7)
 EARLIER = D8 - timedelta(hours=3)
@@ -504,3 +507,12 @@ def test_two_values_for_one_analyte_in_one_message_are_no_value() -> None:
     card = PaperCourse(chart, D8).card
     assert card.verdict is Verdict.NEED_DATA
     assert "two different values" in card.standing[0].reason
+
+
+def test_two_what_ifs_of_one_chart_that_share_an_id_are_read_apart() -> None:
+    b, at = ChartBuilder().ready().without("alt"), D1 - timedelta(hours=1)
+    chart, protocol = b.chart(), load_protocol(LABEL)
+    for value, holds in (("30", False), ("160", True)):
+        lab = Fact(id="alt", by=PEOPLE[Role.LABORATORY], at=at, recorded_at=at, what=a_lab("alt", value, at=at))
+        card = assess(chart.with_facts(lab), protocol, D1)
+        assert ("NON-08" in standing_rules(card)) is holds
