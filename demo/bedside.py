@@ -9,7 +9,7 @@ from typing import Any
 from temporalio.client import Client, WorkflowHistoryEventFilterType
 
 from demo import bundles
-from demo.driver import Clock
+from demo.driver import PAST, Clock
 from demo.patients import LABORATORY, NURSE, PHARMACIST, PHYSICIAN, PRESCRIBER, Patient
 from intake.fhir import read_fhir
 from intake.outcome import ExpectedSubject, Intake
@@ -95,17 +95,22 @@ class Bedside:
     # ── what a dose needs ──────────────────────────────────────────────────────────────────────────────────────────
 
     async def screen(self) -> None:
-        """Consent, eligibility, height, weight, ECG."""
+        """Consent, eligibility, height, weight, ECG; what is given against infection."""
         stated = {"cd22_positive": True, "b_cell_precursor_all": True, "relapsed_or_refractory": True}
         await self.find({"kind": "consent", "given": True}, PHYSICIAN)
         await self.find({"kind": "eligibility", **stated, "method": "flow cytometry"}, PRESCRIBER)
         await self.find({"kind": "height", "cm": self.patient.height_cm})
         await self.weigh()
         await self.ecg()
+        await self.protect()
 
     async def find(self, finding: Mapping[str, Any], by: Actor = NURSE) -> Receipt:
         """Record one finding."""
         return await self.do("record_finding", by, finding=dict(finding))
+
+    async def protect(self) -> Receipt:
+        """A physician says what is given against infection."""
+        return await self.find({"kind": "prophylaxis", "against": "pneumocystis", "given": True}, PHYSICIAN)
 
     async def weigh(self, kg: str | None = None) -> Receipt:
         """Today's weight."""
@@ -122,8 +127,10 @@ class Bedside:
         await self.find({"kind": "infection_bleeding", **calm})
 
     async def prepare_day(self, cycle: int, day: int, **values: str) -> None:
-        """Labs, weight and examinations of the day of a dose; day 1 also ECG and electrolytes."""
+        """Labs, weight and examinations of the day of a dose; day 1 also ECG and electrolytes, C1D8 tumour lysis."""
         wanted = bundles.EVERYTHING if day == 1 else (*bundles.BLOOD_COUNT, *bundles.LIVER_PANEL)
+        if (cycle, day) == (1, 8):
+            wanted = (*wanted, *bundles.TUMOUR_LYSIS)
         await self.send_labs({**{a: bundles.NORMAL[a] for a in wanted}, **values})
         if cycle > 1 or day > 1:
             await self.weigh()
@@ -182,13 +189,30 @@ class Bedside:
     async def give(self, cycle: int, day: int) -> datetime:
         """A whole dose: prepared, started, ended after an hour, observed for an hour. Returns the start."""
         preparation_id = await self.ready_to_start(cycle, day)
+        await self.vital_signs()
         await self.start(cycle, day, preparation_id)
         started_at = await self.clock.now()
-        await self.clock.advance(timedelta(hours=1))
+        await self.watched(15, 15, 30)
         await self.do("complete_infusion", NURSE)
-        await self.clock.advance(timedelta(hours=1))
+        await self.watched(30, 30)
         await self.do("end_observation", NURSE)
         return started_at
+
+    async def vital_signs(self) -> Receipt:
+        """Vital signs as they should be, taken now."""
+        calm = {"heart_rate_per_min": "72", "systolic_mmhg": "124", "diastolic_mmhg": "76"}
+        return await self.find(
+            {"kind": "vital_signs", **calm, "temperature_c": "36.7", "oxygen_saturation_percent": "98"}
+        )
+
+    async def watched(self, *minutes: int) -> None:
+        """So many minutes at the bedside, one span after another, each ended by vital signs.
+
+        A second past each: a step that ends on the very instant of a timer can carry the clock on to the next one.
+        """
+        for span in minutes:
+            await self.clock.advance(timedelta(minutes=span) + PAST)
+            await self.vital_signs()
 
     async def respond(self, cycle: int, response: str = "CR", **more: Any) -> Receipt:
         """A physician records the response of a cycle."""

@@ -52,6 +52,7 @@ NORMAL: dict[str, str] = {
 }
 LIVER_PANEL = ("alt", "ast", "alp", "bilirubin")
 BLOOD_COUNT = ("wbc", "anc", "platelets", "haemoglobin")
+TUMOUR_LYSIS = ("potassium", "phosphate", "calcium", "urate", "creatinine", "ldh")
 EVERYTHING = tuple(NORMAL)
 
 

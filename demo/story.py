@@ -5,6 +5,7 @@ from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from clinical.calendar import at_local, local_date
+from demo.attending import pass_time, pass_time_to
 from demo.bedside import Bedside
 from demo.patients import NURSE, PHYSICIAN, PRESCRIBER
 from models.assessment import Obligation
@@ -73,7 +74,7 @@ async def two_cycles(bedside: Bedside, tell: Tell = nothing_told, *, with_a_hold
             if cycle > 1 and day == 1:
                 await bedside.into_next_run(bedside.do("start_next_cycle", PRESCRIBER, cycle=cycle))
             started.append(await give(bedside, telling, cycle, day))
-            await bedside.clock.advance(timedelta(hours=30))
+            await pass_time(bedside, timedelta(hours=30))
             await bedside.liver_test()
             await telling.step("liver test after the dose")
         if cycle == 1:
@@ -109,7 +110,7 @@ async def hold_for_the_liver(bedside: Bedside, telling: Telling) -> None:
 async def go_to_the_dose(bedside: Bedside, cycle: int, day: int) -> None:
     """Skip to the planned time of a dose."""
     due = next(o for o in (await bedside.card()).obligations if o.key == f"dose-C{cycle}D{day}")
-    await bedside.clock.advance_to(due.due_at)
+    await pass_time_to(bedside, due.due_at)
 
 
 async def transplant(bedside: Bedside, tell: Tell = nothing_told) -> None:
@@ -125,7 +126,7 @@ async def every_test_after_transplant_on_time(bedside: Bedside, tell: Tell = not
     day_0 = await local_day(bedside)
     days: list[int] = []
     while (due := await liver_test_due(bedside)) is not None:
-        await bedside.clock.advance_to(due.due_at)
+        await pass_time_to(bedside, due.due_at)
         days.append((await local_day(bedside) - day_0).days)
         await bedside.liver_test()
         await telling.step(f"liver test on day {days[-1]}")
@@ -154,7 +155,7 @@ async def overdue_after_transplant(bedside: Bedside) -> None:
     await bedside.into_next_run(bedside.transplant())
     due = await liver_test_due(bedside)
     assert due is not None
-    await bedside.clock.advance_to(due.overdue_at + timedelta(seconds=1))
+    await pass_time_to(bedside, due.overdue_at + timedelta(seconds=1))
 
 
 async def held_for_the_liver(bedside: Bedside) -> None:
@@ -173,8 +174,9 @@ async def waiting_for_labs(bedside: Bedside) -> None:
 async def in_observation(bedside: Bedside) -> None:
     """Left mid-story: the first infusion ended 20 minutes ago."""
     await first_start(bedside)
-    await bedside.clock.advance(timedelta(hours=1))
+    await bedside.watched(15, 15, 30)
     await bedside.do("complete_infusion", NURSE)
+    await bedside.vital_signs()
     await bedside.clock.advance(timedelta(minutes=20))
 
 
@@ -197,7 +199,9 @@ async def first_start(bedside: Bedside) -> None:
     await wait_for_the_morning(bedside)
     await bedside.screen()
     await bedside.prepare_day(1, 1)
-    await bedside.start(1, 1, await bedside.ready_to_start(1, 1))
+    preparation_id = await bedside.ready_to_start(1, 1)
+    await bedside.vital_signs()
+    await bedside.start(1, 1, preparation_id)
 
 
 async def first_dose_and_its_test(bedside: Bedside) -> None:
@@ -206,5 +210,5 @@ async def first_dose_and_its_test(bedside: Bedside) -> None:
     await bedside.screen()
     await bedside.prepare_day(1, 1)
     await bedside.give(1, 1)
-    await bedside.clock.advance(timedelta(hours=30))
+    await pass_time(bedside, timedelta(hours=30))
     await bedside.liver_test()

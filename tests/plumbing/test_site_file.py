@@ -73,7 +73,7 @@ def test_a_site_may_make_a_number_stricter_and_never_looser(path: str) -> None:
             assert "may only tighten" in refusal(written(path, value))
 
 
-@pytest.mark.parametrize("path", [path for path, entry in RELEASED.items() if not entry.tighter])
+@pytest.mark.parametrize("path", [path for path, entry in RELEASED.items() if not entry.tighter and "[" not in path])
 def test_a_number_without_a_direction_is_not_for_a_site_to_change(path: str) -> None:
     assert refusal(written(path, 1)) == f"site file: {path} is not for a site to change"
 
