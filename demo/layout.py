@@ -16,6 +16,7 @@ from pathlib import Path
 
 from temporalio.client import Client
 
+from clinical.due import MONITORING_ENDS
 from demo import story
 from demo.bedside import Bedside
 from demo.driver import Clock, skipper
@@ -25,7 +26,6 @@ from workflows.client import CourseClient, CourseError
 
 ARTICLE, LABEL = "article-2025.1", "us-label-2024.1"
 LAID_OUT = "laid-out"
-MONITORING_ENDS = "monitoring-ends"
 WORKER_PATIENCE_S = 30
 
 

@@ -5,6 +5,7 @@ from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from clinical.calendar import at_local, local_date
+from clinical.due import MONITORING_ENDS
 from demo.attending import pass_time, pass_time_to
 from demo.bedside import Bedside
 from demo.patients import NURSE, PHYSICIAN, PRESCRIBER
@@ -49,11 +50,15 @@ async def article_course(bedside: Bedside, tell: Tell = nothing_told, *, with_a_
 async def whole_course(bedside: Bedside, tell: Tell = nothing_told) -> None:
     """The same with a dose held for the liver, and on to the last day of monitoring, where the course ends."""
     await article_course(bedside, tell, with_a_hold=True)
-    until = (await bedside.card()).valid_until
-    assert until is not None, "monitoring has an end"
-    await bedside.clock.advance_to(until)
-    await bedside.courses.handle(bedside.course_id).result()
+    await to_the_end(bedside)
     await Telling(bedside, tell).step("day 100 has passed, and no test is open: the course is over")
+
+
+async def to_the_end(bedside: Bedside) -> None:
+    """Monitoring to its last day, where the course ends."""
+    end = next(o for o in (await bedside.card()).obligations if o.key == MONITORING_ENDS)
+    await pass_time_to(bedside, end.due_at)
+    await bedside.courses.handle(bedside.course_id).result()
 
 
 async def two_cycles(bedside: Bedside, tell: Tell = nothing_told, *, with_a_hold: bool = False) -> list[datetime]:

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from demo.story import CYCLES, every_test_after_transplant_on_time, transplant, two_cycles
+from demo.story import CYCLES, every_test_after_transplant_on_time, to_the_end, transplant, two_cycles
 from models.assessment import CourseState
 from models.facts import Fact, InfusionStarted, ObservationEnded, RungFired
 from tests.conftest import Ward
@@ -24,7 +24,7 @@ async def test_an_invented_patient_is_conducted_from_screening_to_day_100(ward: 
     assert status.state is CourseState.LIVER_MONITORING
     assert await every_test_after_transplant_on_time(bedside) == ON_TIME_TESTS
 
-    await bedside.clock.advance(timedelta(days=12))
+    await to_the_end(bedside)
     assert str(await ward.handle(bedside).result()).startswith("completed")
 
     entries = await ward.record_of(bedside)
