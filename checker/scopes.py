@@ -20,7 +20,8 @@ def bounded(protocol: str) -> tuple[Scope, ...]:
 
 
 THEMES: dict[str, tuple[str, ...]] = {
-    "results": ("ALT comes back high", "ALT cannot be read", "a physician corrects ALT"),
+    "results": ("ALT comes back high", "ALT cannot be read"),
+    "corrections": ("ALT cannot be read", "a physician corrects ALT"),
     "second signatures": ("ALT comes back high", "NON-08 alt is set aside", "signs as the second person"),
     "people": ("holds the dose", "the hold is released", "a signature is tried", "three hours go by"),
     "reactions": (
@@ -41,7 +42,12 @@ def full(protocol: str) -> tuple[Scope, ...]:
     every = Scope("every kind", dict.fromkeys(doses, 1))
     if not protocol.startswith(LABEL):
         return (every,)
-    return (every, *(Scope(name, {"C1D8": 3, "monitoring": 3}, kinds=kinds) for name, kinds in THEMES.items()))
+    return (every, *(_of_theme(name) for name in THEMES))
+
+
+def _of_theme(name: str) -> Scope:
+    follow = 1 if name == "calendar" else 0  # a dose that was moved or left out shows at the next one
+    return Scope(name, {"C1D8": 3, "monitoring": 3}, kinds=THEMES[name], follow=follow)
 
 
 def searched(protocol: str, scope: Scope, stop_at: int = 1) -> Found:
