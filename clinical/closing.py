@@ -24,5 +24,7 @@ def closing(reading: Reading) -> Fact | None:
 def lost_to_follow_up(reading: Reading) -> list[Fact]:
     """Who said, and has not been answered by a result since, that the patient is lost to follow-up."""
     said = [fact for fact, what in reading.of(CourseClosed) if what.reason == "lost_to_follow_up"]
+    if not said:
+        return said
     seen = max((fact.recorded_at for fact, _ in reading.of(LabResult)), default=None)
     return [fact for fact in said if seen is None or fact.recorded_at > seen]

@@ -8,6 +8,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import cached_property
 from typing import cast
 
 from clinical.plausibility import Drawn, contradictions, jumps, more_than_all
@@ -76,7 +77,7 @@ class Known:
         """Whether the value is `> multiple x ULN` of its own laboratory."""
         return None if self.uln is None else self.above(times(multiple, self.uln))
 
-    @property
+    @cached_property
     def canonical(self) -> Decimal:
         """The value in the canonical unit of its analyte."""
         return FACTORS[self.analyte, self.unit].to_canonical(self.value)
