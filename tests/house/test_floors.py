@@ -76,3 +76,9 @@ def test_importing_the_workflows_leaves_the_database_out() -> None:
 def test_importing_the_worker_loads_both_database_drivers() -> None:
     # A driver that is first imported inside an activity takes the worker down with a segmentation fault.
     assert loaded_by("import worker", ("aiosqlite", "asyncpg")) == {"aiosqlite", "asyncpg"}
+
+
+def test_no_file_of_the_tests_bears_the_name_of_a_module_of_the_language() -> None:
+    """The folders of tests stand on the path of processes that a test starts: there such a file would be imported instead."""
+    taken = [str(p.relative_to(ROOT)) for p in (ROOT / "tests").rglob("*.py") if p.stem in sys.stdlib_module_names]
+    assert taken == []

@@ -10,7 +10,7 @@ import pytest
 from models.protocol import Protocol
 from plumbing.protocol_files import load_protocol, released_names
 from tests.house.no_limits import DEFINITIONS, NO_LIMITS
-from tests.house.numbers import Number, numbers_in
+from tests.house.written_numbers import Number, numbers_in
 
 ROOT = Path(__file__).resolve().parents[2]
 RULES = sorted((ROOT / "clinical").rglob("*.py"))
