@@ -20,15 +20,13 @@ KILOGRAMS = "70"
 class Move:
     """What people do next, as one story line: wait until `until` (now, where none is given), then say `messages`.
 
-    `name` is the kind of the move; it stays the same wherever the move is made. `again` sends the last message once more
-    under its own id, as a sender does that heard no answer.
+    `name` is the kind of the move; it stays the same wherever the move is made.
     """
 
     name: str
     messages: tuple[Message, ...] = ()
     until: datetime | None = None
     unreadable: UnreadableMessage | None = None
-    again: bool = False
 
 
 class Scribe:

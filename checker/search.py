@@ -39,7 +39,6 @@ class Scope:
     few: bool = False
     follow: int = 0
     kinds: tuple[str, ...] = ()
-    root: str = "the start"
 
     def before(self, dose: str) -> int:
         """How many deviations this dose may have."""

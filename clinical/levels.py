@@ -31,7 +31,6 @@ class Signed:
 
 def levels_signed(reading: Reading, derived: Interruptions) -> Signed:
     """Compare every signature with the level that its cycle would have now; a confirmed error counts no more."""
-    settled_at: datetime | None = None
     lower = [(fact, what) for fact, what in reading.of(DoseAuthorised) if _signed(what) > derived.level_of(what.cycle)]
     while lower:
         target, what = lower[0]

@@ -21,6 +21,7 @@ from tests.scenarios import (
     HOUR,
     LIVER,
     MIN,
+    NO_SIGN,
     PRESCRIBER,
     SECOND,
     Dose,
@@ -765,16 +766,7 @@ ROWS = (
             day_8(),
             steps(
                 lab("bilirubin", "34", unit="umol/L", uln=Decimal("20.5")),
-                charted(
-                    {
-                        "kind": "vod_examination",
-                        "ruq_pain": False,
-                        "hepatomegaly": False,
-                        "painful_hepatomegaly": False,
-                        "ascites": True,
-                        "oedema": False,
-                    }
-                ),
+                charted({"kind": "vod_examination", **NO_SIGN, "ascites": True}),
             ),
         ),
         Verdict.HOLD_URGENT,
@@ -785,16 +777,7 @@ ROWS = (
         "C1D8, bilirubin 1.988 mg/dL and ascites: the same, in the other unit",
         then(
             day_8(bilirubin="1.988"),
-            charted(
-                {
-                    "kind": "vod_examination",
-                    "ruq_pain": False,
-                    "hepatomegaly": False,
-                    "painful_hepatomegaly": False,
-                    "ascites": True,
-                    "oedema": False,
-                }
-            ),
+            charted({"kind": "vod_examination", **NO_SIGN, "ascites": True}),
         ),
         Verdict.HOLD_URGENT,
         ("VOD-05", "VOD-11"),
@@ -806,16 +789,7 @@ ROWS = (
             day_8(),
             steps(
                 lab("bilirubin", "33.9", unit="umol/L", uln=Decimal("20.5")),
-                charted(
-                    {
-                        "kind": "vod_examination",
-                        "ruq_pain": False,
-                        "hepatomegaly": False,
-                        "painful_hepatomegaly": False,
-                        "ascites": True,
-                        "oedema": False,
-                    }
-                ),
+                charted({"kind": "vod_examination", **NO_SIGN, "ascites": True}),
             ),
         ),
         Verdict.HOLD,
