@@ -10,7 +10,7 @@ INSTALLED := $(VENV)/.installed
 UV := $(shell command -v uv 2>/dev/null || echo $(BIN)/uv)
 
 .DEFAULT_GOAL := help
-.PHONY: help install run fresh test lint format types lock docs proof clean
+.PHONY: help install run fresh test search lint format types lock docs proof clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ test: install ## lint, types, import contracts, then every test; ARGS="-k liver"
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory types
 	$(BIN)/python -m pytest $(ARGS)
+
+search: install ## every property with twenty times the examples, drawn at random; EXAMPLES=100 tries more
+	INOCYCLE_EXAMPLES=$${EXAMPLES:-20} $(BIN)/python -m pytest -m hypothesis $(ARGS)
 
 lint: install ## ruff, and the floors of the house
 	$(BIN)/ruff check .

@@ -9,12 +9,13 @@ from datetime import datetime
 from decimal import Context, Decimal
 from functools import lru_cache
 
+from clinical.medications import taken
 from clinical.once import once
 from clinical.results import Known, Unknown
 from clinical.treatment import Treatment
 from models.assessment import Finding, Input, Verdict
 from models.base import plain
-from models.facts import DoseSlot, Ecg, Fact, Medication
+from models.facts import DoseSlot, Ecg, Fact
 from models.protocol import Plausible
 
 QT_CLEARS = "the ECG repeated, potassium, magnesium and calcium corrected, other drugs reviewed"
@@ -254,13 +255,10 @@ def _unreadable(case: Treatment, latest: Unknown) -> Iterator[Finding]:
 
 def _other_drugs(case: Treatment) -> Iterator[Finding]:
     """QT-04: a drug that prolongs the interval was started and not stopped."""
-    last_said: dict[str, tuple[Fact, Medication]] = {}
-    for fact, what in sorted(case.reading.of(Medication), key=lambda pair: pair[0].at):
-        last_said[what.drug.strip().casefold()] = (fact, what)
-    taken = [(f, w) for f, w in last_said.values() if w.action == "started" and w.qt_prolonging]
-    if taken:
-        drugs = ", ".join(w.drug for _, w in taken)
-        inputs = tuple(Input(name=w.drug, value="started", taken_at=f.at, fact=f.id) for f, w in taken)
+    prolonging = [(f, w) for f, w in taken(case) if w.qt_prolonging]
+    if prolonging:
+        drugs = ", ".join(w.drug for _, w in prolonging)
+        inputs = tuple(Input(name=w.drug, value="started", taken_at=f.at, fact=f.id) for f, w in prolonging)
         reason = (
             f"{drugs} can prolong the QT interval too: ECG and electrolytes now and after a new drug; prefer another"
         )

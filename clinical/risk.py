@@ -11,9 +11,10 @@ from typing import Literal
 
 from clinical.calendar import birthday, local_date
 from clinical.case import Case
+from clinical.medications import taken
 from clinical.results import Known
 from models.assessment import Finding, Input
-from models.facts import Fact, MedicalHistory, Medication, RiskAccepted, TransplantPlanned
+from models.facts import Fact, MedicalHistory, RiskAccepted, TransplantPlanned
 from models.people import PHYSICIANS
 
 Hard = Literal["two_alkylators", "bilirubin_at_uln"]
@@ -137,9 +138,4 @@ def _charted(case: Case) -> Iterator[str]:
     """RISK-04: what was charted by name, and hepatotoxic drugs that were not stopped."""
     found = case.reading.latest(MedicalHistory)
     yield from found[1].risk_factors if found else ()
-    running: dict[str, str] = {}
-    for _, drug in case.reading.of(Medication):
-        running.pop(drug.drug.lower(), None)
-        if drug.hepatotoxic and drug.action == "started":
-            running[drug.drug.lower()] = drug.drug
-    yield from (f"{drug} (hepatotoxic)" for drug in running.values())
+    yield from (f"{drug.drug} (hepatotoxic)" for _, drug in taken(case) if drug.hepatotoxic)

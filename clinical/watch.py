@@ -13,9 +13,10 @@ from clinical.draws import all_known_at, latest_draw
 from clinical.due import BLOOD_COUNT, ECG, MARROW, PANCREAS, PROPHYLAXIS, TUMOUR_LYSIS, obligation
 from clinical.ecg import qtcf_history
 from clinical.infusion import HOUR
+from clinical.medications import taken
 from clinical.reading import STRICTLY_AFTER
 from models.assessment import Obligation
-from models.facts import DoseSlot, Medication, Prophylaxis, Response, VodExamination
+from models.facts import DoseSlot, Prophylaxis, Response, VodExamination
 from models.people import Role
 
 
@@ -75,17 +76,17 @@ def _tumour_lysis(case: Case) -> Iterator[Obligation]:
 def _after_qt_drug(case: Case) -> Iterator[Obligation]:
     """MON-06, MON-07: an ECG with electrolytes a week after a drug that prolongs QT was started, unless it was stopped."""
     spans, zone = case.protocol.monitoring, case.reading.zone
-    taken = qtcf_history(case)
-    latest = {what.drug.lower(): (fact.at, what) for fact, what in case.reading.of(Medication)}
-    for drug, (started_at, what) in sorted(latest.items()):
-        if what.action != "started" or not what.qt_prolonging or not case.doses:
+    tracings = qtcf_history(case)
+    for started, what in taken(case):
+        if not what.qt_prolonging or not case.doses:
             continue
-        due_at = plus_days(started_at, spans.qt_drug.count, zone)
+        due_at = plus_days(started.at, spans.qt_drug.count, zone)
         from_at = due_at - spans.grace.span
         salts = electrolytes_at(case)
-        if taken and taken[-1].collected_at >= from_at and salts is not None and salts >= from_at:
+        if tracings and tracings[-1].collected_at >= from_at and salts is not None and salts >= from_at:
             continue
-        title, key = f"ECG and electrolytes after {what.drug} was started", f"{ECG}-{drug.replace(' ', '-')}"
+        title = f"ECG and electrolytes after {what.drug} was started"
+        key = f"{ECG}-{what.drug.strip().casefold().replace(' ', '-')}"
         clears, late = "ECG with QTcF; potassium, magnesium, calcium with albumin", due_at + spans.grace.span
         yield obligation(case, key, title, "MON-06", Role.COORDINATOR, due_at, late, clears)
 

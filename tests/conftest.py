@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 import structlog
+from hypothesis import settings
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client, WorkflowHandle
 
@@ -34,8 +35,12 @@ from plumbing.dev_server import DevServer, find_binary, free_port
 from plumbing.keys import TEST_KEY_RING, TEST_SUBJECT_KEY
 from plumbing.logging import configure_logging
 from plumbing.settings import ROOT, Settings
+from tests.examples import examples
 from worker import make_worker
 from workflows.client import CourseClient
+
+settings.register_profile("house", examples(100))
+settings.load_profile("house")
 
 TASK_QUEUE = "inocycle-tests"
 MANY_LOOKS = 500

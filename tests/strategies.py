@@ -6,18 +6,12 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from hypothesis import settings
 from hypothesis import strategies as st
 
 from models.chart import Chart
 from models.facts import DoseSlot, Fact
 from models.people import Role
 from tests.factories import D1, PEOPLE, PREMEDICATION, PROTOCOLS, ChartBuilder, PaperCourse, a_lab
-
-few = settings(deadline=None, max_examples=20)
-modest = settings(deadline=None, max_examples=60)
-many = settings(deadline=None, max_examples=200)
-"""Fewer examples the costlier the property; with the variable CI set hypothesis draws the same ones each time."""
 
 ZONES = ("Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu", "UTC")
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from clinical.calendar import plus_months
 from models.people import Role
+from tests.examples import many
 from tests.factories import D1, ChartBuilder, PaperCourse
-from tests.strategies import many
 
 
 @pytest.mark.parametrize(

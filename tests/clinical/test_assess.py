@@ -10,8 +10,9 @@ from models.assessment import Assessment, CourseState, Verdict
 from models.chart import Chart
 from models.facts import Body
 from plumbing.protocol_files import load_protocol
+from tests.examples import many, modest
 from tests.factories import D1, LABEL, ChartBuilder, notes, standing_rules
-from tests.strategies import BODIES, charts, many, modest
+from tests.strategies import BODIES, charts
 
 Charted = tuple[Chart, str, datetime]
 SECOND = timedelta(seconds=1)

@@ -11,8 +11,8 @@ from clinical.assess import assess
 from clinical.bsa import FORMULAS, bsa_m2
 from models.protocol import Entry, Protocol
 from plumbing.protocol_files import load_protocol, released_names
+from tests.examples import many
 from tests.factories import D1, LABEL, ChartBuilder
-from tests.strategies import many
 
 NAMES = ("mosteller", "du_bois", "haycock", "gehan_george", "boyd")
 PUBLISHED = {

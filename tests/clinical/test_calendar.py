@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clinical.calendar import at_local, birthday, local_date, midnight_of, plus_days, wall_clock, zone_named
-from tests.strategies import ZONES, many
+from tests.examples import many
+from tests.strategies import ZONES
 
 zones = st.sampled_from(ZONES).map(ZoneInfo)
 days = st.dates(date(2023, 1, 1), date(2029, 12, 31))

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from clinical.calendar import at_local, local_date, midnight_of
 from models.assessment import CourseState, Verdict
 from models.people import Role
+from tests.examples import few
 from tests.factories import ARTICLE, D1, LABEL, PROTOCOLS, ChartBuilder, PaperCourse, notes, standing_rules
-from tests.strategies import ZONES, few, protocols
+from tests.strategies import ZONES, protocols
 
 H, DAY, SECOND = timedelta(hours=1), timedelta(days=1), timedelta(seconds=1)
 D8, D15, D29 = D1 + 7 * DAY, D1 + 14 * DAY, D1 + 28 * DAY

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from clinical.bsa import bsa_m2
 from clinical.dosing import dose_mg, vials_for, volume_ml
 from models.assessment import DosePlan, Verdict
+from tests.examples import many, modest
 from tests.factories import ARTICLE, D1, PROTOCOLS, ChartBuilder, PaperCourse, notes
-from tests.strategies import many, modest
 
 DAY = timedelta(days=1)
 D8, D29, D57 = D1 + 7 * DAY, D1 + 28 * DAY, D1 + 56 * DAY

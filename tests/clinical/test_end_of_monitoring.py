@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from clinical.calendar import local_date, midnight_of
 from models.assessment import CourseState, Verdict
 from models.people import Role
+from tests.examples import modest
 from tests.factories import D1, LIVER, ChartBuilder, PaperCourse
-from tests.strategies import ZONES, modest
+from tests.strategies import ZONES
 
 H, DAY, SECOND = timedelta(hours=1), timedelta(days=1), timedelta(seconds=1)
 BERLIN = ZoneInfo("Europe/Berlin")

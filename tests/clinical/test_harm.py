@@ -7,7 +7,8 @@ from clinical.assess import assess
 from clinical.harm import OF_OBLIGATIONS, Harm, harm_of, harm_of_turn
 from models.assessment import CourseState
 from plumbing.protocol_files import load_protocol
-from tests.strategies import charts, modest
+from tests.examples import modest
+from tests.strategies import charts
 
 
 def test_the_classes_stand_in_the_order_of_harm() -> None:

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from clinical.calendar import at_local, local_date, wall_clock
 from models.assessment import Obligation
 from models.people import Role
+from tests.examples import few
 from tests.factories import D1, LIVER, ChartBuilder, PaperCourse
-from tests.strategies import ZONES, few
+from tests.strategies import ZONES
 
 H, DAY, SECOND = timedelta(hours=1), timedelta(days=1), timedelta(seconds=1)
 BERLIN = ZoneInfo("Europe/Berlin")

@@ -28,6 +28,7 @@ from models.facts import Correction, DoseSlot, Fact
 from models.messages import COMMANDS, LabResults, NamedMessage
 from models.people import Role
 from plumbing.protocol_files import load_protocol
+from tests.examples import few, many, modest
 from tests.factories import D1, PEOPLE, PROTOCOLS, ULN, ChartBuilder, PaperCourse, a_lab
 from tests.scenarios import DAY, HOUR, IN_UNIT, MIN, SECOND, day, toxic
 from tests.strategies import (
@@ -37,10 +38,7 @@ from tests.strategies import (
     charts,
     command_contents,
     commands,
-    few,
     lab_results,
-    many,
-    modest,
     moments,
     protocols,
     staged,

@@ -9,7 +9,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from clinical.assess import assess
@@ -29,6 +29,7 @@ from models.assessment import Verdict
 from models.people import Role
 from plumbing.protocol_files import load_protocol
 from plumbing.site_file import SiteFile
+from tests.examples import examples
 from tests.factories import CODES, D1, LABEL, ChartBuilder, PaperCourse, a_lab, standing_rules
 
 SAMPLES = Path(__file__).parents[2] / os.environ.get("INOCYCLE_SAMPLE_DATA", "../shared/data")
@@ -424,7 +425,7 @@ near_limits = st.sampled_from(
 )
 
 
-@settings(max_examples=80, deadline=None)
+@examples(80)
 @given(hundredths | near_limits.map(Decimal), st.sampled_from(["0.9", "1.0", "1.2", "1.3"]).map(Decimal), st.booleans())
 def test_bilirubin_in_mg_per_dl_and_its_image_in_umol_per_l_give_one_decision(
     value: Decimal, uln: Decimal, transplanted: bool
@@ -440,7 +441,7 @@ def test_bilirubin_in_mg_per_dl_and_its_image_in_umol_per_l_give_one_decision(
     assert answers[0] == answers[1]
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(
     st.sampled_from(
         [

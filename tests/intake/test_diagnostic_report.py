@@ -7,13 +7,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from intake.fhir_groups import MAX_GROUPS
 from intake.outcome import LOST_NOTHING, Intake, Refusal
 from intake.strict_json import MAX_BYTES
 from models.facts import LabStatus
+from tests.examples import examples
 from tests.intake.builders import (
     ANYBODY,
     MRN,
@@ -505,7 +506,7 @@ def observations_in(value: Any) -> Iterator[dict[str, Any]]:
             yield from observations_in(item)
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(st.lists(anything(("Observation", "DiagnosticReport")), max_size=5))
 def test_every_observation_is_in_a_message_or_named(resources: list[dict[str, Any]]) -> None:
     document = bundle(patient(), *resources)
@@ -516,7 +517,7 @@ def test_every_observation_is_in_a_message_or_named(resources: list[dict[str, An
     assert arrives(intake)
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(st.lists(anything(("Observation", "DiagnosticReport")), max_size=5))
 def test_no_group_makes_a_result_more_certain_than_it_says(resources: list[dict[str, Any]]) -> None:
     document = bundle(patient(), *resources)

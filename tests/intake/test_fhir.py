@@ -8,13 +8,14 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from intake.fhir import MAX_RESULTS
 from intake.outcome import Intake, Refusal
 from intake.strict_json import MAX_BYTES, MAX_DEPTH
 from models.facts import LabResult, LabStatus
+from tests.examples import examples
 from tests.intake.builders import (
     ANYBODY,
     LABORATORY,
@@ -753,19 +754,19 @@ SHAPED = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(JSON)
 def test_any_json_is_read_or_refused(document: Any) -> None:
     assert isinstance(read(document), Intake)
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(st.binary(max_size=200) | st.text(alphabet='{}[]",:\\0123eE+-.NaInfiy ', max_size=60).map(str.encode))
 def test_any_bytes_are_read_or_refused(raw: bytes) -> None:
     assert isinstance(read(raw), Intake)
 
 
-@settings(max_examples=400, deadline=None)
+@examples(400)
 @given(st.dictionaries(st.sampled_from(FIELDS), SHAPED, max_size=5), st.booleans())
 def test_an_observation_of_any_shape_is_a_result_or_a_named_refusal(fields: dict[str, Any], of_patient: bool) -> None:
     kept = {key: value for key, value in fields.items() if key not in ("contained", "subject") or of_patient}

@@ -16,8 +16,9 @@ from models.facts import CYCLE_DAYS, DoseSlot, Fact, LabResult, LabStatus, Trans
 from models.messages import COMMANDS, MESSAGES, Hold, NamedMessage, RecordFinding, StartInfusion
 from models.people import Actor, By, Role
 from models.protocol import Confidence, Entry
+from tests.examples import many, modest
 from tests.factories import D1, LABEL, ChartBuilder, a_course, a_lab
-from tests.strategies import charts, facts, many, modest
+from tests.strategies import charts, facts
 
 instant, day, number = TypeAdapter(Instant), TypeAdapter(Day), TypeAdapter(Number)
 
