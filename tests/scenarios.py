@@ -118,30 +118,6 @@ def says(rule: str, *words: str) -> Callable[[Assessment], None]:
     return check
 
 
-ENZYME = {"U/L": Decimal(1), "ukat/L": 1 / Decimal(60)}
-BILIRUBIN = {"mg/dL": Decimal(1), "umol/L": Decimal("17.104")}
-COUNT = {"10*9/L": Decimal(1), "10*3/uL": Decimal(1), "/uL": Decimal(1000), "/mm3": Decimal(1000)}
-IN_UNIT: dict[str, dict[str, Decimal]] = {
-    "alt": ENZYME,
-    "ast": ENZYME,
-    "alp": ENZYME,
-    "ggt": ENZYME,
-    "lipase": ENZYME,
-    "bilirubin": BILIRUBIN,
-    "bilirubin_direct": BILIRUBIN,
-    "creatinine": {"mg/dL": Decimal(1), "umol/L": Decimal("88.40")},
-    "calcium": {"mg/dL": Decimal(1), "mmol/L": Decimal("0.2495")},
-    "magnesium": {"mg/dL": Decimal(1), "mmol/L": Decimal("0.4114")},
-    "potassium": {"mmol/L": Decimal(1), "meq/L": Decimal(1)},
-    "qtcf": {"ms": Decimal(1)},
-    "wbc": COUNT,
-    "anc": COUNT,
-    "platelets": COUNT,
-    "blasts": COUNT,
-}
-"""How many of each unit are one of the first (clinical reference §9.2), written down apart from the code."""
-
-
 def x_uln(analyte: str, multiple: str) -> str:
     """A value as a multiple of the laboratory's ULN, in its unit."""
     return format(Decimal(ULN[analyte]) * Decimal(multiple), "f")
@@ -312,7 +288,7 @@ def after_transplant(
         chart.add({"kind": "transplant", "transplanted_at": day_0.isoformat()}, day_0, Role.PRESCRIBER)
         chart.add({"kind": "monitoring_started"}, day_0 + SECOND, Role.ADMINISTRATOR)
         if bilirubin is not None:
-            in_unit = {"mg/dL": "1.2", "umol/L": "20.5"}[unit]
+            in_unit = {"mg/dL": "1.2", "umol/L": "20.5", "mg/L": "12"}[unit]
             chart.result("bilirubin", bilirubin, now - 2 * HOUR, unit=unit, uln=Decimal(in_unit))
         if kg is not None:
             chart.add({"kind": "weight", "kg": kg}, now - 2 * HOUR)

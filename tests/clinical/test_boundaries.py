@@ -1,12 +1,9 @@
-"""Every limit of the protocols just below, exactly at, and just above it, in each unit of the analyte.
+"""Every limit that decides about a dose: just below, exactly at, and just above it, in each unit of the analyte.
 
-The table names each numeric entry of a protocol once, with its comparison as the clinical reference prints it and a
-patient in whom nothing but this limit decides. The value itself comes from the protocol under test, so that a changed
-number moves its boundary. What has no boundary of its own stands in `ELSEWHERE` with the reason.
+What is only said or asked for has its table in `test_boundaries_of_notes.py`.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -14,14 +11,32 @@ from typing import Any
 import pytest
 
 from clinical.case import Case
-from models.assessment import Assessment, Refused, Verdict
+from models.assessment import Refused, Verdict
 from models.people import Role
 from plumbing.protocol_files import load_protocol
-from tests.factories import ARTICLE, D1, EU, LABEL, PROTOCOLS, ChartBuilder, PaperCourse
+from tests.boundaries import (
+    ASKS,
+    MULTIPLES,
+    ULN_IN,
+    Answer,
+    Boundary,
+    as_old_as,
+    asking,
+    asks,
+    given,
+    holds,
+    kg,
+    multiple_of_uln,
+    obligation,
+    result,
+    saying,
+    tries,
+    verdict,
+)
+from tests.factories import ARTICLE, D1, EU, LABEL, LLN, ChartBuilder, PaperCourse
 from tests.scenarios import (
     DAY,
     HOUR,
-    IN_UNIT,
     MIN,
     SECOND,
     Story,
@@ -33,111 +48,13 @@ from tests.scenarios import (
     first_dose,
     lab,
     next_cycle,
-    said,
     steps,
     then,
     toxic,
 )
-
-ULN_IN = {"U/L": "55", "ukat/L": "0.9", "mg/dL": "1.2", "umol/L": "20.5"}
-ASKS = {">": (False, False, True), ">=": (False, True, True), "<": (True, False, False), "<=": (True, True, False)}
-"""What is answered below, at and above a limit."""
-Answer = Callable[[str, Any, str], bool]
-
-
-@dataclass(frozen=True)
-class Boundary:
-    """One entry: its comparison, who answers, the smallest step around it, and the units that it is told in.
-
-    `answer(protocol, value, unit)` says whether the rule spoke. `of` gives the three points where they are not value
-    minus step, value and value plus step.
-    """
-
-    sign: str
-    answer: Answer
-    step: Any = Decimal("0.01")
-    units: tuple[str, ...] = ("",)
-    of: Callable[[Any], tuple[Any, Any, Any]] | None = None
-    note: str = ""
-    under: str = LABEL
-
-    def points(self, value: Any) -> tuple[Any, Any, Any]:
-        """Just below, at, and just above."""
-        return self.of(value) if self.of is not None else (value - self.step, value, value + self.step)
-
-
-# ── who answers ────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def asks(card: Assessment, *rules: str, subject: str | None = None) -> bool:
-    return any(f.rule in rules and subject in (None, f.subject) for f in card.standing)
-
-
-def multiple_of_uln(story: Story, analyte: str, *rules: str) -> Answer:
-    """A result at a multiple of its own ULN."""
-
-    def answer(protocol: str, value: Decimal, unit: str) -> bool:
-        uln = Decimal(ULN_IN[unit])
-        told = format(value * uln, "f")
-        return asks(then(story, lab(analyte, told, unit=unit, uln=uln))(protocol).card, *rules)
-
-    return answer
-
-
-def result(story: Story, analyte: str, *rules: str, ago: timedelta = HOUR) -> Answer:
-    """A result given in the unit of the limit, told in another."""
-
-    def answer(protocol: str, value: Decimal, unit: str) -> bool:
-        told = format((value * IN_UNIT[analyte][unit]).normalize(), "f")
-        return asks(then(story, lab(analyte, told, unit=unit, ago=ago))(protocol).card, *rules)
-
-    return answer
-
-
-def given(story: Callable[[Any], Story], seen: Callable[[Assessment], bool]) -> Answer:
-    """A story made of the value itself."""
-    return lambda protocol, value, unit: seen(story(value)(protocol).card)
-
-
-def asking(*rules: str, subject: str | None = None) -> Callable[[Assessment], bool]:
-    return lambda card: asks(card, *rules, subject=subject)
-
-
-def saying(rule: str) -> Callable[[Assessment], bool]:
-    return lambda card: bool(said(card, rule))
-
-
-def verdict(wanted: Verdict) -> Callable[[Assessment], bool]:
-    return lambda card: card.verdict is wanted
-
-
-def as_old_as(story: Story, taken_ago: timedelta, *rules: str, subject: str | None = None) -> Answer:
-    """What was taken so long before the story's now, looked at when it is as old as the limit."""
-
-    def answer(protocol: str, age: timedelta, unit: str) -> bool:
-        course = story(protocol)
-        course.now += age - taken_ago
-        return any(f.rule in rules and (subject or "") in f"{f.subject} {f.reason}" for f in course.card.standing)
-
-    return answer
-
-
-def obligation(story: Story, since: Callable[[PaperCourse], Any], rule: str, *standings: str, key: str = "") -> Answer:
-    """How an obligation stands so long after an instant of the story."""
-
-    def answer(protocol: str, span: timedelta, unit: str) -> bool:
-        course = story(protocol)
-        course.now = since(course) + span
-        return any(o.rule == rule and key in o.key and o.standing in standings for o in course.card.obligations)
-
-    return answer
-
+from tests.units import UNITS, has_image, in_unit
 
 # ── patients of one limit ──────────────────────────────────────────────────────────────────────────────────────────
-
-
-def kg(per_cent: Decimal) -> str:
-    return format(70 * (1 + per_cent / 100), "f")
 
 
 def ecg(ms: object, before: str = "420") -> Story:
@@ -319,6 +236,35 @@ def last_dose_on_17(days: Any) -> Story:
     return story
 
 
+def third_cycle(days: Any) -> Story:
+    """Cycle 3 asked for so many days after day 1 of cycle 2."""
+
+    def story(protocol: str) -> PaperCourse:
+        chart = ChartBuilder(protocol).ready().cycle(1, D1, response="CR").cycle(2, day(29))
+        at = day(29 + int(days))
+        return PaperCourse(chart.ready_for_cycle(at, "CR", 2), at)
+
+    return story
+
+
+def extended(days: Any) -> Story:
+    """Cycle 2 asked for so many days after day 1 of a first cycle that was extended."""
+    at = day(1 + int(days))
+
+    def story(protocol: str) -> PaperCourse:
+        chart = ChartBuilder(protocol).ready().cycle(1, D1)
+        chart.add({"kind": "cycle_extended", "cycle": 1, "because": "response"}, day(17), Role.PRESCRIBER)
+        return PaperCourse(chart.ready_for_cycle(at), at)
+
+    return story
+
+
+def signs_of_vod(number: Any) -> Story:
+    """So many signs, none of them enough alone: bilirubin, ascites, weight."""
+    signs: list[dict[str, Any]] = [{"bilirubin": "2.4"}, {"signs": {"ascites": True}}, {"kg": "74.2"}]
+    return after_transplant(10, **{k: v for sign in signs[: int(number)] for k, v in sign.items()})
+
+
 def long_cycle(protocol: str) -> bool:
     return protocol == ARTICLE
 
@@ -327,18 +273,16 @@ def unusable(analyte: str) -> Answer:
     """Nothing but this result: whether it can be used."""
 
     def answer(protocol: str, value: Decimal, unit: str) -> bool:
-        told = format((value * IN_UNIT.get(analyte, {}).get(unit, Decimal(1))).normalize(), "f")
         chart = ChartBuilder(protocol)
-        told_in = {"unit": unit, **({"uln": Decimal(ULN_IN[unit])} if unit in ULN_IN else {})} if unit else {}
-        chart.result(analyte, told, D1 - HOUR, **told_in)
+        limits = {"uln": Decimal(ULN_IN[unit])} if unit in ULN_IN else {}
+        limits |= {"lln": Decimal("0.1")} if analyte in LLN else {}
+        chart.result(analyte, in_unit(analyte, value, unit), D1 - HOUR, unit=unit, **limits)
         return Case(chart.chart(), load_protocol(protocol), D1).known(analyte) is None
 
     return answer
 
 
 ONE = {"step": Decimal(1)}
-GRADED = {"ggt": "ggt", "lipase": "lipase", "amylase": "amylase"}
-BOTH_LIVER = {"bilirubin": ("mg/dL", "umol/L"), "alt": ("U/L", "ukat/L")}
 
 BOUNDARIES: dict[str, tuple[Boundary, ...]] = {
     # windows, spacing, cycles
@@ -355,6 +299,8 @@ BOUNDARIES: dict[str, tuple[Boundary, ...]] = {
     "regimen.cycle1_length": (
         Boundary("<", given(lambda days: next_cycle(1 + int(days)), verdict(Verdict.TOO_EARLY)), **ONE),
     ),
+    "regimen.later_length": (Boundary("<", given(third_cycle, verdict(Verdict.TOO_EARLY)), **ONE),),
+    "regimen.cycle1_max_length": (Boundary("<", given(extended, verdict(Verdict.TOO_EARLY)), **ONE),),
     "regimen.after_last_dose": (
         Boundary(
             "<",
@@ -384,17 +330,17 @@ BOUNDARIES: dict[str, tuple[Boundary, ...]] = {
     ),
     # liver
     "liver.bilirubin_max": (
-        Boundary(">", multiple_of_uln(day_8(alt="165"), "bilirubin", "NON-02"), units=BOTH_LIVER["bilirubin"]),
+        Boundary(">", multiple_of_uln(day_8(alt="165"), "bilirubin", "NON-02"), units=MULTIPLES["bilirubin"]),
     ),
     "liver.ast_alt_max": tuple(
-        Boundary(">", multiple_of_uln(day_8(bilirubin="2.2"), enzyme, "NON-02"), units=BOTH_LIVER["alt"])
+        Boundary(">", multiple_of_uln(day_8(bilirubin="2.2"), enzyme, "NON-02"), units=MULTIPLES["alt"])
         for enzyme in ("alt", "ast")
     ),
     "liver.isolated_bilirubin_max": (
-        Boundary(">", multiple_of_uln(day_8(), "bilirubin", "NON-08"), units=BOTH_LIVER["bilirubin"]),
+        Boundary(">", multiple_of_uln(day_8(), "bilirubin", "NON-08"), units=MULTIPLES["bilirubin"]),
     ),
     "liver.isolated_ast_alt_max": tuple(
-        Boundary(">", multiple_of_uln(day_8(), enzyme, "NON-08"), units=BOTH_LIVER["alt"]) for enzyme in ("alt", "ast")
+        Boundary(">", multiple_of_uln(day_8(), enzyme, "NON-08"), units=MULTIPLES["alt"]) for enzyme in ("alt", "ast")
     ),
     "liver.direct_share_max": (Boundary(">", given(with_direct, asking("NON-08"))),),
     # VOD
@@ -404,15 +350,17 @@ BOUNDARIES: dict[str, tuple[Boundary, ...]] = {
             lambda p, v, u: asks(
                 after_transplant(
                     10,
-                    bilirubin=format(v if u == "umol/L" else v / Decimal("17.104"), "f"),
+                    bilirubin=in_unit("bilirubin", v, u, "umol/L"),
                     unit=u,
                     signs={"ascites": True},
                 )(p).card,
                 "VOD-05",
             ),
-            units=("umol/L", "mg/dL"),
+            analyte="bilirubin",
+            printed_in="umol/L",
         ),
     ),
+    "vod.signs_needed": (Boundary(">=", given(signs_of_vod, asking("VOD-05")), **ONE),),
     "vod.gain_seattle_above": (
         Boundary(">", given(lambda g: after_transplant(10, bilirubin="2.4", kg=kg(g)), asking("VOD-01"))),
     ),
@@ -445,13 +393,11 @@ BOUNDARIES: dict[str, tuple[Boundary, ...]] = {
     "vod.adult_from": (Boundary("<", given(child_with_two_signs, asking("VOD-10")), of=birthdays),),
     "vod.conditioning": (Boundary("<", given(weighed_before_conditioning, asking("VOD-05")), step=SECOND),),
     # counts, blasts
-    "limits.anc_min": (
-        Boundary("<", result(next_cycle(), "anc", "HEM-01"), units=("10*9/L", "10*3/uL", "/uL", "/mm3")),
-    ),
+    "limits.anc_min": (Boundary("<", result(next_cycle(), "anc", "HEM-01"), analyte="anc"),),
     "limits.platelets_min": (
-        Boundary("<", result(next_cycle(), "platelets", "HEM-03"), step=Decimal(1), units=("10*9/L", "10*3/uL", "/uL")),
+        Boundary("<", result(next_cycle(), "platelets", "HEM-03"), step=Decimal(1), analyte="platelets"),
     ),
-    "limits.blasts_max": (Boundary(">", result(first_dose(), "blasts", "CYT-02"), units=("10*9/L", "/uL", "/mm3")),),
+    "limits.blasts_max": (Boundary(">", result(first_dose(), "blasts", "CYT-02"), analyte="blasts"),),
     "limits.haem_persist": (Boundary(">", given(low_for, asking("HEM-02")), **ONE),),
     "limits.transfusion_washout": (
         Boundary(
@@ -484,10 +430,8 @@ BOUNDARIES: dict[str, tuple[Boundary, ...]] = {
     "limits.qtcf_max": (Boundary(">", given(lambda ms: ecg(ms, "450"), asking("QT-02")), **ONE),),
     "limits.qtcf_stop": (Boundary(">", given(lambda ms: ecg(ms, "460"), asking("QT-01")), **ONE),),
     "limits.qtcf_rise_max": (Boundary(">", given(lambda ms: ecg(410 + ms, "410"), asking("QT-01")), **ONE),),
-    "limits.potassium_min": (Boundary("<", result(first_dose(), "potassium", "QT-05"), units=("mmol/L", "meq/L")),),
-    "limits.potassium_later_min": (
-        Boundary("<", result(day_8(), "potassium", "QT-05", ago=DAY), units=("mmol/L", "meq/L")),
-    ),
+    "limits.potassium_min": (Boundary("<", result(first_dose(), "potassium", "QT-05"), analyte="potassium"),),
+    "limits.potassium_later_min": (Boundary("<", result(day_8(), "potassium", "QT-05", ago=DAY), analyte="potassium"),),
     "limits.potassium_later_note": (
         Boundary("<", given(lambda k: then(day_8(), lab("potassium", str(k), ago=DAY)), saying("QT-05"))),
     ),
@@ -651,6 +595,7 @@ BOUNDARIES: dict[str, tuple[Boundary, ...]] = {
 }
 
 PLAUSIBLE = (
+    *("bilirubin_direct", "sodium", "magnesium", "calcium", "qtcf"),
     "alt",
     "ast",
     "alp",
@@ -672,98 +617,18 @@ PLAUSIBLE = (
     "ldh",
 )
 
-ELSEWHERE: dict[str, str] = {
-    "regimen.cycle1_": "a dose, not a limit: the tables of SC-01, SC-14 and test_dosing",
-    "regimen.response_": "a dose, not a limit: the tables of SC-01, SC-14 and test_dosing",
-    "regimen.no_response_": "a dose, not a limit: the tables of SC-01, SC-14 and test_dosing",
-    "regimen.day8_offset": "a nominal day, tried by regimen.window",
-    "regimen.day15_offset": "a nominal day: X-28 to X-31 and test_dose_windows",
-    "regimen.cycle1_max_length": "an extended cycle: test_scenarios_further and test_dose_decisions",
-    "vod.signs_needed": "a number of signs, not a measure: test_vod",
-    "regimen.later_length": "test_dose_windows",
-    "preparation.": "a constant of the bag, the vial or the formula: test_dosing",
-    "monitoring.last_dose_days": "days of a whole course: test_liver_tests_due",
-    "monitoring.transplant_": "days of a whole course: test_liver_tests_due",
-    "levels.": "a share and a day, not a limit: SC-14, SC-18 and test_interruption",
-    "limits.recovery_": "an alert and a proposal of the same ladder: test_interruption",
-    "ctcae.": "each grade of each row from both sides: test_ctcae",
-    "severity.": "each cell of the table from both sides: test_severity",
-    "risk.": "test_severity",
-    "tumour_lysis.": "test_lysis_alerts_and_response",
-    "critical.": "test_lysis_alerts_and_response",
-    "response.": "test_lysis_alerts_and_response",
-    "observation.vital_signs_": "test_vital_signs",
-    "observation.death_grade": "test_reactions",
-    "observation.resume_rate": "a proposal, not a limit: test_reactions",
-    "monitoring.suspected": "test_vod_and_the_end",
-    "monitoring.before_dose": "test_before_dose",
-    "monitoring.blood_count": "test_before_dose",
-    "monitoring.qt_drug": "test_watch",
-    "monitoring.tls_": "test_watch",
-    "monitoring.prophylaxis_since": "test_watch",
-    "monitoring.contraception_": "calendar months: test_after_dose_dates",
-    "monitoring.breast_feeding": "calendar months: test_after_dose_dates",
-    "monitoring.marrow_": "test_watch",
-    "monitoring.daily_examination_until": "test_examinations_due",
-    "calls.ordinary": "test_owners and test_course_life",
-    "confirm.": "needs a pair of results: test_usable_results",
-    "ecg.": "test_usable_results",
-    "plausible.": "the limits of PLAUSIBLE are tried below; body, heart and ULN in test_usable_results",
-}
 
-
-def variants() -> Iterator[tuple[str, Boundary, str, str, int]]:
-    """Path, boundary, protocol, unit and position (below, at, above) of every try.
-
-    Under the protocol that the boundary names (the label, unless a rule is another's own), and under every other one
-    that gives the entry a value of its own.
-    """
-    label = dict(load_protocol(LABEL).entries())
-    for protocol in PROTOCOLS:
-        for path, entry in load_protocol(protocol).entries():
-            for boundary in BOUNDARIES.get(path, ()):
-                if protocol == boundary.under or entry.value != label[path].value:
-                    yield from ((path, boundary, protocol, unit, n) for unit in boundary.units for n in range(3))
-
-
-WORDS = ("just below", "at", "just above")
-TRIES = [pytest.param(*v, id=f"{v[0]}-{v[2]}-{v[3]}-{WORDS[v[4]]}".replace("--", "-")) for v in variants()]
-
-
-@pytest.mark.parametrize(("path", "boundary", "protocol", "unit", "position"), TRIES)
+@pytest.mark.parametrize(("path", "boundary", "protocol", "unit", "position"), tries(BOUNDARIES))
 def test_every_limit_from_both_sides(path: str, boundary: Boundary, protocol: str, unit: str, position: int) -> None:
-    entry = dict(load_protocol(protocol).entries())[path]
-    in_time = isinstance(boundary.step, timedelta)
-    points = boundary.points(entry.span if in_time else entry.number)
-    inexact = position == 1 and path == "vod.bilirubin_from" and unit == "mg/dL"
-    if inexact:
-        pytest.skip("34 umol/L has no finite image in mg/dL")
-    assert boundary.answer(protocol, points[position], unit) == ASKS[boundary.sign][position]
+    holds(path, boundary, protocol, unit, position)
 
 
 @pytest.mark.parametrize("analyte", PLAUSIBLE)
 @pytest.mark.parametrize(("end", "sign"), [("low", "<"), ("high", ">")])
 def test_every_hard_limit_of_plausibility_in_each_unit(analyte: str, end: str, sign: str) -> None:
     limit = getattr(load_protocol(LABEL).plausible[analyte], end).number
-    units = [u for u, factor in IN_UNIT.get(analyte, {"": Decimal(1)}).items() if u != "ukat/L"]
-    for unit in units:
-        points = (limit - Decimal("0.001"), limit, limit + Decimal("0.001"))
-        found = tuple(unusable(analyte)(LABEL, point, unit) for point in points)
-        assert found == ASKS[sign], f"{analyte} {end} {limit} in {unit}"
-
-
-def test_every_number_of_a_protocol_has_its_boundary_or_a_reason() -> None:
-    for protocol in PROTOCOLS:
-        numbers = {
-            path
-            for path, e in load_protocol(protocol).entries()
-            if isinstance(e.value, Decimal) and not isinstance(e.value, bool)
-        }
-        left = {p for p in numbers - set(BOUNDARIES) if not p.startswith(tuple(ELSEWHERE))}
-        assert not left, "give each a row in BOUNDARIES, or a reason in ELSEWHERE"
-
-
-def test_no_boundary_and_no_reason_is_out_of_date() -> None:
-    paths = {path for path, _ in load_protocol(LABEL).entries()}
-    assert not set(BOUNDARIES) - paths
-    assert not [begins for begins in ELSEWHERE if not any(p.startswith(begins) for p in paths)]
+    points = (limit - Decimal("0.001"), limit, limit + Decimal("0.001"))
+    for unit in UNITS[analyte]:
+        for point, wanted in zip(points, ASKS[sign], strict=True):
+            if point != limit or has_image(analyte, limit, unit):
+                assert unusable(analyte)(LABEL, point, unit) == wanted, f"{analyte} {end} {point} in {unit}"

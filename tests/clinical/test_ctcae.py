@@ -1,5 +1,7 @@
 """CT-01 … CT-26: each limit just below, at and just above, in each printed unit, without its limit, and with a comparator."""
 
+import re
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -7,12 +9,14 @@ from decimal import Decimal
 import pytest
 
 from clinical.case import Case
-from clinical.ctcae import Grade, grade_of
+from clinical.ctcae import Grade, grade_in_row, grade_of
 from clinical.results import Known
 from models.people import Role
 from models.protocol import GradeRow
 from plumbing.protocol_files import load_protocol
+from tests.boundaries import ASKS
 from tests.factories import D1, LABEL, ChartBuilder
+from tests.units import UNITS, has_image, in_unit
 
 DRAWN = D1 + timedelta(days=7)
 ULN, LLN = Decimal(100), Decimal(1000)
@@ -59,6 +63,38 @@ def grading(row: GradeRow) -> str:
 def test_the_rows_are_those_of_the_reference() -> None:
     rows = load_protocol(LABEL).ctcae.rows
     assert {clause: grading(row) for clause, row in rows.items()} == REFERENCE
+
+
+CUT = re.compile(r"(>=|>|<=|<) ([\d.]+) (.+)")
+STEP = Decimal("0.001")
+
+
+def cuts() -> Iterator[tuple[str, int, str, Decimal, str, bool]]:
+    """Clause, grade, sign, number, unit of every limit, and whether it is the only one that is printed for its grade."""
+    for clause, row in REFERENCE.items():
+        for number, grade in enumerate(row.split(" | "), start=1):
+            found = [m.groups() for part in grade.split(", ") if (m := CUT.fullmatch(part))]
+            for sign, limit, unit in found:
+                yield clause, number, sign, Decimal(limit), unit, len(found) == 1
+
+
+@pytest.mark.parametrize(("clause", "number", "sign", "limit", "unit", "only"), list(cuts()))
+def test_every_limit_just_below_at_and_just_above(
+    clause: str, number: int, sign: str, limit: Decimal, unit: str, only: bool
+) -> None:
+    """In every unit of every test of the row; the other limits of normal are not told, so that this one decides."""
+    for analyte in load_protocol(LABEL).ctcae.rows[clause].analytes:
+        own = unit if unit in UNITS.get(analyte, {}) else next(iter(UNITS.get(analyte, {unit: "1"})))
+        before = {"xbaseline": "4", "ms above baseline": "300"}.get(unit)
+        edge = limit * {"xLLN": LLN, "xbaseline": 4}.get(unit, 1) + (300 if unit == "ms above baseline" else 0)
+        case = treated(analyte, before, own, uln=Decimal(4))
+        for told in UNITS[analyte] if only and unit == own else (own,):
+            for at, wanted in zip((edge - STEP, edge, edge + STEP), ASKS[sign], strict=True):
+                if at != edge or told == own or has_image(analyte, at, told, own):
+                    value = format(at, "f") if told == own else in_unit(analyte, at, told, own)
+                    limits = {"xULN": {"uln": Decimal(1)}, "xLLN": {"lln": LLN}}.get(unit, {})
+                    found = grade_in_row(case, clause, seen(analyte, value, told, **limits))
+                    assert (found.least >= number) == wanted, f"{analyte} {value} {told}"
 
 
 def test_the_version_is_pinned() -> None:

@@ -336,7 +336,7 @@ def test_the_physician_s_word_is_not_changed() -> None:
     ("details", "words"),
     [
         ({"mrd_negative": True, "mrd_method": "flow cytometry"}, ""),
-        ({"mrd_negative": True}, "without a method"),
+        ({"mrd_negative": True}, "without a method: it means below 0.01 % by flow cytometry or PCR"),
         ({"mrd_negative": False}, ""),
         ({"mrd_negative": True, "mrd_method": "PCR", "marrow_blasts_percent": "5"}, "marrow blasts are 5 %"),
     ],

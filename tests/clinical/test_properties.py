@@ -30,7 +30,7 @@ from models.people import Role
 from plumbing.protocol_files import load_protocol
 from tests.examples import few, many, modest
 from tests.factories import D1, PEOPLE, PROTOCOLS, ULN, ChartBuilder, PaperCourse, a_lab
-from tests.scenarios import DAY, HOUR, IN_UNIT, MIN, SECOND, day, toxic
+from tests.scenarios import DAY, HOUR, MIN, SECOND, day, toxic
 from tests.strategies import (
     BODIES,
     FINDINGS,
@@ -43,6 +43,7 @@ from tests.strategies import (
     protocols,
     staged,
 )
+from tests.units import in_unit
 
 Charted = tuple[Chart, str, datetime]
 DOES_SOMETHING = frozenset(
@@ -171,18 +172,17 @@ def test_a_worse_current_result_never_opens_a_gate(
     course = patient(protocol)
     found = []
     for value in (better, worse):
-        told = value * IN_UNIT[analyte][unit]
-        limits = {k: v * IN_UNIT[analyte][unit] for k, v in _limits_of(analyte).items()}
+        limits = {k: in_unit(analyte, v, unit) for k, v in _limits_of(analyte).items()}
         with_one_more = PaperCourse.__new__(PaperCourse)
         with_one_more.__dict__ = dict(course.__dict__)
         with with_one_more.charting() as chart:
             chart.result(
                 analyte,
-                format(told.quantize(Decimal("1e-9")), "f"),
+                in_unit(analyte, value, unit),
                 course.now - MIN,
                 unit=unit,
                 comparator=comparator,
-                **{k: v.quantize(Decimal("1e-9")) for k, v in limits.items()},
+                **limits,
             )
         usable = Case(with_one_more.chart, with_one_more.protocol, course.now).known(analyte)
         found.append((with_one_more.card, usable))
