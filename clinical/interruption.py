@@ -10,13 +10,12 @@ from datetime import date, datetime, timedelta
 from itertools import groupby
 
 from clinical.calendar import local_date, midnight_of
-from clinical.liver import PANEL, both_high_over_time, within_limits
-from clinical.results import Known
-from clinical.toxicity import graded_tests, holds_for_grade, holds_for_toxicity
+from clinical.liver import PANEL, both_high_over_time
+from clinical.toxic_values import ToxicValue, graded_tests, toxic_values
+from clinical.toxicity import holds_for_toxicity
 from clinical.treatment import Treatment
 from clinical.windows import Planned, Window, slot_of
-from models.facts import CYCLE_DAYS, DoseSlot, DroppedDoseChosen, Toxicity, ToxicityAttribution
-from models.people import PHYSICIANS
+from models.facts import CYCLE_DAYS, DoseSlot, DroppedDoseChosen, Toxicity
 
 FULL, REDUCED, TWO_DOSES, BELOW_TWO_DOSES = 0, 1, 2, 3
 """The dose levels L0, L1 and L2; below L2 the prescriber is asked to stop for good (LVL-01, DUR-04)."""
@@ -162,7 +161,7 @@ def _left_out(case: Planned, held: Interruption, window: Window, carried: Toxic 
     return outlasts and case.reading.reached(window.closes_at)
 
 
-# ── when toxicity stood ────────────────────────────────────────────────────────────────────────────────────────────
+# ── when toxicity stood (which values count: toxic_values) ───────────────────────────────────────────────────────────
 
 
 def toxic_stretches(case: Treatment) -> list[Toxic]:
@@ -180,15 +179,9 @@ def toxic_stretches(case: Treatment) -> list[Toxic]:
 
 def _over_time(case: Treatment) -> Iterator[tuple[datetime, bool]]:
     """Each instant at which a liver value or a graded toxicity was known anew, and whether toxicity stood then."""
-    events: list[tuple[datetime, str, bool]] = []
-    high = {
-        a: [(k.collected_at, _holds(case, k)) for k in case.results.history(a)]
-        for a in dict.fromkeys((*PANEL, *graded_tests(case)))
-    }
-    counting = {analyte: list(_without_attributed(case, analyte, held)) for analyte, held in high.items()}
-    events += [(at, analyte, counts) for analyte, found in counting.items() for at, counts in found]
-    combined = both_high_over_time(case)
-    events += [(at, "NON-02", stands and _limbs_count(high, counting, at)) for at, stands in combined]
+    found = {a: list(toxic_values(case, a)) for a in dict.fromkeys((*PANEL, *graded_tests(case)))}
+    events = [(value.at, analyte, value.counts) for analyte, values in found.items() for value in values]
+    events += [(at, "NON-02", stands and _limbs_count(found, at)) for at, stands in both_high_over_time(case)]
     for fact, what in case.reading.of(Toxicity):
         events.append((fact.at, f"graded {what.term.lower()}", holds_for_toxicity(case, fact, what)))
     standing: dict[str, bool] = {}
@@ -201,51 +194,8 @@ def _when(event: tuple[datetime, str, bool]) -> datetime:
     return event[0]
 
 
-def _holds(case: Treatment, result: Known) -> bool:
-    within = result.analyte not in PANEL or within_limits(case, result.analyte, result)
-    return not within or holds_for_grade(case, result)
-
-
-def _without_attributed(
-    case: Treatment, analyte: str, held: list[tuple[datetime, bool]]
-) -> Iterator[tuple[datetime, bool]]:
-    """DUR-09: a run of high values that a physician puts down to another cause does not count."""
-    since: datetime | None = None
-    for i, (at, holds) in enumerate(held):
-        if not holds:
-            since = None
-        elif since is None:
-            since = at
-        yield at, since is not None and not _attributed(case, analyte, since, _next_run(held[i:]))
-
-
-def _next_run(held: list[tuple[datetime, bool]]) -> datetime | None:
-    """When the run of high values after this one begins."""
-    over = False
-    for at, holds in held:
-        if over and holds:
-            return at
-        over = over or not holds
-    return None
-
-
-def _attributed(case: Treatment, analyte: str, since: datetime, until: datetime | None) -> bool:
-    """A physician's last word on the run that begins at `since`, said before the next one begins."""
-    words = [
-        a
-        for f, a in case.reading.of(ToxicityAttribution)
-        if a.term.lower() == analyte and f.by.role in PHYSICIANS and f.at >= since and (until is None or f.at < until)
-    ]
-    return bool(words) and not words[-1].due_to_ino
-
-
-def _limbs_count(
-    high: dict[str, list[tuple[datetime, bool]]], counting: dict[str, list[tuple[datetime, bool]]], at: datetime
-) -> bool:
+def _limbs_count(found: dict[str, list[ToxicValue]], at: datetime) -> bool:
     """NON-02 counts unless every limb of it that is high at this instant is put down to another cause."""
-    limbs = [analyte for analyte in PANEL if _as_of(high[analyte], at)]
-    return not limbs or any(_as_of(counting[analyte], at) for analyte in limbs)
-
-
-def _as_of(values: list[tuple[datetime, bool]], at: datetime) -> bool:
-    return next((said for when, said in reversed(values) if when <= at), False)
+    values = (next((v for v in reversed(found[analyte]) if v.at <= at), None) for analyte in PANEL)
+    high = [v for v in values if v is not None and v.holds]
+    return not high or any(v.counts for v in high)

@@ -20,10 +20,15 @@ def liver_holds(case: Treatment) -> bool:
 
 def within_limits(case: Treatment, analyte: str, result: Known) -> bool:
     """Whether one value of a liver panel is at or below its limit, or a bilirubin is exempt (NON-11)."""
-    limits = case.protocol.liver
-    limit = limits.bilirubin_max if analyte == "bilirubin" else limits.ast_alt_max
-    within = result.above_uln(limit.number) is False
+    within = above_limits(case, result) is False
     return within or (analyte == "bilirubin" and bilirubin_exempt(case, result))
+
+
+def above_limits(case: Treatment, result: Known) -> bool | None:
+    """Whether one value of a liver panel is above its limit; `None` where a comparator leaves it open."""
+    limits = case.protocol.liver
+    limit = limits.bilirubin_max if result.analyte == "bilirubin" else limits.ast_alt_max
+    return result.above_uln(limit.number)
 
 
 @once

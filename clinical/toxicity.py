@@ -5,12 +5,10 @@ them (AMB-13). They count as caused by InO until a physician attributes them to 
 """
 
 from collections.abc import Iterator
-from datetime import datetime
 
-from clinical.bilirubin import bilirubin_exempt
-from clinical.ctcae import Grade, baseline_of, entry_limit, grade_of
-from clinical.once import once
+from clinical.ctcae import Grade, entry_limit, grade_of
 from clinical.results import Known
+from clinical.toxic_values import attributed_elsewhere, counts_as_toxic, exempt, graded_tests, under_treatment
 from clinical.treatment import Treatment
 from clinical.units import label
 from models.assessment import Finding, Verdict
@@ -23,63 +21,14 @@ def laboratory_toxicity(case: Treatment) -> Iterator[Finding]:
     """NON-06 for the tests that feed it (NON-10: CT-01 … CT-06, CT-13, CT-21), after the first dose."""
     for analyte in graded_tests(case):
         result = case.known(analyte)
-        if result is None or not _under_treatment(case, result) or _exempt(case, result):
+        if result is None or not under_treatment(case, result) or exempt(case, result):
             continue
         grade = grade_of(case, result)
-        counts = None if grade is None else _counts(case, result, grade)
+        counts = None if grade is None else counts_as_toxic(case, result, grade)
         if grade is not None and counts is None:
             yield _ungraded(case, result, grade)
-        elif grade is not None and counts and not _attributed_elsewhere(case, result, grade):
+        elif grade is not None and counts and not attributed_elsewhere(case, result, grade.number):
             yield _held(case, result, grade)
-
-
-@once
-def graded_tests(case: Treatment) -> tuple[str, ...]:
-    """The tests that feed NON-06 (NON-10)."""
-    rows = case.protocol.ctcae.rows.values()
-    return tuple(dict.fromkeys(analyte for row in rows if row.feeds_non_06 for analyte in row.analytes))
-
-
-def holds_for_grade(case: Treatment, result: Known) -> bool:
-    """Whether this result holds under NON-06. One that cannot be graded shows no recovery: the one before it speaks."""
-    if result.analyte not in graded_tests(case) or _surely_normal(case, result) or _exempt(case, result):
-        return False
-    until = [k for k in case.results.history(result.analyte) if k.collected_at <= result.collected_at]
-    for one in reversed(until):
-        grade = grade_of(case, one) if _under_treatment(case, one) else None
-        counts = False if grade is None else _counts(case, one, grade)
-        if grade is None or counts is not None:
-            return bool(grade and counts and not _attributed_elsewhere(case, one, grade))
-    return False
-
-
-def _surely_normal(case: Treatment, result: Known) -> bool:
-    """At or below its ULN and its value before treatment: every row that feeds NON-06 begins above one of them."""
-    if result.uln is None or result.above(result.uln) is not False:
-        return False
-    before = baseline_of(case, result.analyte)
-    return before is None or (before.is_exact and result.above(result.in_unit(before.canonical)) is False)
-
-
-def _exempt(case: Treatment, result: Known) -> bool:
-    """NON-11: a bilirubin of Gilbert syndrome or haemolysis is no toxicity."""
-    return result.analyte == "bilirubin" and bilirubin_exempt(case, result)
-
-
-def _under_treatment(case: Treatment, result: Known) -> bool:
-    """What was drawn before the first dose is the state before treatment, not a toxicity of it (CTN-01)."""
-    return case.first_dose_at is not None and result.collected_at >= case.first_dose_at
-
-
-def _counts(case: Treatment, result: Known, grade: Grade) -> bool | None:
-    """Of grade >= 2 and worse than before treatment; `None` where a comparator or a missing limit leaves it open."""
-    needed = case.protocol.limits.toxicity_grade.count
-    if grade.number < needed:
-        return False
-    baseline = baseline_of(case, result.analyte)
-    before = None if baseline is None else grade_of(case, baseline)
-    below = max(needed - 1, 0 if before is None else before.least)
-    return True if grade.least > below else None if grade.number > below else False
 
 
 def _held(case: Treatment, result: Known, grade: Grade) -> Finding:
@@ -104,50 +53,6 @@ def _ungraded(case: Treatment, result: Known, grade: Grade) -> Finding:
     reason = f"{name}: its comparator leaves open whether it is of grade 2 or more"
     clears = "a result as a number"
     return case.finding("LAB-05", Verdict.NEED_DATA, reason, inputs=inputs, clears=clears, subject=subject)
-
-
-def _attributed_elsewhere(case: Treatment, result: Known, grade: Grade) -> bool:
-    """NON-10: a physician's last word that covers this result names another cause.
-
-    A word covers the episode of grade >= 2 that had been reported when it was given, up to its worst grade then: a
-    worse grade, or a new episode after a recovery, asks again.
-    """
-    words = _attributions(case, result.analyte)
-    episode = _episode(case, result) if words else []
-    elsewhere = False
-    for said_at, due_to_ino in words:
-        seen = [g for recorded_at, g in episode if recorded_at <= said_at]
-        if seen and grade.number <= max(seen):
-            elsewhere = not due_to_ino
-    return elsewhere
-
-
-def _attributions(case: Treatment, analyte: str) -> list[tuple[datetime, bool]]:
-    names = {analyte, label(analyte).lower()}
-    found = case.reading.of(ToxicityAttribution)
-    return [
-        (fact.recorded_at, word.due_to_ino)
-        for fact, word in found
-        if word.term.strip().lower() in names and fact.by.role in PHYSICIANS
-    ]
-
-
-def _episode(case: Treatment, result: Known) -> list[tuple[datetime, int]]:
-    """When each result of the same unbroken toxicity became known, with its grade."""
-    known_at = {fact.id: fact.recorded_at for fact in case.reading.facts}
-    run: list[tuple[datetime, int]] = []
-    mine = False
-    for one in case.results.history(result.analyte):
-        grade = grade_of(case, one) if _under_treatment(case, one) else None
-        counts = False if grade is None else _counts(case, one, grade)
-        if grade is not None and counts:
-            run.append((known_at[one.fact], grade.number))
-            mine = mine or one.fact == result.fact
-        elif counts is False:
-            if mine:
-                break
-            run = []
-    return run
 
 
 def graded_toxicity(case: Treatment) -> Iterator[Finding]:

@@ -110,6 +110,49 @@ def test_a_laboratory_toxicity_that_a_physician_attributes_elsewhere_does_not_in
         assert asked(chart, D8 + 7 * DAY).card.next_dose == slot
 
 
+@pytest.mark.parametrize(
+    ("analyte", "uln", "first", "same", "worse"),
+    [
+        ("alt", "55", "170", "260", "280"),
+        ("ast", "45", "140", "220", "230"),
+        ("ggt", "60", "160", "290", "310"),
+        ("bilirubin", "1.2", "2.0", "3.5", "3.7"),
+    ],
+)
+def test_a_word_covers_the_grade_that_was_reported_and_a_worse_one_counts_again(
+    analyte: str, uln: str, first: str, same: str, worse: str
+) -> None:
+    """NON-10, DUR-09: the clock of every test reads the word as the hold of NON-06 does."""
+    for later, slot in ((same, "C1D8"), (worse, "C1D15")):
+        chart = ChartBuilder().ready().dose(1, 1, D1)
+        chart.result(analyte, first, D8 - DAY, uln=uln)
+        chart.add({"kind": "toxicity_attribution", "term": analyte, "due_to_ino": False}, D8 - DAY + H, Role.PHYSICIAN)
+        chart.result(analyte, later, D8 + DAY, uln=uln)
+        assert ("NON-06" in standing_rules(PaperCourse(chart, D8 + DAY).card)) == (slot == "C1D15")
+        normal = {"ggt": "30"}.get(analyte)
+        chart.result(analyte, normal, D8 + 7 * DAY - 4 * H, uln=uln)
+        assert asked(chart, D8 + 7 * DAY).card.next_dose == slot
+
+
+@pytest.mark.parametrize(("analyte", "term", "high"), [("bilirubin", "Total bilirubin", "2.0"), ("alt", "ALT", "150")])
+def test_a_word_names_the_test_as_the_card_does(analyte: str, term: str, high: str) -> None:
+    chart = interrupted(analyte, high, 7)
+    chart.add({"kind": "toxicity_attribution", "term": term, "due_to_ino": False}, D8 - DAY + H, Role.PHYSICIAN)
+    assert asked(chart, D8 + 7 * DAY).card.next_dose == "C1D8"
+
+
+@pytest.mark.parametrize(("before", "slot"), [("30", "C1D8"), ("160", "C1D15")])
+def test_a_value_that_its_comparator_leaves_open_neither_begins_an_interruption_nor_ends_one(
+    before: str, slot: str
+) -> None:
+    """LAB-05, DUR-09: missing data are no toxicity, and no recovery."""
+    chart = ChartBuilder().ready().dose(1, 1, D1)
+    chart.result("alt", before, D8 - DAY)
+    chart.result("alt", "300", D8 - H, comparator="<")
+    chart.result("alt", "30", D8 + 7 * DAY - 4 * H)
+    assert asked(chart, D8 + 7 * DAY).card.next_dose == slot
+
+
 def test_what_does_not_count_as_toxicity_leaves_no_dose_out() -> None:
     """DUR-09: a person's hold, electrolytes, infection and missing data are no interruption for toxicity."""
     chart = ChartBuilder().ready().dose(1, 1, D1)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from clinical.case import Case
-from clinical.toxicity import holds_for_grade
+from clinical.toxic_values import toxic_values
 from models.assessment import Finding, Verdict
 from models.people import Role
 from plumbing.protocol_files import load_protocol
@@ -192,10 +192,10 @@ def test_for_the_length_of_an_interruption_an_ungraded_sample_shows_no_recovery(
     chart = other("lipase", "110", uln=Decimal(60))
     chart.result("lipase", "50", D8 - timedelta(hours=1), uln=None)
     case = Case(chart.chart(), load_protocol(LABEL), D8)
-    assert [holds_for_grade(case, k) for k in case.results.history("lipase")] == [True, True]
+    assert [v.counts for v in toxic_values(case, "lipase")] == [True, True]
     chart.result("lipase", "90", D8 - timedelta(minutes=30), uln=Decimal(60))
     case = Case(chart.chart(), load_protocol(LABEL), D8)
-    assert [holds_for_grade(case, k) for k in case.results.history("lipase")] == [True, True, False]
+    assert [v.counts for v in toxic_values(case, "lipase")] == [True, True, False]
 
 
 def test_what_was_high_before_treatment_is_no_interruption() -> None:
@@ -203,7 +203,7 @@ def test_what_was_high_before_treatment_is_no_interruption() -> None:
     chart.result("lipase", "200", D1 - timedelta(days=5), uln=Decimal(60))
     chart.ready().result("lipase", "50", D1 - timedelta(hours=3), uln=Decimal(60))
     case = Case(chart.dose(1, 1, D1).chart(), load_protocol(LABEL), D8)
-    assert [holds_for_grade(case, k) for k in case.results.history("lipase")] == [False, False]
+    assert [v.counts for v in toxic_values(case, "lipase")] == [False, False]
 
 
 # ── notes ──────────────────────────────────────────────────────────────────────────────────────────────────────────
