@@ -49,7 +49,7 @@ def severity_note(case: Case) -> Iterator[Finding]:
     """Once a definition is met, or a physician suspects or has confirmed VOD."""
     found = ladder(case)
     judged = found.judged is not None and found.judged[1].judgement in ("suspected", "confirmed")
-    if not (judged or (found.waits and found.met)):
+    if not (judged or found.waits):
         return
     met = in_children(found) if found.signs.child else criteria(found)
     graded = _worst(met) if found.signs.child else _of_adults(case, found.signs, met)

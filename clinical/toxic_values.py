@@ -40,7 +40,7 @@ def toxic_values(case: Treatment, analyte: str) -> Iterator[ToxicValue]:
     for one in case.results.history(analyte):
         found = gravity(case, one)
         if found is not None:
-            holds = found > 0
+            holds = bool(found)
             counts = holds and not attributed_elsewhere(case, one, found)
         yield ToxicValue(one.collected_at, holds, counts)
 
@@ -126,7 +126,7 @@ def _episode(case: Treatment, result: Known) -> list[tuple[datetime, int]]:
         if found:
             run.append((known_at[one.fact], found))
             mine = mine or one.fact == result.fact
-        elif found == 0:
+        elif found is not None:
             if mine:
                 break
             run = []

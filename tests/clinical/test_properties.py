@@ -7,6 +7,7 @@ import io
 import json
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -21,6 +22,7 @@ from clinical.case import Case
 from clinical.decide import decide
 from clinical.explain import explain
 from clinical.judge import ROLES
+from clinical.results import Known
 from models.assessment import Accepted, Assessment, Refused, Verdict
 from models.carried import Carried, DecideRequest, Decision
 from models.chart import Chart
@@ -29,7 +31,7 @@ from models.messages import COMMANDS, LabResults, NamedMessage
 from models.people import Role
 from plumbing.protocol_files import load_protocol
 from tests.examples import few, many, modest
-from tests.factories import D1, PEOPLE, PROTOCOLS, ULN, ChartBuilder, PaperCourse, a_lab
+from tests.factories import D1, LABEL, PEOPLE, PROTOCOLS, ULN, ChartBuilder, PaperCourse, a_lab
 from tests.scenarios import DAY, HOUR, MIN, SECOND, day, toxic
 from tests.strategies import (
     BODIES,
@@ -106,9 +108,9 @@ def better_and_worse(draw: st.DrawFn) -> tuple[str, str, Decimal, Decimal]:
     """An analyte, a unit, a value in the canonical unit, and a worse one."""
     analyte = draw(st.sampled_from([*WORSE_WHEN_HIGHER, *WORSE_WHEN_LOWER]))
     unit = draw(st.sampled_from({**WORSE_WHEN_HIGHER, **WORSE_WHEN_LOWER}[analyte]))
-    pool = [Decimal(v) for v in AROUND[analyte]] if analyte in AROUND else [m * Decimal(ULN[analyte]) for m in ROUND]
-    low, high = sorted(draw(st.lists(st.sampled_from(pool), min_size=2, max_size=2, unique=True)))
-    return (analyte, unit, low, high) if analyte in WORSE_WHEN_HIGHER else (analyte, unit, high, low)
+    values = pool(analyte)
+    first, second = sorted(draw(st.lists(st.integers(0, len(values) - 1), min_size=2, max_size=2, unique=True)))
+    return analyte, unit, values[first], values[second]
 
 
 def low_counts_before(protocol: str) -> PaperCourse:
@@ -159,6 +161,37 @@ PATIENTS = (
 )
 
 
+def told(
+    course: PaperCourse, analyte: str, value: Decimal, unit: str, comparator: str | None = None
+) -> tuple[Assessment, Known | None]:
+    """The card with one more result of a minute ago, and that result where it can be used."""
+    with_one_more = PaperCourse.__new__(PaperCourse)
+    with_one_more.__dict__ = dict(course.__dict__)
+    limits = {k: in_unit(analyte, v, unit) for k, v in _limits_of(analyte).items()}
+    with with_one_more.charting() as chart:
+        said = {"unit": unit, "comparator": comparator, **limits}
+        chart.result(analyte, in_unit(analyte, value, unit), course.now - MIN, **said)
+    return with_one_more.card, Case(with_one_more.chart, with_one_more.protocol, course.now).known(analyte)
+
+
+def pool(analyte: str) -> list[Decimal]:
+    """Values around every limit of a test, from the best to the worst."""
+    values = [Decimal(v) for v in AROUND[analyte]] if analyte in AROUND else [m * Decimal(ULN[analyte]) for m in ROUND]
+    return sorted(values, reverse=analyte in WORSE_WHEN_LOWER)
+
+
+@pytest.mark.parametrize("analyte", [*WORSE_WHEN_HIGHER, *WORSE_WHEN_LOWER])
+@pytest.mark.parametrize("patient", [first_dose, second_dose, second_cycle, low_counts_before])
+def test_from_the_best_to_the_worst_no_step_opens_a_gate(patient: Any, analyte: str) -> None:
+    """§3.5: the same as below, of every value of a test in turn."""
+    course, unit = patient(LABEL), {**WORSE_WHEN_HIGHER, **WORSE_WHEN_LOWER}[analyte][0]
+    steps = [told(course, analyte, value, unit) for value in pool(analyte)]
+    cards = [card for card, known in steps if known is not None]
+    assert len(cards) > 1
+    for better, worse in pairwise(cards):
+        assert opened(worse) <= opened(better)
+
+
 @many
 @given(st.sampled_from(PATIENTS), protocols, better_and_worse(), st.sampled_from([None, "<", "<=", ">", ">="]))
 def test_a_worse_current_result_never_opens_a_gate(
@@ -170,22 +203,7 @@ def test_a_worse_current_result_never_opens_a_gate(
     """
     analyte, unit, better, worse = values
     course = patient(protocol)
-    found = []
-    for value in (better, worse):
-        limits = {k: in_unit(analyte, v, unit) for k, v in _limits_of(analyte).items()}
-        with_one_more = PaperCourse.__new__(PaperCourse)
-        with_one_more.__dict__ = dict(course.__dict__)
-        with with_one_more.charting() as chart:
-            chart.result(
-                analyte,
-                in_unit(analyte, value, unit),
-                course.now - MIN,
-                unit=unit,
-                comparator=comparator,
-                **limits,
-            )
-        usable = Case(with_one_more.chart, with_one_more.protocol, course.now).known(analyte)
-        found.append((with_one_more.card, usable))
+    found = [told(course, analyte, value, unit, comparator) for value in (better, worse)]
     (card, known), (worse_card, worse_known) = found
     assume(known is not None and worse_known is not None)  # what cannot be used says nothing about the patient
     assert opened(worse_card) <= opened(card)

@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from clinical.alerts import ladder
 from clinical.case import Case
 from clinical.risk import risk_factors
+from clinical.severity import criteria
 from models.assessment import Finding
 from models.people import Role
 from plumbing.protocol_files import load_protocol
@@ -134,14 +136,36 @@ def test_the_sooner_after_the_first_symptom_the_graver(days: int, words: str) ->
     assert severity(transplanted(bilirubin="5.5", signs={**PAINFUL, "first_symptom_on": began})) == words
 
 
+def began(days: int, *, bilirubin: str = "5.5", sooner: int | None = None) -> ChartBuilder:
+    """The first symptom so many days ago; `sooner`: an earlier one that was told before."""
+    on = [(NOW - timedelta(days=d)).date().isoformat() for d in (sooner or days, days)]
+    chart = transplanted(bilirubin=bilirubin, signs={**PAINFUL, "first_symptom_on": on[1]})
+    chart.add({"kind": "vod_examination", **PAINFUL, "first_symptom_on": on[0]}, NOW - timedelta(hours=2))
+    return chart
+
+
 def test_the_days_end_with_the_diagnosis_and_the_card_changes_by_itself_until_then() -> None:
-    began = (NOW - timedelta(days=4)).date().isoformat()
-    chart = transplanted(bilirubin="5.5", signs={**PAINFUL, "first_symptom_on": began})
-    course = PaperCourse(chart, NOW)
-    assert course.card.valid_until is not None
-    assert course.card.valid_until <= NOW + timedelta(days=1)
+    """An exclusion before it is no diagnosis; while there is none, the next local midnight is another day."""
+    chart, midnight = began(4), datetime.fromisoformat("2026-04-12T00:00:00+02:00")
+    assert changes(chart) == midnight
+    chart.add({"kind": "vod_judged", "judgement": "excluded", "other_cause": "sepsis"}, NOW, Role.PHYSICIAN)
+    assert changes(chart) == midnight
+    later = NOW + timedelta(days=5)
+    assert severity(chart, later) == "severe, low confidence"
     chart.add({"kind": "vod_judged", "judgement": "confirmed"}, NOW, Role.PHYSICIAN)
-    assert severity(chart, NOW + timedelta(days=5)) == "severe"
+    assert changes(chart) != midnight
+    assert severity(chart, later) == "severe"
+
+
+def changes(chart: ChartBuilder) -> datetime | None:
+    """When time alone changes the criteria."""
+    case = Case(chart.chart(), load_protocol(LABEL), NOW)
+    criteria(ladder(case))
+    return case.reading.valid_until
+
+
+def test_the_earliest_symptom_that_was_told_counts() -> None:
+    assert severity(began(4, sooner=9)) == "severe, low confidence"
 
 
 @pytest.mark.parametrize(("hours", "words"), [(48, "severe, low confidence"), (49, "moderate, low confidence")])
@@ -151,9 +175,38 @@ def test_bilirubin_that_doubled_within_48_hours_is_severe(hours: int, words: str
     assert severity(chart) == words
 
 
+def test_a_bilirubin_below_34_umol_per_l_that_doubled_is_no_criterion() -> None:
+    chart = transplanted(bilirubin="1.9", kg="74.2")
+    chart.labs(NOW - timedelta(hours=26), "bilirubin", bilirubin="0.9")
+    assert severity(chart) == "moderate, low confidence"
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"bilirubin": "2.4", "alt": "60", "kg": "74.2", "creatinine": "1.2"}, "moderate"),  # two mild, two moderate
+        ({"bilirubin": "2.4", "alt": "60", "creatinine": "1.5"}, "mild"),  # two mild, one severe
+        ({"bilirubin": "2.4", "alt": "60", "creatinine": "1.2"}, "mild"),
+    ],
+    ids=str,
+)
+def test_the_highest_grade_with_two_criteria_counts(values: dict[str, str], words: str) -> None:
+    """SEV-01."""
+    assert severity(transplanted(**values)) == words
+
+
+def test_without_a_bilirubin_the_other_criteria_are_graded() -> None:
+    assert severity(transplanted(kg="74.2").without("bilirubin")) == "moderate, low confidence"
+
+
 def test_multi_organ_dysfunction_is_very_severe() -> None:
-    """SEV-04."""
-    assert severity(transplanted(bilirubin="2.4", signs={**PAINFUL, "multi_organ_dysfunction": True})) == "very severe"
+    """SEV-04, also without any other criterion."""
+    failing = {**PAINFUL, "multi_organ_dysfunction": True}
+    assert severity(transplanted(bilirubin="2.4", signs=failing)) == "very severe"
+    found = PaperCourse(transplanted(bilirubin="1.0", signs=failing), NOW).card.findings
+    assert [(f.rule, f.reason) for f in found if f.rule.startswith("SEV-")] == [
+        ("SEV-04", "VOD severity: very severe (organ dysfunction); organ dysfunction after SOFA is not computed")
+    ]
 
 
 def test_two_risk_factors_lift_mild_and_moderate_by_one_grade() -> None:
@@ -194,6 +247,12 @@ def test_a_physician_s_suspicion_alone_is_graded_too() -> None:
 def test_in_a_child_the_worst_category_wins(values: dict[str, str], signs: dict[str, bool], words: str) -> None:
     chart = transplanted(signs={**PAINFUL, **signs, "birth_on": date(2019, 1, 15)}, **values)
     assert severity(chart) == words
+
+
+def test_in_a_child_of_whom_nothing_is_known_nothing_is_graded() -> None:
+    chart = transplanted(signs={"birth_on": date(2019, 1, 15)}).without("bilirubin", "alt", "ast")
+    chart.add({"kind": "vod_judged", "judgement": "suspected"}, NOW, Role.PHYSICIAN)
+    assert severity(chart) == "nothing"
 
 
 @pytest.mark.parametrize(("days", "words"), [(0, "mild"), (2, "mild"), (3, "moderate"), (6, "moderate"), (7, "severe")])
