@@ -3,29 +3,10 @@
 from collections.abc import Callable
 from datetime import datetime
 
+from clinical import due
 from clinical.before_dose import missing_before
 from clinical.case import Case
 from clinical.course_over import monitoring_over
-from clinical.due import (
-    BEFORE,
-    BLOOD_COUNT,
-    BROKEN_OFF,
-    CYTOREDUCTION,
-    DOSE,
-    ECG,
-    EXAMINATION,
-    INFUSION,
-    LIVER,
-    MARROW,
-    MONITORING_ENDS,
-    OBSERVATION,
-    PANCREAS,
-    PREPARATION,
-    PROPHYLAXIS,
-    TRANSPLANT,
-    TUMOUR_LYSIS,
-    VITAL_SIGNS,
-)
 from clinical.liver_tests import panels
 from models.base import Frozen
 from models.facts import (
@@ -75,13 +56,13 @@ def _tests_for(analytes: Callable[[Case], Entry]) -> MetBy:
 
 def _liver_test(case: Case, key: str, due_at: datetime, since: datetime) -> str | None:
     """A complete panel; the one after a dose is met only by one drawn when it was due, or later (MON-02)."""
-    after_dose = key.startswith(f"{LIVER}-after-C")
+    after_dose = key.startswith(f"{due.LIVER}-after-C")
     found = [p for p in panels(case) if p.recorded_at >= since and (p.at >= due_at or not after_dose)]
     return "a complete liver panel came" if found else None
 
 
 def _dose(case: Case, key: str, due_at: datetime, since: datetime) -> str | None:
-    slot = key.removeprefix(f"{DOSE}-")
+    slot = key.removeprefix(f"{due.DOSE}-")
     if any(str(dose.slot) == slot for dose in case.doses):
         return "the dose was given"
     if not slot.endswith(f"D{CYCLE_DAYS[0]}"):
@@ -93,9 +74,9 @@ def _dose(case: Case, key: str, due_at: datetime, since: datetime) -> str | None
 
 def _before(case: Case, key: str, due_at: datetime, since: datetime) -> str | None:
     slot = case.slot_after_all
-    if key == f"{BEFORE}-{slot}" and not missing_before(case, slot):
+    if key == f"{due.BEFORE}-{slot}" and not missing_before(case, slot):
         return "everything is there"
-    given = any(key == f"{BEFORE}-{dose.slot}" for dose in case.doses)
+    given = any(key == f"{due.BEFORE}-{dose.slot}" for dose in case.doses)
     return "the dose was given" if given else None
 
 
@@ -104,17 +85,17 @@ def _infusion(case: Case, key: str, due_at: datetime, since: datetime) -> str | 
 
 
 def _ended_or_changed(case: Case, key: str) -> bool:
-    return any(key == f"{INFUSION}-{dose.slot}" for dose in case.doses)
+    return any(key == f"{due.INFUSION}-{dose.slot}" for dose in case.doses)
 
 
 def _marrow(case: Case, key: str, due_at: datetime, since: datetime) -> str | None:
-    cycle = key.removeprefix(f"{MARROW}-C")
+    cycle = key.removeprefix(f"{due.MARROW}-C")
     told = any(str(what.cycle) == cycle and f.recorded_at >= since for f, what in case.reading.of(ResponseRecorded))
     return f"the response of cycle {cycle} was recorded" if told else None
 
 
 def _preparation(case: Case, key: str, due_at: datetime, since: datetime) -> str | None:
-    used = any(key == f"{PREPARATION}-{what.preparation_id}" for _, what in case.reading.of(InfusionStarted))
+    used = any(key == f"{due.PREPARATION}-{what.preparation_id}" for _, what in case.reading.of(InfusionStarted))
     return "the preparation was started" if used else None
 
 
@@ -127,24 +108,24 @@ def _the_end(case: Case, key: str, due_at: datetime, since: datetime) -> str | N
 
 
 MET_BY: tuple[tuple[str, MetBy], ...] = (
-    (f"{LIVER}-", _liver_test),
-    (f"{DOSE}-", _dose),
-    (f"{BEFORE}-", _before),
-    (f"{INFUSION}-", _infusion),
-    (f"{OBSERVATION}-", _charted("observation was ended", ObservationEnded)),
-    (f"{BROKEN_OFF}-", _charted("the patient was looked at", VitalSigns, VodExamination)),
-    (f"{VITAL_SIGNS}-", _charted("vital signs were charted", VitalSigns)),
-    (f"{PREPARATION}-", _preparation),
-    (f"{EXAMINATION}-", _charted("the patient was examined", VodExamination)),
-    (BLOOD_COUNT, _tests_for(lambda case: case.protocol.ages.cbc_analytes)),
-    (TUMOUR_LYSIS, _tests_for(lambda case: case.protocol.monitoring.tls_analytes)),
-    (PANCREAS, _tests_for(lambda case: case.protocol.monitoring.pancreas)),
-    (f"{ECG}-", _charted("an ECG came", Ecg, LabResult)),
-    (f"{PROPHYLAXIS}-", _charted("prophylaxis was charted", Prophylaxis)),
-    (f"{MARROW}-", _marrow),
-    (CYTOREDUCTION, _cytoreduction),
-    (MONITORING_ENDS, _the_end),
-    (TRANSPLANT, _charted("the prescriber said it", NoTransplantDeclared, Transplant)),
+    (f"{due.LIVER}-", _liver_test),
+    (f"{due.DOSE}-", _dose),
+    (f"{due.BEFORE}-", _before),
+    (f"{due.INFUSION}-", _infusion),
+    (f"{due.OBSERVATION}-", _charted("observation was ended", ObservationEnded)),
+    (f"{due.BROKEN_OFF}-", _charted("the patient was looked at", VitalSigns, VodExamination)),
+    (f"{due.VITAL_SIGNS}-", _charted("vital signs were charted", VitalSigns)),
+    (f"{due.PREPARATION}-", _preparation),
+    (f"{due.EXAMINATION}-", _charted("the patient was examined", VodExamination)),
+    (due.BLOOD_COUNT, _tests_for(lambda case: case.protocol.ages.cbc_analytes)),
+    (due.TUMOUR_LYSIS, _tests_for(lambda case: case.protocol.monitoring.tls_analytes)),
+    (due.PANCREAS, _tests_for(lambda case: case.protocol.monitoring.pancreas)),
+    (f"{due.ECG}-", _charted("an due.ECG came", Ecg, LabResult)),
+    (f"{due.PROPHYLAXIS}-", _charted("prophylaxis was charted", Prophylaxis)),
+    (f"{due.MARROW}-", _marrow),
+    (due.CYTOREDUCTION, _cytoreduction),
+    (due.MONITORING_ENDS, _the_end),
+    (due.TRANSPLANT, _charted("the prescriber said it", NoTransplantDeclared, Transplant)),
     ("unreadable-", _charted("somebody read it", UnreadableResolved)),
     ("implausible-", _charted("a usable result, or a correction, came", LabResult)),
     ("reaction-", _charted("the reaction was reported further", Reaction)),

@@ -96,8 +96,9 @@ def enzyme(analyte: str) -> Callable[[Decimal, str], Story]:
 
 
 def kidney(times: Decimal, unit: str) -> Story:
-    """Creatinine 1.0 mg/dL three weeks ago, before the transplant, and so many times as much now."""
-    before = lab("creatinine", "1.0", ago=21 * DAY)
+    """Creatinine 0.5 mg/dL three weeks ago, before the transplant, and so many times as much now."""
+    before = lab("creatinine", "0.5", ago=21 * DAY)
+    times /= 2
     return then(after_transplant(10), steps(before, lab("creatinine", in_unit("creatinine", times, unit), unit=unit)))
 
 

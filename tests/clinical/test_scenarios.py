@@ -2,7 +2,7 @@
 
 The article gives 0.5 mg/m² on day 1 of cycle 1, has cycles of 28 days, and makes premedication a hard gate; the EU text is
 for adults, asks for CD22 in per cent and knows contraindications. Everything else is the same. What goes on in several
-steps (the bedside, a plan withdrawn, an obligation to the second) stands below the table.
+steps (the bedside, a plan withdrawn, an obligation to the second) stands below the table. The further rows are run here too.
 """
 
 from datetime import date, datetime, timedelta
@@ -12,6 +12,7 @@ import pytest
 
 from models.assessment import Assessment, CourseState, Verdict
 from models.people import Role
+from tests.clinical.test_scenarios_further import ROWS as FURTHER
 from tests.factories import ARTICLE, D1, EU, LABEL, NO_HISTORY, PROTOCOLS, ChartBuilder, PaperCourse, standing_rules
 from tests.scenarios import (
     COLLEAGUE,
@@ -502,12 +503,12 @@ def is_severe(card: Assessment, *words: str) -> None:
     assert all(word in text for word in words), text
 
 
-@pytest.mark.parametrize(("row", "protocol"), cases(ROWS), ids=name_of)
+@pytest.mark.parametrize(("row", "protocol"), cases((*ROWS, *FURTHER)), ids=name_of)
 def test_scenario(row: Row, protocol: str) -> None:
     decides(row, protocol)
 
 
-@pytest.mark.parametrize(("row", "protocol"), cases(ROWS), ids=name_of)
+@pytest.mark.parametrize(("row", "protocol"), cases((*ROWS, *FURTHER)), ids=name_of)
 def test_no_signature_and_no_start_unless_the_scenario_gives(row: Row, protocol: str) -> None:
     """A dose in review is signed only once its cycle is started."""
     card = row.story(protocol).card

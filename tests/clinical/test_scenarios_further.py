@@ -1,6 +1,7 @@
 """Scenarios that follow from the clinical reference without standing in it: other numbers, orders, units and days.
 
-Each row names the clauses that decide it. As in part I a row holds under every protocol that it names.
+Each row names the clauses that decide it. As in part I a row holds under every protocol that it names; `test_scenarios.py`
+runs them with those of part I.
 """
 
 from collections.abc import Callable
@@ -28,17 +29,14 @@ from tests.scenarios import (
     Row,
     Story,
     after_cycles,
-    cases,
     charted,
     corrected_lab,
     day,
     day_8,
     day_15,
-    decides,
     first_dose,
     gives,
     lab,
-    name_of,
     next_cycle,
     said,
     says,
@@ -872,11 +870,6 @@ def never(card: Assessment, rule: str, subject: str | None = None) -> None:
 
 def by_the_prescriber(card: Assessment, rule: str) -> None:
     assert {f.override for f in card.standing if f.rule == rule} == {"prescriber_with_reason"}
-
-
-@pytest.mark.parametrize(("row", "protocol"), cases(ROWS), ids=name_of)
-def test_further_scenario(row: Row, protocol: str) -> None:
-    decides(row, protocol)
 
 
 # ── in several steps ───────────────────────────────────────────────────────────────────────────────────────────────

@@ -8,7 +8,7 @@ import pytest
 from clinical.alerts import ladder
 from clinical.case import Case
 from clinical.risk import risk_factors
-from clinical.severity import criteria
+from clinical.severity import Severity, criteria, in_children
 from models.assessment import Finding
 from models.people import Role
 from plumbing.protocol_files import load_protocol
@@ -195,6 +195,33 @@ def test_the_highest_grade_with_two_criteria_counts(values: dict[str, str], word
     assert severity(transplanted(**values)) == words
 
 
+@pytest.mark.parametrize("unknown", ["creatinine", "alt", "ast"])
+def test_what_is_not_known_is_no_criterion(unknown: str) -> None:
+    assert severity(transplanted(bilirubin="3.5", kg="74.2").without(unknown)) == "moderate"
+
+
+def test_without_a_weight_no_gain_is_graded() -> None:
+    assert severity(transplanted(bilirubin="3.5").without("weight")) == "moderate, low confidence"
+
+
+def test_a_creatinine_without_a_value_before_it_is_no_criterion() -> None:
+    chart = transplanted(bilirubin="3.5").without("creatinine")
+    chart.labs(NOW - timedelta(hours=2), creatinine="2.5")
+    assert severity(chart) == "moderate, low confidence"
+
+
+@pytest.mark.parametrize(("doses", "words"), [(1, "severe, low confidence"), (0, "moderate, low confidence")])
+def test_without_a_transplant_creatinine_is_graded_against_its_value_before_the_first_dose(
+    doses: int, words: str
+) -> None:
+    chart = ChartBuilder().ready(creatinine="1.0")
+    if doses:
+        chart.dose(1, 1, D1)
+    chart.labs(D1 + timedelta(days=5), "alt", "ast", "alp", bilirubin="3.5", creatinine="1.5")
+    chart.add({"kind": "vod_examination", **PAINFUL}, D1 + timedelta(days=5), Role.PHYSICIAN)
+    assert severity(chart, D1 + timedelta(days=5)) == words
+
+
 def test_without_a_bilirubin_the_other_criteria_are_graded() -> None:
     assert severity(transplanted(kg="74.2").without("bilirubin")) == "moderate, low confidence"
 
@@ -253,6 +280,36 @@ def test_in_a_child_of_whom_nothing_is_known_nothing_is_graded() -> None:
     chart = transplanted(signs={"birth_on": date(2019, 1, 15)}).without("bilirubin", "alt", "ast")
     chart.add({"kind": "vod_judged", "judgement": "suspected"}, NOW, Role.PHYSICIAN)
     assert severity(chart) == "nothing"
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "graded"),
+    [
+        ("0.9", "1.9", {"bilirubin": Severity.MILD}),
+        ("1.5", "2.0", {"bilirubin": Severity.SEVERE}),
+        ("1.0", "2.0", {"bilirubin": Severity.SEVERE, "bilirubin doubled": Severity.SEVERE}),
+        (None, None, {}),
+    ],
+)
+def test_in_a_child_bilirubin_is_graded_and_its_doubling_only_from_34_umol_per_l(
+    before: str | None, now: str | None, graded: dict[str, Severity]
+) -> None:
+    chart = transplanted(signs={**PAINFUL, "birth_on": date(2019, 1, 15)}).without("bilirubin")
+    for ago, value in ((26, before), (2, now)):
+        if value is not None:
+            chart.labs(NOW - timedelta(hours=ago), bilirubin=value)
+    assert in_children(ladder(Case(chart.chart(), load_protocol(LABEL), NOW))) == graded
+
+
+@pytest.mark.parametrize(("between", "words"), [(True, "moderate"), (None, "moderate"), (False, "mild")])
+def test_in_a_child_the_days_of_refractory_platelets_begin_anew_after_a_look_without(
+    between: bool | None, words: str
+) -> None:
+    chart = transplanted(signs={**PAINFUL, "birth_on": date(2019, 1, 15)}, bilirubin="1.0")
+    for days, seen in ((5, True), (2, between), (0, True)):
+        look = {"kind": "vod_examination", **PAINFUL, "refractory_thrombocytopenia": seen}
+        chart.add(look, NOW - timedelta(days=days), Role.PHYSICIAN)
+    assert severity(chart) == words
 
 
 @pytest.mark.parametrize(("days", "words"), [(0, "mild"), (2, "mild"), (3, "moderate"), (6, "moderate"), (7, "severe")])
