@@ -120,7 +120,7 @@ MET_BY: tuple[tuple[str, MetBy], ...] = (
     (due.BLOOD_COUNT, _tests_for(lambda case: case.protocol.ages.cbc_analytes)),
     (due.TUMOUR_LYSIS, _tests_for(lambda case: case.protocol.monitoring.tls_analytes)),
     (due.PANCREAS, _tests_for(lambda case: case.protocol.monitoring.pancreas)),
-    (f"{due.ECG}-", _charted("an due.ECG came", Ecg, LabResult)),
+    (f"{due.ECG}-", _charted("an ECG came", Ecg, LabResult)),
     (f"{due.PROPHYLAXIS}-", _charted("prophylaxis was charted", Prophylaxis)),
     (f"{due.MARROW}-", _marrow),
     (due.CYTOREDUCTION, _cytoreduction),
