@@ -44,7 +44,7 @@ def ladder(case: Case) -> Ladder:
     signs = Signs(case)
     found = answers(signs)
     met = tuple(clause for clause, answer in found.items() if answer)
-    step = max((DEFINITIONS[clause][1] for clause in met), default=WATCH if signs.present() else 0)
+    step = max((DEFINITIONS[clause][1] for clause in met), default=WATCH if signs.to_watch() else 0)
     judgements = case.reading.of(VodJudged)
     return Ladder(step, met, None in found.values(), signs, judgements[-1] if judgements else None)
 
@@ -73,13 +73,13 @@ def suspicion(case: Case) -> Iterator[Finding]:
     clears = "judge_vod by a physician: excluded with the other cause, resolved, or confirmed" if verdict else None
     inputs = found.signs.inputs()
     for clause in found.met:
-        name = DEFINITIONS[clause][0]
+        name, step, _ = DEFINITIONS[clause]
         said = "" if verdict else f"; judged {found.judged[1].judgement}" if found.judged else ""
-        yield case.finding(clause, verdict, f"VOD after {name} is met{said}", inputs=inputs, clears=clears)
+        reason = f"A{step}: VOD after {name} is met by {', '.join(found.signs.to_watch())}{said}"
+        yield case.finding(clause, verdict, reason, inputs=inputs, clears=clears)
     if found.waits and not found.met:
         yield case.finding("ALERT-02", verdict, "a physician suspects VOD", inputs=inputs, clears=clears)
     elif found.step == WATCH and not found.met:
-        words = ", ".join(name.replace("_", " ") for name in found.signs.present())
-        yield case.finding("ALERT-01", None, f"watch for VOD: {words}", inputs=inputs)
+        yield case.finding("ALERT-01", None, f"watch for VOD: {', '.join(found.signs.to_watch())}", inputs=inputs)
     if found.unknown and found.step < SUSPECTED and case.dosing_ended is not None:
         yield case.finding("ALERT-09", None, "whether VOD is there cannot be told: not examined, or not lately")

@@ -40,7 +40,7 @@ from clinical.toxicity import graded_toxicity, laboratory_toxicity
 from clinical.tumour_lysis import tumour_lysis
 from clinical.weight import weight_notes
 from models.assessment import Assessment, CourseState, DosePlan, Finding, Verdict
-from models.base import plain
+from models.base import counted, plain
 from models.chart import Chart
 from models.facts import DoseSlot
 from models.protocol import Protocol
@@ -117,7 +117,7 @@ def _always(case: Case) -> Iterator[Finding]:
     yield from deviations(case)
     yield from amendment_note(case)
     if case.reading.later:
-        reason = f"{case.reading.later} fact(s) were recorded later than this instant and are not counted"
+        reason = f"recorded later than this instant and not counted: {counted(case.reading.later, 'fact')}"
         yield case.finding("LAB-04", None, reason)
     yield from suspicion(case)
     yield from pump_notes(case)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from clinical.case import Case
 from clinical.dosing import vials_for, volume_ml
 from models.assessment import DosePlan, Finding
-from models.base import plain
+from models.base import counted, plain
 from models.facts import (
     Allergy,
     DoseAuthorised,
@@ -94,7 +94,7 @@ def _amounts(case: Case, preparation: Preparation) -> Iterator[Finding]:
     preparing = case.protocol.preparation
     wanted = vials_for(preparation.mg, preparing.vial_content.number)
     if preparation.vials < wanted:
-        reason = f"{preparation.vials} vial(s) do not yield {plain(preparation.mg)} mg: at least {wanted}"
+        reason = f"{counted(preparation.vials, 'vial')} cannot yield {plain(preparation.mg)} mg: at least {wanted}"
         yield case.finding("VIAL-01", None, reason, clears=DISCARD)
     ml = volume_ml(preparation.mg, preparing.concentration.number)
     if preparation.drawn_ml is not None and preparation.drawn_ml != ml:

@@ -114,7 +114,9 @@ def resumed(judging: Judging, message: ResumeInfusion) -> Judged:
     latest = still.last_resumption(message.rate_ml_per_h)
     if latest is None or judging.case.now > latest:
         rest = f"{still.remaining_ml:.1f} mL at {plain(message.rate_ml_per_h)} mL/h"
-        when = "the preparation is not charted" if latest is None else f"the last start was {latest:%H:%M:%S} UTC"
+        when = "the preparation is not charted"
+        if latest is not None:
+            when = f"it had to go on by {latest.astimezone(judging.case.reading.zone):%H:%M:%S} local time"
         expiry = judging.case.protocol.preparation.to_end.shown()
         reason = f"{rest} would end later than {expiry} after reconstitution: {when}"
         finding = judging.case.finding("INF-06", None, reason, clears="discard the rest: complete_infusion")

@@ -17,7 +17,8 @@ def closed_card(case: Case, closed: Fact) -> Iterator[Finding]:
     yield case.finding("CLOSE-01", None, f"closed by {closed.by}: {what.reason.replace('_', ' ')}{to}")
     if what.reason == "transfer":
         for due in obligations(_as_it_was(case, closed)):
-            yield case.finding("CLOSE-01", None, f"outstanding: {due.title}, due {due.due_at:%Y-%m-%d %H:%M} UTC")
+            there = due.due_at.astimezone(case.reading.zone)
+            yield case.finding("CLOSE-01", None, f"outstanding: {due.title}, due {there:%Y-%m-%d %H:%M} local time")
 
 
 def _as_it_was(case: Case, closed: Fact) -> Case:

@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from clinical.calendar import local_date, midnight_of
 from clinical.case import Case
-from clinical.next_due import Test, last_and_next, next_due_words
+from clinical.next_due import Test, last_and_next, next_due_words, said
 from clinical.results import Known
 from clinical.units import label
 from clinical.windows import Window, slot_of
@@ -184,12 +184,13 @@ def _low_before(case: Case, slot: DoseSlot, low: list[Lineage], lineages: list[L
 def _fallen(lineage: Lineage) -> Finding:
     name, before = label(lineage.analyte), lineage.before
     was = f"{plain(before.canonical)} x 10^9/L at day 1 of the cycle before" if before else "not known before"
-    reason = f"{name}, low before treatment, is {plain(lineage.now.canonical)} x 10^9/L and was {was}"
+    reason = f"{name}, low before treatment: {plain(lineage.now.canonical)} x 10^9/L, and {was}"
     back = f"{name} at or above {plain(before.canonical)} x 10^9/L" if before else f"{name} compared by a physician"
     limits = _limits(lineage.case)
     clears = (
         f"{back}; or ANC at or above {plain(limits['anc'])} and platelets at or above {plain(limits['platelets'])}; or a "
         "marrow since the last dose with stable or improved disease and a physician's word that the leukaemia is the cause"
+        f"{last_and_next(lineage.case, lineage.now, Test.COUNTS)}"
     )
     inputs = (lineage.now.shown(), *((before.shown(),) if before else ()))
     return lineage.case.finding("HEM-05", Verdict.HOLD, reason, inputs=inputs, clears=clears, subject=lineage.analyte)
@@ -216,11 +217,18 @@ def _unusable(lineage: Lineage) -> Iterator[Finding]:
         name = label(lineage.analyte)
         cause = "a platelet transfusion" if lineage.analyte == "platelets" else "a growth factor"
         reason = f"{name} measured too soon after {cause} to count for this dose"
-        words = next_due_words(lineage.case, Test.COUNTS)
-        clears, rule = f"{name} measured free of it{words}", INFLUENCED[lineage.analyte]
-        inputs = (lineage.now.shown(),)
-        yield lineage.case.finding(
-            rule, Verdict.NEED_DATA, reason, inputs=inputs, clears=clears, subject=lineage.analyte
+        case, rule, inputs = lineage.case, INFLUENCED[lineage.analyte], (lineage.now.shown(),)
+        free_at = max(until for _, until in _influences(case, lineage.analyte))
+        clears = f"{name} drawn from {said(case, free_at)} on{next_due_words(case, Test.COUNTS)}"
+        earliest_at = None if case.reading.reached(free_at) else free_at
+        yield case.finding(
+            rule,
+            Verdict.NEED_DATA,
+            reason,
+            inputs=inputs,
+            clears=clears,
+            subject=lineage.analyte,
+            earliest_at=earliest_at,
         )
 
 
@@ -242,9 +250,14 @@ def _baseline_to_confirm(low: list[Lineage]) -> Iterator[Finding]:
 
 def influenced(case: Case, analyte: str, at: datetime) -> bool:
     """HEM-09: within the washout of a platelet transfusion (platelets) or of a growth factor (ANC)."""
+    return any(since <= at < until for since, until in _influences(case, analyte))
+
+
+def _influences(case: Case, analyte: str) -> list[tuple[datetime, datetime]]:
+    """Each transfusion or growth factor with the end of its washout."""
     limits = case.protocol.limits
     if analyte == "platelets":
         given = [f.at for f, t in case.reading.of(Transfusion) if t.product == "platelets"]
-        return any(timed <= at < timed + limits.transfusion_washout.span for timed in given)
+        return [(at, at + limits.transfusion_washout.span) for at in given]
     washouts = {"filgrastim": limits.filgrastim_washout.span, "pegfilgrastim": limits.pegfilgrastim_washout.span}
-    return any(f.at <= at < f.at + washouts[g.drug] for f, g in case.reading.of(Gcsf))
+    return [(f.at, f.at + washouts[g.drug]) for f, g in case.reading.of(Gcsf)]

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from clinical.case import Case
 from clinical.treatment import Dose
 from models.assessment import Finding
+from models.base import counted
 
 
 def deviations(case: Case) -> Iterator[Finding]:
@@ -32,6 +33,6 @@ def _after(case: Case, dose: Dose, earlier: list[Dose]) -> Iterator[str]:
     gap = case.protocol.regimen.min_gap.count
     days = (dose.local_on - max(e.local_on for e in earlier)).days
     if days < gap:
-        yield f"{days} day(s) after the dose before, at least {gap}"
+        yield f"{counted(days, 'day')} after the dose before, at least {gap}"
     if any(e.slot == dose.slot for e in earlier):
         yield "this dose was given before"

@@ -225,10 +225,10 @@ def _too_long(case: Treatment, latest: Known) -> Iterator[Finding]:
     limits, inputs = case.protocol.limits, (latest.shown(),)
     seen = f"QTcF {_shown(latest.canonical)} ms"
     if latest.above(latest.in_unit(limits.qtcf_stop.number)) is not False:
-        reason = f"{seen}, limit {plain(limits.qtcf_stop.number)}"
+        reason = f"{seen}, limit {limits.qtcf_stop.shown()}"
         yield case.finding("QT-01", Verdict.HOLD, reason, inputs=inputs, clears=QT_CLEARS, subject="qtcf")
     elif latest.above(latest.in_unit(limits.qtcf_max.number)) is not False:
-        reason = f"{seen}, limit {plain(limits.qtcf_max.number)}"
+        reason = f"{seen}, limit {limits.qtcf_max.shown()}"
         clears = f"QTcF at or below the limit; {QT_CLEARS}"
         yield case.finding("QT-02", Verdict.HOLD, reason, inputs=inputs, clears=clears, subject="qtcf")
     elif latest.below(latest.in_unit(limits.qtcf_note.number)) is not True:
@@ -242,7 +242,7 @@ def _risen(case: Treatment, latest: Known) -> Iterator[Finding]:
     rise = latest.canonical - before[-1].canonical if before else Decimal(0)
     limit = case.protocol.limits.qtcf_rise_max.number
     if rise > limit:
-        reason = f"QTcF rose by {_shown(rise)} ms from baseline, limit {plain(limit)}"
+        reason = f"QTcF rose by {_shown(rise)} ms from baseline, limit {plain(limit)} ms"
         inputs = (latest.shown(), before[-1].shown())
         yield case.finding("QT-01", Verdict.HOLD, reason, inputs=inputs, clears=QT_CLEARS, subject="rise")
 

@@ -42,12 +42,12 @@ def next_due_words(case: Case, kind: Test) -> str:
     found = min((o.due_at for o in _open(case, kind)), default=None)
     if found is None:
         return ""
-    return f"; {'due since' if case.reading.reached(found) else 'next due'} {_said(case, found)}"
+    return f"; {'due since' if case.reading.reached(found) else 'next due'} {said(case, found)}"
 
 
 def last_and_next(case: Case, last: Known, kind: Test) -> str:
     """`; last 160 U/L on Monday 2 March 07:10; next due Thursday 5 March 07:10`."""
-    words = f"; last {last.comparator or ''}{plain(last.value)} {last.unit} on {_said(case, last.collected_at)}"
+    words = f"; last {last.comparator or ''}{plain(last.value)} {last.unit} on {said(case, last.collected_at)}"
     return f"{words}{next_due_words(case, kind)}"
 
 
@@ -62,6 +62,7 @@ def _all_open(case: Case) -> tuple[Obligation, ...]:
     return (*liver_tests(case), *examinations(case), *watched(case), *before_dose(case))
 
 
-def _said(case: Case, at: datetime) -> str:
+def said(case: Case, at: datetime) -> str:
+    """An instant in the site's time as people say it: `Thursday 5 March 07:10`."""
     there = at.astimezone(case.reading.zone)
     return f"{there:%A} {there.day} {there:%B %H:%M}"

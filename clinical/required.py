@@ -138,7 +138,14 @@ def _pregnancy(case: Case, slot: DoseSlot) -> Iterator[Finding]:
         return
     rule, age = data_rule(slot), case.protocol.ages.pregnancy
     latest = case.reading.latest(PregnancyTest)
-    if latest is None or latest[1].result == "unclear":
+    measured = max(case.results.all_read("hcg"), key=_drawn_at, default=None)
+    if measured is not None and (latest is None or _drawn_at(measured) > latest[0].at):
+        seen = measured.said if isinstance(measured, Known) else "that cannot be used"
+        reason = f"hCG {seen} came after the last pregnancy test, and nobody has said what it means"
+        inputs = (measured.shown(),) if isinstance(measured, Known) else ()
+        clears = "a person records the pregnancy test: negative, positive or unclear"
+        yield case.finding(rule, Verdict.NEED_DATA, reason, inputs=inputs, clears=clears, override=Override.NEVER)
+    elif latest is None or latest[1].result == "unclear":
         words = "is missing" if latest is None else "is unclear"
         unknown = "" if potential else " (whether the patient can bear a child is not stated)"
         reason = f"pregnancy test {words}{unknown}"
@@ -150,6 +157,10 @@ def _pregnancy(case: Case, slot: DoseSlot) -> Iterator[Finding]:
         yield case.finding(
             rule, Verdict.NEED_DATA, reason, inputs=inputs, clears="a new pregnancy test", subject="pregnancy test"
         )
+
+
+def _drawn_at(result: Known | Unknown) -> datetime:
+    return result.collected_at if isinstance(result, Known) else result.since
 
 
 def _body(case: Case, slot: DoseSlot) -> Iterator[Finding]:

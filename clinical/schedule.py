@@ -10,7 +10,10 @@ from clinical.levels import level_name
 from clinical.liver import liver_holds
 from clinical.windows import Window
 from models.assessment import Finding, Verdict
+from models.base import counted
 from models.facts import CYCLE_DAYS, DoseSlot, Response
+
+COMPLETE = frozenset({Response.CR, Response.CRI})
 
 
 def schedule_gate(case: Case, slot: DoseSlot) -> Iterator[Finding]:
@@ -40,6 +43,8 @@ def _late(case: Case, slot: DoseSlot, window: Window, closes_at: datetime | None
         yield case.finding("DAY-04", None, reason)
         return
     reason = f"the window of {slot} ended on {window.last_on}, and nobody has decided"
+    if decision is not None and fact is not None and decision.decision == "postpone":
+        reason = f"{slot} was postponed to {decision.until} by {fact.by}, past its window; that date has come"
     clears = "decide_dose by the prescriber: give, omit or postpone"
     yield case.finding("DAY-06", Verdict.DELAYED, reason, clears=clears)
 
@@ -94,7 +99,7 @@ def _interrupted(case: Case, slot: DoseSlot, held: Interruption) -> Iterator[Fin
     """What the length of the interruption means for the dose that is next, and for its level."""
     limits = case.protocol.limits
     until = "" if held.recovered_at is None else f", recovered on {local_date(held.recovered_at, case.reading.zone)}"
-    words = f"interrupted for toxicity for {held.days} day(s) since {held.planned_on}{until}"
+    words = f"interrupted for toxicity for {counted(held.days, 'day')} since {held.planned_on}{until}"
     if held.days > limits.interruption_stop.count:
         clears = "the prescriber discontinues, or an override to go on by the prescriber and a second person"
         yield case.finding("DUR-05", Verdict.PROPOSE_DISCONTINUE, words, clears=clears, subject=str(held.first))
@@ -146,9 +151,13 @@ def _before_transplant(case: Case, slot: DoseSlot) -> Iterator[Finding]:
     regimen = case.protocol.regimen
     done = slot.cycle - 1
     latest = case.response_of(done)
-    complete = latest is not None and latest[1].response in (Response.CR, Response.CRI) and latest[1].mrd_negative
+    complete = latest is not None and latest[1].response in COMPLETE and latest[1].mrd_negative
     at_most = regimen.max_cycles_before_transplant.count
-    if done >= at_most or (done >= regimen.cycles_before_transplant.count and complete):
+    recommended = regimen.cycles_before_transplant.count
+    if done == recommended and latest is not None and latest[1].response in COMPLETE and latest[1].mrd_negative is None:
+        reason = f"MRD of cycle {done} is not recorded: a further cycle is considered only where it is not negative"
+        yield case.finding("DOSE-08", None, reason, clears="record_response with the MRD")
+    if done >= at_most or (done >= recommended and complete):
         why = "CR or CRi with MRD negativity reached" if complete else f"{at_most} cycles given"
         reason = f"a transplant is planned and {done} cycles were given: {why}"
         yield case.finding("DOSE-08", Verdict.BLOCK_CYCLE, reason, clears="transplant, or its plan withdrawn")

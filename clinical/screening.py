@@ -8,7 +8,7 @@ from clinical.case import Case
 from clinical.results import Known, Unknown
 from clinical.units import PERCENT
 from models.assessment import Finding, Input, Verdict
-from models.base import plain
+from models.base import counted, plain
 from models.facts import Consent, Eligibility, Fact
 
 DECIDES = "the prescriber decides"
@@ -104,7 +104,7 @@ def _age(case: Case) -> Iterator[Finding]:
     minimum = case.protocol.eligible.min_age_years
     old_enough_at = midnight_of(birthday(case.chart.course.birth_on, minimum.count), case.reading.zone)
     if not case.reading.reached(old_enough_at):
-        reason = f"younger than {minimum.count} year(s), the protocol's age"
+        reason = f"younger than {counted(minimum.count, 'year')}, the protocol's age"
         yield case.finding(
             minimum.clause, Verdict.PROPOSE_DISCONTINUE, reason, clears=DECIDES, earliest_at=old_enough_at
         )

@@ -5,10 +5,11 @@ from decimal import Decimal
 
 from clinical.case import Case
 from clinical.ecg import qt_gate
+from clinical.next_due import Test, last_and_next
 from clinical.required import corrected_calcium_source
 from clinical.results import Known, Unknown
 from clinical.units import label
-from models.assessment import Finding, Verdict
+from models.assessment import Finding, Input, Verdict
 from models.base import plain
 from models.facts import (
     DoseSlot,
@@ -16,6 +17,7 @@ from models.facts import (
     HoldSet,
     InfectionBleedingCheck,
     PregnancyTest,
+    VitalSigns,
 )
 
 ALBUMIN_NORMAL_G_DL = Decimal("4.0")
@@ -33,24 +35,36 @@ def personal_holds(case: Case) -> Iterator[Finding]:
 
 def infection_or_bleeding(case: Case) -> Iterator[Finding]:
     """MON-16: fever from 38.0 °C, an infection, or active bleeding."""
-    latest = case.reading.latest(InfectionBleedingCheck)
-    if latest is None:
-        return
-    _, seen = latest
-    fever = case.protocol.limits.fever.number
-    found = [
-        *(["infection"] if seen.infection else []),
-        *(["active bleeding"] if seen.active_bleeding else []),
-        *(
-            [f"temperature {plain(seen.temperature_c)} °C"]
-            if seen.temperature_c is not None and seen.temperature_c >= fever
-            else []
-        ),
-    ]
+    latest, limit = case.reading.latest(InfectionBleedingCheck), case.protocol.limits.fever
+    found, inputs = [], []
+    if latest is not None:
+        fact, seen = latest
+        found = [*(["infection"] if seen.infection else []), *(["active bleeding"] if seen.active_bleeding else [])]
+        if found:
+            inputs.append(Input(name="check", value=", ".join(found), taken_at=fact.at, fact=fact.id))
+    hot = fever(case)
+    if hot is not None:
+        found.append(f"temperature {hot.value}, fever from {plain(limit.number)} °C")
+        inputs.append(hot)
     if found:
-        yield case.finding(
-            "MON-16", Verdict.HOLD, ", ".join(found), clears="a check without fever, infection or bleeding"
-        )
+        clears = "a check without fever, infection or bleeding"
+        yield case.finding("MON-16", Verdict.HOLD, ", ".join(found), inputs=tuple(inputs), clears=clears)
+
+
+def fever(case: Case) -> Input | None:
+    """The last temperature from 38.0 °C on that no later check for infection and bleeding answers, whoever took it."""
+    check, limit = case.reading.latest(InfectionBleedingCheck), case.protocol.limits.fever.number
+    taken = [(fact, seen.temperature_c) for fact, seen in case.reading.of(VitalSigns)]
+    if check is not None:
+        taken.append((check[0], check[1].temperature_c))
+    hot = [(f.at, f.id, plain(t)) for f, t in taken if t is not None and t >= limit]
+    sent = [k for k in case.results.history("temperature") if k.below(limit) is not True]
+    hot += [(k.collected_at, k.fact, f"{k.comparator or ''}{plain(k.value)}") for k in sent]
+    since = [h for h in hot if check is None or h[0] >= check[0].at]
+    if not since:
+        return None
+    at, fact, value = max(since)
+    return Input(name="temperature", value=f"{value} °C", taken_at=at, fact=fact)
 
 
 def pregnancy(case: Case) -> Iterator[Finding]:
@@ -88,7 +102,7 @@ def _below(case: Case, analyte: str, limit: Decimal) -> Iterator[Finding]:
             Verdict.HOLD,
             reason,
             inputs=(result.shown(),),
-            clears=f"{label(analyte)} corrected",
+            clears=_corrected(case, result, f"at or above {plain(limit)} {result.unit}"),
             subject=analyte,
         )
 
@@ -102,11 +116,10 @@ def _later_potassium(case: Case) -> Iterator[Finding]:
         yield case.finding(result.rule, Verdict.NEED_DATA, result.why, clears=result.clears)
         return
     if result.below(limits.potassium_later_min.number) is not False:
-        limit = plain(limits.potassium_later_min.number)
-        reason = f"potassium {plain(result.value)} {result.unit}, limit {limit}"
-        yield case.finding(
-            "QT-05", Verdict.HOLD, reason, inputs=(result.shown(),), clears="potassium corrected", subject="potassium"
-        )
+        limit = limits.potassium_later_min.shown()
+        reason = f"potassium {plain(result.value)} {result.unit}, at least {limit}"
+        clears = _corrected(case, result, f"at or above {limit}")
+        yield case.finding("QT-05", Verdict.HOLD, reason, inputs=(result.shown(),), clears=clears, subject="potassium")
     elif result.below(limits.potassium_later_note.number) is not False:
         yield case.finding("QT-05", None, f"potassium {plain(result.value)} {result.unit}", inputs=(result.shown(),))
 
@@ -128,4 +141,10 @@ def _calcium(case: Case) -> Iterator[Finding]:
     seen = f"albumin-corrected calcium {plain(round(corrected, 2))} {source.unit}"
     inputs = (source.shown(),) if albumin is None else (source.shown(), albumin.shown())
     reason = f"{seen}, below its LLN {plain(source.lln)}"
-    yield case.finding("QT-05", Verdict.HOLD, reason, inputs=inputs, clears="calcium corrected", subject="calcium")
+    clears = _corrected(case, source, f"at or above {plain(source.lln)} {source.unit} for albumin")
+    yield case.finding("QT-05", Verdict.HOLD, reason, inputs=inputs, clears=clears, subject="calcium")
+
+
+def _corrected(case: Case, last: Known, aim: str) -> str:
+    """What clears a low electrolyte: its aim, what it was last, when the next test is due."""
+    return f"{label(last.analyte)} {aim}{last_and_next(case, last, Test.ELECTROLYTES)}"

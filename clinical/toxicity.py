@@ -11,7 +11,7 @@ from clinical.results import Known
 from clinical.toxic_values import attributed_elsewhere, counts_as_toxic, exempt, graded_tests, under_treatment
 from clinical.treatment import Treatment
 from clinical.units import label
-from models.assessment import Finding, Verdict
+from models.assessment import Finding, Input, Verdict
 from models.facts import Fact, Toxicity, ToxicityAttribution
 from models.people import PHYSICIANS
 from models.protocol import Override
@@ -34,7 +34,7 @@ def laboratory_toxicity(case: Treatment) -> Iterator[Finding]:
 def _held(case: Treatment, result: Known, grade: Grade) -> Finding:
     worst_allowed = case.protocol.limits.toxicity_grade.count
     limit = entry_limit(case, result, worst_allowed)
-    reason = f"{label(result.analyte)} of {grade.shown()}"
+    reason = f"{label(result.analyte)} {result.said} of {grade.shown()}"
     below = f", no longer {limit}" if limit else ""
     clears = (
         f"{label(result.analyte)} of grade <= 1{below}; or its grade before treatment; or another cause by a physician"
@@ -58,21 +58,58 @@ def _ungraded(case: Treatment, result: Known, grade: Grade) -> Finding:
 def graded_toxicity(case: Treatment) -> Iterator[Finding]:
     """NON-06: a toxicity graded >= 2 by a clinician and not attributed to another cause."""
     found = sorted(case.reading.of(Toxicity), key=lambda pair: pair[0].at)
-    latest = {what.term.lower(): (fact, what) for fact, what in found}
-    for fact, toxicity in latest.values():
+    latest = {term_of(what.term): (fact, what) for fact, what in found}
+    for term, (fact, toxicity) in latest.items():
+        reason = f"{toxicity.term} of grade {toxicity.grade}"
+        inputs = (Input(name=toxicity.term, value=f"grade {toxicity.grade}", taken_at=fact.at, fact=fact.id),)
         if holds_for_toxicity(case, fact, toxicity):
             severe = toxicity.grade > case.protocol.limits.toxicity_grade.count  # §3.6: only grade 2 is overridden
-            reason, subject = f"{toxicity.term} of grade {toxicity.grade}", toxicity.term.lower()
-            clears = "grade <= 1, or another cause by a physician"
+            before = _before_treatment(case, term)
+            clears = f"grade <= {max(before, case.protocol.limits.toxicity_grade.count - 1)}, or another cause by a physician"
             never = Override.NEVER if severe else None
-            yield case.finding("NON-06", Verdict.HOLD, reason, clears=clears, subject=subject, override=never)
+            yield case.finding(
+                "NON-06", Verdict.HOLD, reason, inputs=inputs, clears=clears, subject=term, override=never
+            )
+        elif toxicity.grade >= case.protocol.limits.toxicity_grade.count and _of_the_blood(case, term):
+            yield case.finding(
+                "MOD-G-01", None, f"{reason}: low counts do not stop a dose inside a cycle", inputs=inputs
+            )
 
 
 def holds_for_toxicity(case: Treatment, fact: Fact, toxicity: Toxicity) -> bool:
-    """NON-10: of grade >= 2, and InO-related until a physician says otherwise."""
+    """NON-10: of grade >= 2 and worse than before treatment, not of the blood, and InO-related until a physician says not."""
+    term = term_of(toxicity.term)
     elsewhere = toxicity.attributed_to_ino is False and fact.by.role in PHYSICIANS
     for word, attribution in case.reading.of(ToxicityAttribution):
-        same = attribution.term.lower() == toxicity.term.lower() and word.recorded_at >= fact.recorded_at
+        same = term_of(attribution.term) == term and word.recorded_at >= fact.recorded_at
         if same and word.by.role in PHYSICIANS:
             elsewhere = not attribution.due_to_ino
-    return toxicity.grade >= case.protocol.limits.toxicity_grade.count and not elsewhere
+    worse = toxicity.grade > max(case.protocol.limits.toxicity_grade.count - 1, _before_treatment(case, term))
+    under_treatment = case.first_dose_at is not None and fact.at >= case.first_dose_at
+    return (
+        worse
+        and (under_treatment or toxicity.attributed_to_ino is True)
+        and not elsewhere
+        and not _of_the_blood(case, term)
+    )
+
+
+def term_of(words: str) -> str:
+    """A term however it was typed: lower case, single blanks."""
+    return " ".join(words.lower().split())
+
+
+def _before_treatment(case: Treatment, term: str) -> int:
+    """The grade that was charted last before the first dose and put down to something else than InO; 0 where none was."""
+    first = case.first_dose_at
+    earlier = [
+        (fact.at, what.grade)
+        for fact, what in case.reading.of(Toxicity)
+        if term_of(what.term) == term and what.attributed_to_ino is not True and first is not None and fact.at < first
+    ]
+    return max(earlier, key=lambda pair: pair[0])[1] if earlier else 0
+
+
+def _of_the_blood(case: Treatment, term: str) -> bool:
+    """CT-07 … CT-12: a count put into words; counts are read at day 1 by the HEM rules and never here (NON-10)."""
+    return term in case.protocol.limits.toxicity_of_the_blood.words

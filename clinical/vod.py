@@ -11,6 +11,7 @@ from functools import cached_property
 
 from clinical.calendar import birthday, local_date, midnight_of
 from clinical.case import Case
+from clinical.results import Known
 from clinical.treatment import Measured
 from clinical.units import PERCENT, bilirubin_umol_per_l
 from models.assessment import Input
@@ -148,6 +149,40 @@ class Signs:
         if self.gained_more_than(self.case.protocol.vod.gain_seattle_above.number) and self.gain is not None:
             found["weight_gain"] = self.gain
         return found
+
+    def to_watch(self) -> tuple[str, ...]:
+        """A1 (§7.2): any sign that is there, bilirubin at or above its ULN and rising, weight up within 7 days."""
+        found = [name.replace("_", " ") for name in self.present()]
+        known, before = self.case.known("bilirubin"), self._bilirubin_before
+        if "bilirubin" not in found and known is not None and before is not None and known.uln is not None:
+            rising = known.canonical > before.canonical
+            if rising and known.below(known.uln) is not True:
+                found.append(f"bilirubin rising from {before.said}")
+        quick = self._gain_lately
+        if "weight gain" not in found and quick is not None:
+            found.append(
+                f"weight {plain(quick.quantize(TENTH))} % up within {self.case.protocol.vod.watch_within.shown()}"
+            )
+        return tuple(found)
+
+    @property
+    def _bilirubin_before(self) -> Known | None:
+        """The usable total bilirubin before the latest one."""
+        known = self.case.known("bilirubin")
+        earlier = [] if known is None else self.case.results.history("bilirubin")
+        found = [k for k in earlier if known is not None and k.collected_at < known.collected_at]
+        return found[-1] if found else None
+
+    @property
+    def _gain_lately(self) -> Decimal | None:
+        """Per cent gained over the lowest weight of the days before the latest one, where that is enough to watch."""
+        weights, limits = self.case.plausible_weights(), self.case.protocol.vod
+        if not weights:
+            return None
+        latest = weights[-1]
+        lowest = min(w.value for w in weights if w.at >= latest.at - limits.watch_within.span)
+        gain = (latest.value - lowest) / lowest * PERCENT
+        return gain if gain > limits.watch_gain_above.number else None
 
     def inputs(self) -> tuple[Input, ...]:
         """The values behind the answers, as a clinician reads them."""

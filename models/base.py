@@ -92,6 +92,11 @@ Words = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
 """A reason or note in a person's own words; never empty where one is asked for."""
 
 
+def counted(number: int, word: str) -> str:
+    """`1 day`, `29 days`."""
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"
+
+
 def canonical_json(value: Any) -> str:
     """The one text of a value: sorted keys, no spaces, decimals as text, times in UTC."""
     data = value.model_dump(mode="json") if isinstance(value, BaseModel) else value

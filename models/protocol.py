@@ -184,6 +184,8 @@ class VodLimits(Written):
     hvpg_from: Entry
     adult_from: Entry
     conditioning: Entry
+    watch_gain_above: Entry
+    watch_within: Entry
 
 
 class OtherLimits(Written):
@@ -206,6 +208,7 @@ class OtherLimits(Written):
     potassium_later_age: Entry
     fever: Entry
     toxicity_grade: Entry
+    toxicity_of_the_blood: Entry
     interruption_max: Entry
     interruption_reduce: Entry
     interruption_stop: Entry

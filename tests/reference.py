@@ -45,6 +45,8 @@ NUMBERS = {
     "vod.hvpg_from": "10 mmHg",
     "vod.adult_from": "18 years",
     "vod.conditioning": "7 d",
+    "vod.watch_gain_above": "2 %",
+    "vod.watch_within": "7 d",
     "limits.anc_min": "1.0 10*9/L",
     "limits.platelets_min": "50 10*9/L",
     "limits.haem_persist": "28 d",

@@ -45,6 +45,7 @@ from tests.scenarios import (
     charted,
     day,
     day_8,
+    day_15,
     first_dose,
     lab,
     next_cycle,
@@ -71,6 +72,12 @@ def birthdays(years: Decimal) -> tuple[date, date, date]:
     """One day too young, on the birthday, one day older, at the first dose."""
     birthday = date(D1.year - int(years), D1.month, D1.day)
     return birthday + DAY, birthday, birthday - DAY
+
+
+def gained_lately(per_cent: Decimal, within: timedelta) -> Story:
+    """Day 15, less than before treatment and so many per cent above a weight of 65 kg, taken so long before."""
+    now = day_15(kg=format(65 * (1 + per_cent / 100), "f"))
+    return then(now, charted({"kind": "weight", "kg": "65"}, ago=3 * HOUR + within))
 
 
 def with_direct(per_cent: Decimal) -> Story:
@@ -392,6 +399,10 @@ BOUNDARIES: dict[str, tuple[Boundary, ...]] = {
     "vod.hvpg_from": (Boundary(">=", given(hvpg, asking("VOD-07")), step=Decimal("0.1")),),
     "vod.adult_from": (Boundary("<", given(child_with_two_signs, asking("VOD-10")), of=birthdays),),
     "vod.conditioning": (Boundary("<", given(weighed_before_conditioning, asking("VOD-05")), step=SECOND),),
+    "vod.watch_gain_above": (Boundary(">", given(lambda g: gained_lately(g, 2 * DAY), saying("ALERT-01"))),),
+    "vod.watch_within": (
+        Boundary("<=", given(lambda span: gained_lately(Decimal(3), span), saying("ALERT-01")), step=SECOND),
+    ),
     # counts, blasts
     "limits.anc_min": (Boundary("<", result(next_cycle(), "anc", "HEM-01"), analyte="anc"),),
     "limits.platelets_min": (

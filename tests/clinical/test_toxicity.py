@@ -64,7 +64,7 @@ def test_the_liver_holds_from_grade_2_on_and_nobody_overrides_grade_3(
 
 def test_the_card_names_the_row_and_where_it_opens() -> None:
     (found,) = non_06(second_dose(alt="200"))
-    assert found.reason == "ALT of grade 2 (CTCAE 5.0, CT-01)"
+    assert found.reason == "ALT 200 U/L of grade 2 (CTCAE 5.0, CT-01)"
     assert "no longer > 165 U/L (> 3.0 xULN)" in str(found.clears)
     assert [i.value for i in found.inputs] == ["200 U/L (ULN 55)"]
 
