@@ -412,6 +412,42 @@ def test_a_later_bilirubin_or_another_plan_asks_again() -> None:
     assert hard(chart) == ["two_alkylators", "bilirubin_at_uln"]
 
 
+def test_the_last_plan_and_the_last_word_count() -> None:
+    """A word given in the minute in which the plan is told covers it."""
+    chart = planned("busulfan", "cyclophosphamide", bilirubin="0.5")
+    for minutes, reason in ((0, "no other way"), (1, "the donor is here")):
+        word = {"kind": "risk_accepted", "risk": "two_alkylators", "reason": reason}
+        chart.add(word, DAY_40 - timedelta(hours=6) + timedelta(minutes=minutes), Role.PHYSICIAN)
+        assert hard(chart) == []
+    (said,) = (f.reason for f in risks(chart) if f.rule == "RISK-01")
+    assert said.endswith("the donor is here")
+    gentler = {"kind": "transplant_planned", "conditioning": ["busulfan", "fludarabine"]}
+    chart.add(gentler, DAY_40 - timedelta(hours=1), Role.PRESCRIBER)
+    assert risks(chart) == []
+
+
+def known(chart: ChartBuilder, now: datetime = DAY_40) -> list[str]:
+    return risk_factors(Case(chart.chart(), load_protocol(LABEL), now))
+
+
+def test_after_the_transplant_its_conditioning_and_the_last_bilirubin_before_it_are_what_counts() -> None:
+    alkylators = "conditioning with two alkylators (busulfan and cyclophosphamide)"
+    bilirubin = "last total bilirubin before the transplant at or above its upper limit of normal"
+    for before, after, factors in (("1.3", "0.5", [alkylators, bilirubin]), ("0.5", "1.3", [alkylators])):
+        chart = planned("busulfan", "cyclophosphamide", bilirubin=before)
+        chart.add({"kind": "transplant", "transplanted_at": DAY_40.isoformat()}, DAY_40, Role.PHYSICIAN)
+        later = DAY_40 + timedelta(days=3)
+        chart.labs(later - timedelta(hours=2), bilirubin=after)
+        assert known(chart, later) == factors
+
+
+def test_a_plan_that_was_withdrawn_is_no_risk() -> None:
+    chart = planned("busulfan", "cyclophosphamide", bilirubin="1.3")
+    withdrawn = {"kind": "transplant_plan_withdrawn", "reason": "donor lost"}
+    chart.add(withdrawn, DAY_40 - timedelta(hours=1), Role.PRESCRIBER)
+    assert known(chart) == []
+
+
 def test_without_a_planned_transplant_there_is_no_hard_alert() -> None:
     chart = planned("busulfan", "cyclophosphamide", bilirubin="1.2")
     chart.add(
@@ -423,6 +459,7 @@ def test_without_a_planned_transplant_there_is_no_hard_alert() -> None:
 def test_a_plan_without_its_conditioning_says_so() -> None:
     (note,) = risks(planned(bilirubin="0.5"))
     assert "not stated" in note.reason
+    assert risks(planned("fludarabine", bilirubin="0.5")) == []
 
 
 @pytest.mark.parametrize(
