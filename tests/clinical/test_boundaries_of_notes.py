@@ -362,13 +362,20 @@ def both_drawn(at: timedelta, apart: timedelta = timedelta(), looked: timedelta 
     return story
 
 
+def before_any_dose(ago: timedelta) -> Story:
+    return then(first_dose(), steps(lab("potassium", "6.2", ago=ago), lab("phosphate", "5", ago=ago)))
+
+
 def so_many_past_their_limits(number: Any) -> Story:
     values = {"potassium": "6.2", "phosphate": "6.6", "urate": "9"}
     return after_first_dose(*(lab(a, v) for a, v in list(values.items())[: int(number)]))
 
 
 TUMOUR_LYSIS: dict[str, tuple[Boundary, ...]] = {
-    "tumour_lysis.before": (Boundary("<=", given(lambda ago: both_drawn(-ago), saying("TLS-01")), step=SECOND),),
+    "tumour_lysis.before": (
+        Boundary("<=", given(lambda ago: both_drawn(-ago), saying("TLS-01")), step=SECOND),
+        Boundary("<=", given(before_any_dose, saying("TLS-01")), step=SECOND),
+    ),
     "tumour_lysis.after": (Boundary("<=", given(both_drawn, saying("TLS-01")), step=SECOND),),
     "tumour_lysis.within": (
         Boundary("<=", given(lambda apart: both_drawn(DAY, apart), saying("TLS-01")), step=SECOND),

@@ -324,9 +324,33 @@ def test_a_panel_drawn_too_early_after_a_dose_does_not_meet_it_when_the_next_dos
 def test_a_liver_test_that_was_never_done_is_closed_as_overdue_when_monitoring_is_over() -> None:
     chart = finished()
     chart.add({"kind": "no_transplant"}, D15 + DAY, Role.PRESCRIBER)
-    found = ends(chart, D22, nothing, D15 + 60 * DAY)
+    chart.labs(D15 + 2 * DAY, *LIVER)  # and nobody examined the patient with it
+    found = ends(chart, D15 + 10 * DAY, nothing, D15 + 90 * DAY)
     test = found["liver-test-after-last-dose"]
     assert (test.how, test.why) == ("closed_as_overdue", "monitoring is over and the test was never done")
+    look = found["examination-with-liver-test"]  # only a liver test is: nobody is left to examine
+    assert (look.how, look.why) == ("withdrawn", "monitoring is over")
+
+
+def test_a_course_that_was_closed_leaves_no_test_overdue() -> None:
+    chart = finished()
+    chart.add({"kind": "no_transplant"}, D15 + DAY, Role.PRESCRIBER)
+    died = ends(chart, D15 + 10 * DAY, DEATH, D15 + 90 * DAY)["liver-test-after-last-dose"]
+    assert (died.how, died.why) == ("withdrawn", "the course was closed: death")
+
+
+def test_what_came_to_its_end_is_told_once() -> None:
+    chart, label = day_1(), load_protocol(LABEL)
+    assert ends(chart, D8, STOP, D8 + H)["dose-C1D8"].how == "withdrawn"
+    chart.facts += decide(DecideRequest(chart=chart.chart(), now=D8 + H), label, "test").facts
+    assert ends(chart, D8 + 2 * H, nothing, D8 + 3 * H) == {}
+
+
+def test_a_kind_that_this_release_does_not_know_is_withdrawn() -> None:
+    """A rung that another release fired."""
+    rung = fact(kind="rung_fired", obligation="something-else", rung="due", due_at=D1)
+    ended_by = ends(day_1(), D1, rung, D1 + 3 * H)["something-else"]
+    assert (ended_by.how, ended_by.why) == ("withdrawn", "what was charted since asks for it no longer")
 
 
 def test_the_end_of_monitoring_is_met_by_its_end() -> None:
