@@ -120,11 +120,58 @@ def test_a_rise_of_creatinine_makes_it_clinical(creatinine: str, rules: list[str
     assert [f.rule for f in said(chart, DAY_2 + H, "TLS-01", "TLS-02")] == rules
 
 
-def test_a_seizure_charted_in_these_days_makes_it_clinical() -> None:
+@pytest.mark.parametrize(
+    ("drawn", "rules"),
+    [
+        (((-48, "0.8"), (-2, "1.1")), ["TLS-01", "TLS-02"]),
+        (((-48, "0.8"), (-2, "1.09")), ["TLS-01"]),
+        (((-48, "1.2"), (-2, "0.8")), ["TLS-01"]),  # it has fallen
+        (((-48, "1.0"), (-24, "1.3"), (-2, "0.8")), ["TLS-01", "TLS-02"]),
+        (((-73, "0.8"), (-2, "1.2")), ["TLS-01"]),  # too long ago
+        ((), ["TLS-01"]),
+    ],
+)
+@pytest.mark.parametrize("dosed", [False, True])
+def test_before_the_first_dose_creatinine_rises_above_the_lowest_before_it(
+    drawn: tuple[tuple[int, str], ...], rules: list[str], dosed: bool
+) -> None:
+    """After it, the last value before the first dose is the one to rise above."""
+    chart = ChartBuilder().ready().without("creatinine")
+    for hours, value in drawn:
+        chart.labs(D1 + hours * H, creatinine=value)
+    chart.labs(D1 - 2 * H, potassium="6.2", phosphate="5")
+    if dosed:
+        chart.dose(1, 1, D1)
+    found = [f.rule for f in said(chart, D1 + H, "TLS-01", "TLS-02")]
+    assert found == (["TLS-01"] if dosed else rules)
+
+
+def test_a_creatinine_that_rose_later_than_a_week_after_the_start_is_no_tumour_lysis() -> None:
+    chart = ChartBuilder().ready(creatinine="0.8").dose(1, 1, D1)
+    chart.labs(D1 + timedelta(days=6), potassium="6.2", phosphate="5")
+    late = D1 + timedelta(days=7, seconds=1)
+    chart.labs(late, creatinine="2.0")
+    assert [f.rule for f in said(chart, late, "TLS-01", "TLS-02")] == ["TLS-01"]
+
+
+@pytest.mark.parametrize(
+    ("term", "grade", "after", "clinical"),
+    [
+        ("Seizure", 2, timedelta(days=1), True),
+        ("cardiac Arrhythmia", 1, timedelta(days=7), True),
+        ("Seizure", 2, timedelta(days=7, seconds=1), False),
+        ("Seizure", 0, timedelta(days=1), False),
+        ("rash", 2, timedelta(days=1), False),
+    ],
+)
+def test_what_a_clinician_charted_in_these_days_makes_it_clinical(
+    term: str, grade: int, after: timedelta, clinical: bool
+) -> None:
     chart = ChartBuilder().ready().dose(1, 1, D1)
     chart.labs(DAY_2, potassium="6.2", phosphate="5")
-    chart.add({"kind": "toxicity", "term": "Seizure", "grade": 2}, DAY_2, Role.PHYSICIAN)
-    assert [f.rule for f in said(chart, DAY_2 + H, "TLS-01", "TLS-02")] == ["TLS-01", "TLS-02"]
+    chart.add({"kind": "toxicity", "term": term, "grade": grade}, D1 + after, Role.PHYSICIAN)
+    found = [f.rule for f in said(chart, D1 + after + H, "TLS-01", "TLS-02")]
+    assert found == (["TLS-01", "TLS-02"] if clinical else ["TLS-01"])
 
 
 def test_it_is_quiet_again_a_week_later() -> None:
@@ -176,6 +223,29 @@ def test_platelets_below_10_are_urgent_and_the_grade_is_said() -> None:
     assert not said(chart, D1 + 2 * H, "CRIT-01")[0].reason.startswith("urgent")
 
 
+@pytest.mark.parametrize(
+    ("analyte", "value", "comparator", "reason"),
+    [
+        ("potassium", "2.7", None, "potassium 2.7 mmol/L, alert limit < 2.8 mmol/L, grade 3 (CTCAE 5.0, CT-15)"),
+        ("sodium", "159", ">", "sodium >159 mmol/L, alert limit > 158 mmol/L"),
+        ("sodium", "159", "<", "sodium <159 mmol/L, alert limit < 120 mmol/L"),  # it may be past either
+    ],
+)
+def test_what_is_said_has_value_limit_and_grade(analyte: str, value: str, comparator: str | None, reason: str) -> None:
+    chart = ChartBuilder()
+    chart.result(analyte, value, D1, comparator=comparator)
+    assert [f.reason for f in said(chart, D1 + H, "CRIT-01")] == [reason]
+
+
+def test_a_rise_is_said_of_bilirubin_only_and_without_a_grade_where_it_has_none() -> None:
+    chart = ChartBuilder()
+    for hours, bilirubin, potassium in ((0, "0.15", "3.6"), (24, "1.15", "5.0")):
+        chart.labs(D1 + hours * H, bilirubin=bilirubin, potassium=potassium)
+    assert [f.reason for f in said(chart, D1 + 25 * H, "CRIT-01")] == [
+        "total bilirubin 1.15 mg/dL, risen by at least 1 mg/dL within 48 h"
+    ]
+
+
 @pytest.mark.parametrize(("value", "found"), [("1.59", False), ("1.6", True)])
 def test_creatinine_is_said_from_twice_its_value_before_treatment(value: str, found: bool) -> None:
     chart = ChartBuilder().ready(creatinine="0.8").dose(1, 1, D1)
@@ -191,6 +261,13 @@ def test_bilirubin_that_rose_by_1_mg_within_48_hours_is_said(before: str, hours:
     chart.labs(D1, bilirubin=before)
     chart.labs(D1 + timedelta(hours=hours), bilirubin="2.0")
     assert bool(said(chart, D1 + timedelta(hours=50), "CRIT-01")) == found
+
+
+def test_bilirubin_is_compared_with_the_lowest_of_these_hours() -> None:
+    chart = ChartBuilder()
+    for hours, value in ((0, "1.6"), (10, "0.9"), (20, "1.6"), (30, "2.0")):
+        chart.labs(D1 + hours * H, bilirubin=value)
+    assert said(chart, D1 + 31 * H, "CRIT-01")
 
 
 def nadir(*values: str) -> ChartBuilder:
@@ -322,6 +399,15 @@ def test_counts_older_than_a_week_say_nothing(days: float, asked: bool) -> None:
     chart.labs(D21 - timedelta(days=days), platelets="50")
     chart.add({"kind": "response", "cycle": 1, "response": "CR", **GOOD}, D21, Role.PHYSICIAN)
     assert bool(questions(chart)) == asked
+
+
+def test_only_the_response_recorded_last_is_questioned_and_one_that_cannot_be_assessed_never() -> None:
+    chart = answered("CR", {**GOOD, "marrow_blasts_percent": "12"})
+    again = {"kind": "response", "cycle": 1, "response": "not_assessable", "marrow_blasts_percent": "12"}
+    chart.add(again, D21 + timedelta(minutes=10), Role.PHYSICIAN)
+    assert questions(chart) == ""
+    chart.add({**again, "response": "CR"}, D21 + timedelta(minutes=20), Role.PHYSICIAN)
+    assert questions(chart) != ""
 
 
 def test_the_physician_s_word_is_not_changed() -> None:
