@@ -95,8 +95,8 @@ _TIME: TypeAdapter[Any] = TypeAdapter(Instant)
 def _is_number(value: Any) -> bool:
     if value is None:
         return True
-    if isinstance(value, bool):
-        return False
+    if isinstance(value, bool) or (isinstance(value, str) and ("_" in value or not value.isascii())):
+        return False  # `1_60` and digits of another script would be read as a number, and no laboratory means that
     try:
         _NUMBER.validate_python(Decimal(str(value)))
     except (InvalidOperation, ValidationError, ValueError):

@@ -89,7 +89,7 @@ def test_the_same_content_has_the_same_hash_whatever_its_order_or_zone() -> None
 # ── laboratory results ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("value", ["haemolysed", "NaN", "1E+400", True, [], {"a": 1}], ids=repr)
+@pytest.mark.parametrize("value", ["haemolysed", "NaN", "1E+400", "1_60", "１６０", True, [], {"a": 1}], ids=repr)
 def test_a_value_that_is_no_number_is_kept_as_text(value: Any) -> None:
     result = LabResult.model_validate({"loinc": "1742-6", "value": value})
     assert result.value is None
