@@ -410,6 +410,15 @@ def test_only_the_response_recorded_last_is_questioned_and_one_that_cannot_be_as
     assert questions(chart) != ""
 
 
+@pytest.mark.parametrize(
+    ("response", "marrow", "named"),
+    [("CR", "12", "CR, but marrow blasts"), ("CRi", "12", "CRi, but marrow blasts"), ("none", "2", "no response, but")],
+)
+def test_the_question_names_the_response_that_was_recorded(response: str, marrow: str, named: str) -> None:
+    asked = questions(answered(response, {**GOOD, "marrow_blasts_percent": marrow}))
+    assert asked.startswith(f"cycle 1 was recorded as {named}")
+
+
 def test_the_physician_s_word_is_not_changed() -> None:
     chart = answered("CR", {**GOOD, "marrow_blasts_percent": "12"})
     chart.ready_again(D1 + timedelta(days=21)).add({"kind": "ecg", "qtcf_ms": "420"}, D1 + timedelta(days=21))
