@@ -419,6 +419,15 @@ def test_the_question_names_the_response_that_was_recorded(response: str, marrow
     assert asked.startswith(f"cycle 1 was recorded as {named}")
 
 
+def test_blasts_in_the_blood_are_those_counted_last_and_unknown_ones_decide_nothing() -> None:
+    """In per cent or absolute; a count of the very moment of the assessment is one of those on file."""
+    chart = answered("none", GOOD).without("blasts", "blasts_percent")
+    assert questions(chart) == ""
+    chart.labs(D21 - 2 * H, blasts="0.5")
+    chart.labs(D21, blasts_percent="0")
+    assert questions(chart).endswith("marrow, blood and counts fit CR")
+
+
 def test_the_physician_s_word_is_not_changed() -> None:
     chart = answered("CR", {**GOOD, "marrow_blasts_percent": "12"})
     chart.ready_again(D1 + timedelta(days=21)).add({"kind": "ecg", "qtcf_ms": "420"}, D1 + timedelta(days=21))
