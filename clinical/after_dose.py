@@ -13,7 +13,7 @@ def dates_after_the_last_dose(case: Case) -> Iterator[Finding]:
         return
     spans, given_on = case.protocol.monitoring, case.last_dose.local_on
     men, women = spans.contraception_men, spans.contraception_women
-    if case.chart.course.child_bearing_potential is not False:
+    if case.course.child_bearing_potential is not False:
         until, feeding = plus_months(given_on, women.count), plus_months(given_on, spans.breast_feeding.count)
         yield case.finding("MON-12", None, f"contraception until {until}: {women.shown()} after the dose of {given_on}")
         yield case.finding(
@@ -21,7 +21,7 @@ def dates_after_the_last_dose(case: Case) -> Iterator[Finding]:
             None,
             f"no breast-feeding until {feeding}: {spans.breast_feeding.shown()} after the dose of {given_on}",
         )
-    if case.chart.course.child_bearing_potential is not True:
+    if case.course.child_bearing_potential is not True:
         until = plus_months(given_on, men.count)
         whom = "a man whose partner can bear a child"
         yield case.finding(

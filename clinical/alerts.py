@@ -21,7 +21,7 @@ class Ladder:
     step: int
     met: tuple[str, ...]
     unknown: bool
-    signs: Signs
+    covers: tuple[str, ...]
     judged: tuple[Fact, VodJudged] | None
 
     @property
@@ -29,7 +29,7 @@ class Ladder:
         """A physician has excluded VOD, or called it over, for at least what is seen now."""
         if self.judged is None or self.judged[1].judgement not in SETTLED:
             return False
-        return _covered(covers(self.signs, self.met), self.judged[1].covers)
+        return _covered(self.covers, self.judged[1].covers)
 
     @property
     def waits(self) -> bool:
@@ -46,7 +46,7 @@ def ladder(case: Case) -> Ladder:
     met = tuple(clause for clause, answer in found.items() if answer)
     step = max((DEFINITIONS[clause][1] for clause in met), default=WATCH if signs.to_watch() else 0)
     judgements = case.reading.of(VodJudged)
-    return Ladder(step, met, None in found.values(), signs, judgements[-1] if judgements else None)
+    return Ladder(step, met, None in found.values(), covers(signs, met), judgements[-1] if judgements else None)
 
 
 def covers(signs: Signs, met: tuple[str, ...]) -> tuple[str, ...]:
@@ -68,18 +68,18 @@ def _split(words: str) -> tuple[str, Decimal]:
 
 def suspicion(case: Case) -> Iterator[Finding]:
     """What the ladder asks for, in every state of a course."""
-    found = ladder(case)
+    found, signs = ladder(case), Signs(case)
     verdict = Verdict.HOLD_URGENT if found.waits else None
     clears = "judge_vod by a physician: excluded with the other cause, resolved, or confirmed" if verdict else None
-    inputs = found.signs.inputs()
+    inputs = signs.inputs()
     for clause in found.met:
         name, step, _ = DEFINITIONS[clause]
         said = "" if verdict else f"; judged {found.judged[1].judgement}" if found.judged else ""
-        reason = f"A{step}: VOD after {name} is met by {', '.join(found.signs.to_watch())}{said}"
+        reason = f"A{step}: VOD after {name} is met by {', '.join(signs.to_watch())}{said}"
         yield case.finding(clause, verdict, reason, inputs=inputs, clears=clears)
     if found.waits and not found.met:
         yield case.finding("ALERT-02", verdict, "a physician suspects VOD", inputs=inputs, clears=clears)
     elif found.step == WATCH and not found.met:
-        yield case.finding("ALERT-01", None, f"watch for VOD: {', '.join(found.signs.to_watch())}", inputs=inputs)
+        yield case.finding("ALERT-01", None, f"watch for VOD: {', '.join(signs.to_watch())}", inputs=inputs)
     if found.unknown and found.step < SUSPECTED and case.dosing_ended is not None:
         yield case.finding("ALERT-09", None, "whether VOD is there cannot be told: not examined, or not lately")

@@ -34,7 +34,7 @@ def amended(judging: Judging, message: AmendProtocol) -> Judged:
 
 def acknowledged(judging: Judging, message: AcknowledgeDivergence) -> Judged:
     """Acknowledge one divergence of the protocol that was asked for; the last one puts it in force."""
-    refusal, pending = judging.refusal(), judging.case.chart.pending_amendment
+    refusal, pending = judging.refusal(), judging.case.pending_amendment
     if refusal is not None or pending is None:
         return refusal or refused("NothingToAcknowledge", "no amendment waits for an acknowledgement")
     if message.divergence not in pending[1]:
@@ -45,7 +45,7 @@ def acknowledged(judging: Judging, message: AcknowledgeDivergence) -> Judged:
 
 def amendment_note(case: Case) -> Iterator[Finding]:
     """Says that another protocol waits for its acknowledgements; the one in force decides meanwhile."""
-    pending = case.chart.pending_amendment
+    pending = case.pending_amendment
     if pending is not None:
         what, missing = pending
         reason = f"{what.protocol.name} was asked for; in force is {case.protocol.name}"

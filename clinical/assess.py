@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from clinical.after_dose import dates_after_the_last_dose
 from clinical.alerts import suspicion
@@ -24,6 +25,7 @@ from clinical.laboratory_notes import laboratory_notes
 from clinical.liver_gate import liver_gate
 from clinical.methods import mixed_methods
 from clinical.obligations import obligations
+from clinical.once import all_of, once
 from clinical.overrides import with_overrides
 from clinical.owners import turn_of
 from clinical.prompts import prompts
@@ -62,6 +64,14 @@ def assess(chart: Chart, protocol: Protocol, now: datetime) -> Assessment:
 
 def assess_case(case: Case) -> Assessment:
     """The assessment of a case that was read already."""
+    card = _card(case)
+    return Assessment(as_of=case.now, valid_until=case.reading.valid_until, **card)
+
+
+@once
+def _card(case: Case) -> dict[str, Any]:
+    """All of the assessment that does not change until `valid_until`."""
+    case.results.urgent()  # also of a course that is closed: a result from the future changes the card when its time comes
     over = course_over(case)
     slot = None if over else case.slot
     plan = dose_plan(case, slot) if slot is not None else None
@@ -73,23 +83,21 @@ def assess_case(case: Case) -> Assessment:
     state = _state(case, verdict, over, findings, plan)
     urgent = any(f.verdict is Verdict.HOLD_URGENT for f in findings)
     owner, next_action = turn_of(case, state, verdict, plan, urgent=urgent)
-    return Assessment(
-        state=state,
-        verdict=verdict,
-        as_of=case.now,
-        cycle=case.cycle,
-        protocol=case.protocol.name,
-        next_dose=str(slot) if slot else None,
-        findings=findings,
-        dose=plan,
-        obligations=opened,
-        commands=command_answers(case, slot, plan, verdict, findings),
-        divergences=case.protocol.divergences,
-        cycle_totals_mg_per_m2=_totals(case),
-        owner=owner,
-        next_action=next_action,
-        valid_until=case.reading.valid_until,
-    )
+    return {
+        "state": state,
+        "verdict": verdict,
+        "cycle": case.cycle,
+        "protocol": case.protocol.name,
+        "next_dose": str(slot) if slot else None,
+        "findings": findings,
+        "dose": plan,
+        "obligations": opened,
+        "commands": command_answers(case, slot, plan, verdict, findings),
+        "divergences": case.protocol.divergences,
+        "cycle_totals_mg_per_m2": _totals(case),
+        "owner": owner,
+        "next_action": next_action,
+    }
 
 
 def _verdict(
@@ -104,7 +112,7 @@ def _verdict(
         return min(asked, key=ORDER.index), []
     if case.in_review:
         return Verdict.MAY_AUTHORISE, []
-    starting = list(with_overrides(case, slot, start_troubles(case, plan)))
+    starting = list(with_overrides(case, slot, all_of(case, start_troubles, plan)))
     left = [f for f in starting if f.overridden is None]
     return (Verdict.MAY_AUTHORISE if left else Verdict.MAY_START), starting
 
@@ -112,23 +120,23 @@ def _verdict(
 def _always(case: Case) -> Iterator[Finding]:
     """Rows 1 and 2, and what is said in every state."""
     yield from case.stopped_for_good
-    yield from reactions(case)
-    yield from _implausibly_high(case)
-    yield from deviations(case)
-    yield from amendment_note(case)
+    yield from all_of(case, reactions)
+    yield from all_of(case, _implausibly_high)
+    yield from all_of(case, deviations)
+    yield from all_of(case, amendment_note)
     if case.reading.later:
         reason = f"recorded later than this instant and not counted: {counted(case.reading.later, 'fact')}"
         yield case.finding("LAB-04", None, reason)
-    yield from suspicion(case)
-    yield from pump_notes(case)
-    yield from observation_note(case)
-    yield from dates_after_the_last_dose(case)
-    yield from laboratory_notes(case)
-    yield from severity_note(case)
-    yield from risk_alerts(case)
-    yield from tumour_lysis(case)
-    yield from critical_values(case)
-    yield from response_notes(case)
+    yield from all_of(case, suspicion)
+    yield from all_of(case, pump_notes)
+    yield from all_of(case, observation_note)
+    yield from all_of(case, dates_after_the_last_dose)
+    yield from all_of(case, laboratory_notes)
+    yield from all_of(case, severity_note)
+    yield from all_of(case, risk_alerts)
+    yield from all_of(case, tumour_lysis)
+    yield from all_of(case, critical_values)
+    yield from all_of(case, response_notes)
 
 
 def _implausibly_high(case: Case) -> Iterator[Finding]:
@@ -143,31 +151,31 @@ def _implausibly_high(case: Case) -> Iterator[Finding]:
 
 def _for_dose(case: Case, slot: DoseSlot) -> Iterator[Finding]:
     """Rows 3-8 for the next dose. All are evaluated; the order only picks the headline."""
-    yield from _zone(case)
-    yield from _level_review(case)
-    yield from consent_gate(case)
-    yield from eligibility_gate(case)
-    yield from further_eligibility(case)
-    yield from contraindications(case, slot)
+    yield from all_of(case, _zone)
+    yield from all_of(case, _level_review)
+    yield from all_of(case, consent_gate)
+    yield from all_of(case, eligibility_gate)
+    yield from all_of(case, further_eligibility)
+    yield from all_of(case, contraindications, slot)
     if not case.doses:
-        yield from cytoreduction_gate(case)
-    yield from pregnancy(case)
-    yield from liver_gate(case)
-    yield from laboratory_toxicity(case)
-    yield from infection_or_bleeding(case)
-    yield from graded_toxicity(case)
-    yield from mixed_methods(case)
-    yield from heart(case, slot)
-    yield from personal_holds(case)
-    yield from count_gate(case, slot)
-    yield from cytopenia_note(case, slot)
-    yield from weight_notes(case, slot)
-    yield from cycle_gate(case, slot)
-    yield from schedule_gate(case, slot)
-    yield from required_data(case, slot)
-    yield from dose_notes(case, slot)
-    yield from prompts(case, slot)
-    yield from allergy_notes(case)
+        yield from all_of(case, cytoreduction_gate)
+    yield from all_of(case, pregnancy)
+    yield from all_of(case, liver_gate)
+    yield from all_of(case, laboratory_toxicity)
+    yield from all_of(case, infection_or_bleeding)
+    yield from all_of(case, graded_toxicity)
+    yield from all_of(case, mixed_methods)
+    yield from all_of(case, heart, slot)
+    yield from all_of(case, personal_holds)
+    yield from all_of(case, count_gate, slot)
+    yield from all_of(case, cytopenia_note, slot)
+    yield from all_of(case, weight_notes, slot)
+    yield from all_of(case, cycle_gate, slot)
+    yield from all_of(case, schedule_gate, slot)
+    yield from all_of(case, required_data, slot)
+    yield from all_of(case, dose_notes, slot)
+    yield from all_of(case, prompts, slot)
+    yield from all_of(case, allergy_notes)
 
 
 def _level_review(case: Case) -> Iterator[Finding]:
@@ -178,8 +186,8 @@ def _level_review(case: Case) -> Iterator[Finding]:
 
 def _zone(case: Case) -> Iterator[Finding]:
     """No date of the site can be told without its zone: nothing is given (DAY-03)."""
-    if zone_named(case.chart.course.zone) is None:
-        reason = f"the time zone {case.chart.course.zone!r} is not known here"
+    if zone_named(case.course.zone) is None:
+        reason = f"the time zone {case.course.zone!r} is not known here"
         yield case.finding("PIN-01", Verdict.HOLD, reason, clears="an administrator mends the zone")
 
 

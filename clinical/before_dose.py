@@ -77,7 +77,7 @@ def _parts_of_day_1(case: Case) -> Iterator[Part]:
     electrolytes = "potassium, magnesium, calcium with albumin"
     yield Part(electrolytes, "MON-07", ages.electrolytes, electrolytes_at(case))
     yield Part("amylase and lipase", "MON-09", ages.electrolytes, _drawn(case, case.protocol.monitoring.pancreas))
-    if case.chart.course.child_bearing_potential is not False:
+    if case.course.child_bearing_potential is not False:
         tested = [f.at for f, test in case.reading.of(PregnancyTest) if test.result != "unclear"]
         yield Part("pregnancy test", "MON-11", ages.pregnancy, max(tested, default=None))
 

@@ -9,6 +9,7 @@ from clinical.case import Case
 from clinical.closing import lost_to_follow_up
 from clinical.ecg import latest_qtcf
 from clinical.results import Unknown
+from clinical.vod import Signs
 from models.facts import Ecg, Fact, Reaction
 from models.people import Role
 
@@ -33,10 +34,9 @@ def calls(case: Case) -> Iterator[Call]:
         yield Call(
             f"unreadable-{message.sha256[:12]}", title, "LAB-05", Role.PHYSICIAN, fact.recorded_at, False, clears
         )
-    recorded = {f.id: f.recorded_at for f in case.reading.facts}
     for unknown in _implausibly_high(case):
         clears = "the result confirmed or corrected, or a later usable one"
-        since = recorded[unknown.fact]
+        since = _recorded(case)[unknown.fact]
         yield Call(f"implausible-{unknown.analyte}", unknown.why, "LAB-06", Role.PHYSICIAN, since, True, clears)
     ungraded = case.ungraded_reaction
     if ungraded is not None:
@@ -52,7 +52,7 @@ def calls(case: Case) -> Iterator[Call]:
         since = back.came_back.recorded_at
         yield Call(f"reaction-{back.reaction_id}-again", title, "NON-04", Role.PHYSICIAN, since, True, clears)
     yield from _deaths(case)
-    yield from _vod(case, recorded)
+    yield from _vod(case)
     missed = lost_to_follow_up(case.reading)
     if missed:
         title, clears = (
@@ -80,15 +80,21 @@ def _deaths(case: Case) -> Iterator[Call]:
             yield Call(key, title, "NON-05", Role.PHYSICIAN, since, True, clears)
 
 
-def _vod(case: Case, recorded: dict[str, datetime]) -> Iterator[Call]:
+def _vod(case: Case) -> Iterator[Call]:
     """VOD is suspected and nobody has judged it: a physician is called at once, and again with every new look."""
     found = ladder(case)
     if found.waits:
-        facts = [i.fact for i in found.signs.inputs() if i.fact] + ([found.judged[0].id] if found.judged else [])
-        since = max((recorded[fact] for fact in facts if fact in recorded), default=case.chart.course.started_at)
+        facts = [i.fact for i in Signs(case).inputs() if i.fact] + ([found.judged[0].id] if found.judged else [])
+        recorded = _recorded(case)
+        since = max((recorded[fact] for fact in facts if fact in recorded), default=case.course.started_at)
         title, clears = "signs of VOD: a physician must judge", "judge_vod"
         yield Call("vod-judgement", title, "ALERT-02", Role.PHYSICIAN, since, True, clears)
 
 
 def _reports_of(case: Case, reaction_id: str) -> list[Fact]:
     return [fact for fact, what in case.reading.of(Reaction) if what.reaction_id == reaction_id]
+
+
+def _recorded(case: Case) -> dict[str, datetime]:
+    """When each fact that stands was recorded."""
+    return {f.id: f.recorded_at for f in case.reading.facts}

@@ -1,27 +1,26 @@
 """A case: a treatment with the dose that is next. What every rule about a dose is a function of."""
 
-from dataclasses import dataclass
-from functools import cached_property
-
 from clinical.interruption import BELOW_TWO_DOSES, TWO_DOSES, Interruptions, day_left_out, interruptions
 from clinical.levels import Signed, levels_signed
+from clinical.once import once
 from clinical.reviews import Review
 from clinical.windows import Planned, slot_of
 from models.facts import CYCLE_DAYS, DoseDecided, DoseSlot, Fact
 
 
-@dataclass
 class Case(Planned):
     """Chart, protocol and instant, read once, with the dose that is next."""
 
-    @cached_property
+    @property
+    @once
     def slot(self) -> DoseSlot | None:
         """The dose that is next; none while an infusion or observation runs or when dosing has ended."""
         if self.busy or self.dosing_ended is not None:
             return None
         return self.slot_after_all
 
-    @cached_property
+    @property
+    @once
     def slot_after_all(self) -> DoseSlot:
         """The dose that would be next if dosing went on: the next day of this cycle, or day 1 of the next."""
         given = {d.slot.day for d in self.doses if d.slot.cycle == self.cycle}
@@ -33,12 +32,14 @@ class Case(Planned):
             later = []
         return slot_of(self.cycle, later[0]) if later else slot_of(self.cycle + 1, 1)
 
-    @cached_property
+    @property
+    @once
     def decided(self) -> dict[str, tuple[Fact, DoseDecided]]:
         """The prescriber's latest decision on each dose (DAY-06), by the dose."""
         return {f"C{what.cycle}D{what.day}": (fact, what) for fact, what in self.reading.of(DoseDecided)}
 
-    @cached_property
+    @property
+    @once
     def omitted(self) -> tuple[DoseSlot, ...]:
         """The doses that the prescriber or the ladder (DUR-02) left out; one that was given all the same was not."""
         given = {d.slot for d in self.doses}
@@ -46,16 +47,19 @@ class Case(Planned):
         left_out = dict.fromkeys((*by_word, *self.interruptions.dropped))
         return tuple(slot for slot in left_out if slot not in given)
 
-    @cached_property
+    @property
+    @once
     def interruptions(self) -> Interruptions:
         """The doses held for toxicity, what they leave out and what they reduce (DUR)."""
         return interruptions(self)
 
-    @cached_property
+    @property
+    @once
     def level_signed(self) -> Signed:
         """How far the levels that were signed lie below what the interruptions ask for now (COR-02)."""
         return levels_signed(self.reading, self.interruptions)
 
+    @once
     def level_of(self, cycle: int) -> int:
         """The dose level of a cycle (LVL): what the interruptions ask for, and never above what was signed (DOSE-10)."""
         return min(self.interruptions.level_of(cycle) + self.level_signed.below, BELOW_TWO_DOSES)
@@ -71,12 +75,14 @@ class Case(Planned):
         return bool(self.reviews)
 
     @property
+    @once
     def after_an_omitted_dose(self) -> bool:
         """The dose before the next one, in the same cycle, was left out (§3.5 row 7)."""
         slot = self.slot
         return slot is not None and any(o.cycle == slot.cycle and o.day < slot.day for o in self.omitted)
 
     @property
+    @once
     def in_review(self) -> bool:
         """The last dose of the cycle was given or left out, and the next cycle is not started."""
         return self.slot is not None and self.slot.cycle > self.cycle

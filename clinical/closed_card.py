@@ -23,5 +23,6 @@ def closed_card(case: Case, closed: Fact) -> Iterator[Finding]:
 
 def _as_it_was(case: Case, closed: Fact) -> Case:
     facts = case.chart.facts
+    case.reading.rests_on_every_fact()
     until = next(i for i, fact in enumerate(facts) if fact.id == closed.id)
-    return Case(Chart(course=case.chart.course, facts=facts[:until]), case.protocol, closed.recorded_at)
+    return Case(Chart(course=case.course, facts=facts[:until]), case.protocol, closed.recorded_at)

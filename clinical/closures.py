@@ -8,6 +8,7 @@ from clinical.before_dose import missing_before
 from clinical.case import Case
 from clinical.course_over import monitoring_over
 from clinical.liver_tests import panels
+from clinical.results import recorded_at
 from models.base import Frozen
 from models.facts import (
     CYCLE_DAYS,
@@ -46,9 +47,8 @@ def _tests_for(analytes: Callable[[Case], Entry]) -> MetBy:
     """Met when each of these analytes has a usable result that was known since."""
 
     def rule(case: Case, key: str, due_at: datetime, since: datetime) -> str | None:
-        recorded = {f.id: f.recorded_at for f in case.reading.facts}
         histories = [case.results.history(analyte) for analyte in analytes(case).words]
-        came = all(any(recorded[k.fact] >= since for k in history) for history in histories)
+        came = all(any(recorded_at(k) >= since for k in history) for history in histories)
         return "the tests came" if came else None
 
     return rule

@@ -69,7 +69,7 @@ def command_answers(
 
 def _answer(command: str, refusal: Refused | None) -> CommandAnswer:
     if refusal is None:
-        return CommandAnswer(command=command, may=True)
+        return _MAY[command]
     return CommandAnswer(
         command=command,
         may=False,
@@ -78,6 +78,10 @@ def _answer(command: str, refusal: Refused | None) -> CommandAnswer:
         rules=refusal.rules,
         earliest_at=refusal.earliest_at,
     )
+
+
+_MAY = {command: CommandAnswer(command=command, may=True) for command in COMMANDS}
+"""An answer never changes: of a command that may be given there is only one."""
 
 
 def refused(kind: str, message: str, findings: tuple[Finding, ...] = ()) -> Refused:
@@ -260,7 +264,7 @@ def _amend(standing: Standing) -> Refused | None:
 
 
 def _acknowledge(standing: Standing) -> Refused | None:
-    if standing.case.chart.pending_amendment is not None:
+    if standing.case.pending_amendment is not None:
         return None
     return refused("NothingToAcknowledge", "no amendment waits for an acknowledgement")
 

@@ -9,20 +9,24 @@ from clinical.case import Case
 from clinical.due import MONITORING_ENDS, TRANSPLANT, obligation
 from clinical.end_of_monitoring import end_day
 from clinical.liver_tests import liver_tests
+from clinical.once import once
 from models.assessment import Obligation
 from models.people import Role
 
 
+@once
 def course_over(case: Case) -> bool:
     """Nothing is asked of anybody any more: the course was closed (CLOSE-01), or its monitoring is over (MON-17)."""
     return case.closed is not None or monitoring_over(case)
 
 
+@once
 def monitoring_over(case: Case) -> bool:
     """MON-17: past the first local midnight after the end day at which no liver test and no VOD judgement was open."""
     last_day = end_day(case)
     if last_day is None or case.busy:
         return False
+    case.reading.rests_on_every_fact()  # what was open at midnight is asked of the whole chart as it was then
     midnight: datetime | None = midnight_after(last_day, case.reading.zone)
     while midnight is not None and case.reading.reached(midnight):
         then = Case(case.chart, case.protocol, midnight)

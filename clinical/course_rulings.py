@@ -1,6 +1,6 @@
 """Rulings on the course: eligibility and response by role, holds, cycles, transplant, the end, the protocol."""
 
-from clinical.alerts import covers, ladder
+from clinical.alerts import ladder
 from clinical.commands import refused
 from clinical.judging import Judged, Judging
 from models.facts import (
@@ -85,7 +85,7 @@ def vod_judged(judging: Judging, message: JudgeVod) -> Judged:
     if message.judgement == "excluded" and not message.other_cause:
         return refused("OtherCauseRequired", "VOD is excluded by naming what else explains the signs (VOD-09)")
     found = ladder(judging.case)
-    return share(VodJudged, message, covers=covers(found.signs, found.met))
+    return share(VodJudged, message, covers=found.covers)
 
 
 def closed_course(judging: Judging, message: CloseCourse) -> Judged:

@@ -102,6 +102,6 @@ def _in_row(case: Treatment, clause: str, result: Known, baseline: Known | None)
     return Grade(worst, least, clause, row.term, version, upper and bool(worst), missing)
 
 
-def _cuts(row: GradeRow, result: Known) -> list[list[Cut]]:
+def _cuts(row: GradeRow, result: Known) -> list[tuple[Cut, ...]]:
     """The limits of each grade that speak of this result."""
     return [speaking(cuts, result) for cuts in (row.grade_1, row.grade_2, row.grade_3, row.grade_4)]

@@ -3,7 +3,6 @@
 A limit is a multiple of the laboratory's own ULN or LLN or of a baseline, an amount above a baseline, or a plain number.
 """
 
-from collections.abc import Iterable
 from decimal import Decimal
 from typing import Literal
 
@@ -17,11 +16,26 @@ Answer = Literal["yes", "no", "open", "missing"]
 X_ULN, X_LLN, X_BASELINE, ABOVE_BASELINE = "xULN", "xLLN", "xbaseline", " above baseline"
 
 
-def speaking(cuts: Iterable[Cut], result: Known) -> list[Cut]:
+MOST_REMEMBERED = 4096
+_SPEAKING: dict[tuple[int, str], tuple[tuple[Cut, ...], tuple[Cut, ...]]] = {}
+"""By a list of limits in a protocol and a unit which of them speak. The key is the list itself, which is kept beside it:
+comparing the limits would take longer than choosing them. There are few protocols; more than so many is none of theirs."""
+
+
+def speaking(cuts: tuple[Cut, ...], result: Known) -> tuple[Cut, ...]:
     """The limits that speak of this result: printed in its unit where there is one (CTN-05), else all."""
-    found = list(cuts)
-    printed = any(_printed_in(cut) == result.unit for cut in found)
-    return [cut for cut in found if _printed_in(cut) in (None, result.unit) or not printed]
+    key = (id(cuts), result.unit)
+    known = _SPEAKING.get(key)
+    if known is None or known[0] is not cuts:
+        if len(_SPEAKING) >= MOST_REMEMBERED:
+            _SPEAKING.clear()
+        known = _SPEAKING[key] = (cuts, _speaking(cuts, result.unit))
+    return known[1]
+
+
+def _speaking(cuts: tuple[Cut, ...], unit: str) -> tuple[Cut, ...]:
+    printed = any(_printed_in(cut) == unit for cut in cuts)
+    return tuple(cut for cut in cuts if _printed_in(cut) in (None, unit) or not printed)
 
 
 def past(cut: Cut, result: Known, baseline: Known | None = None) -> Answer:
@@ -33,7 +47,7 @@ def past(cut: Cut, result: Known, baseline: Known | None = None) -> Answer:
     return "open" if answer is None else "yes" if answer else "no"
 
 
-def surely_past(cuts: Iterable[Cut], result: Known, baseline: Known | None = None) -> bool:
+def surely_past(cuts: tuple[Cut, ...], result: Known, baseline: Known | None = None) -> bool:
     """Whether the value lies past one of these limits whatever its comparator leaves open."""
     return any(past(cut, result, baseline) == "yes" for cut in speaking(cuts, result))
 

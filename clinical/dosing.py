@@ -107,7 +107,7 @@ def binding_of(case: Case, plan: DosePlan) -> str:
         gating |= {analyte: _gating(case, analyte) for analyte in ("albumin", "calcium_corrected")}
     gating |= {"qtcf": _said(latest_qtcf(case)), "blasts": _said(blasts(case)) if plan.slot.cycle == 1 else None}
     bound = plan.model_dump(mode="json", exclude={"binding"})
-    return content_hash({"dose": bound, "protocol": case.chart.protocol.model_dump(), "results": gating})
+    return content_hash({"dose": bound, "protocol": case.pin.model_dump(), "results": gating})
 
 
 def _gating(case: Case, analyte: str) -> object:

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from clinical.calendar import local_date
 from clinical.case import Case
 from clinical.once import once
-from clinical.results import Known
+from clinical.results import Known, recorded_at
 
 
 @dataclass(frozen=True)
@@ -32,16 +32,20 @@ def complete_draws(case: Case, analytes: Iterable[str]) -> list[Draw]:
 @once
 def _complete(case: Case, wanted: tuple[str, ...]) -> list[Draw]:
     by_draw: dict[object, dict[str, Known]] = {}
+    dates: dict[datetime, date] = {}  # all of one draw have one instant: its date is worked out once
     for analyte in wanted:
         for result in case.results.history(analyte):
-            by_draw.setdefault(result.collected_at, {})[analyte] = result
-            by_draw.setdefault(local_date(result.collected_at, case.reading.zone), {})[analyte] = result
-    recorded = {f.id: f.recorded_at for f in case.reading.facts}
+            at = result.collected_at
+            on = dates.get(at)
+            if on is None:
+                on = dates[at] = local_date(at, case.reading.zone)
+            by_draw.setdefault(at, {})[analyte] = result
+            by_draw.setdefault(on, {})[analyte] = result
     found: dict[datetime, Draw] = {}
     for draw in by_draw.values():
         if len(draw) == len(wanted):
             at = max(k.collected_at for k in draw.values())
-            found[at] = Draw(at, max(recorded[k.fact] for k in draw.values()), tuple(draw.values()))
+            found[at] = Draw(at, max(recorded_at(k) for k in draw.values()), tuple(draw.values()))
     return sorted(found.values(), key=lambda draw: draw.at)
 
 

@@ -22,10 +22,8 @@ def obligation(
     case: Case, key: str, title: str, rule: str, owner: Role, due_at: datetime, overdue_at: datetime, clears: str
 ) -> Obligation:
     """Due at `now >= due_at`, overdue at `now > overdue_at`; the next of the two is when time alone changes it."""
-    case.reading.reached(due_at)
-    case.reading.passed(overdue_at)
-    overdue, due = case.now > overdue_at, case.now >= due_at
-    changes = [at for at in (due_at, overdue_at + STRICTLY_AFTER) if at > case.now]
+    due, overdue = case.reading.reached(due_at), case.reading.passed(overdue_at)
+    changes = [at for at in (due_at, overdue_at + STRICTLY_AFTER) if case.reading.is_ahead(at)]
     return Obligation(
         key=key,
         title=title,

@@ -145,7 +145,7 @@ def judge_standing(standing: Standing, message: Message, known: Known = nothing_
 
 
 def _form(case: Case, message: Message) -> Refused | None:
-    course = case.chart.course
+    course = case.course
     if message.course_id is not None and message.course_id != course.course_id:
         return refused("WrongCourse", "this message is for another course")
     if message.by.role not in ROLES[message.name]:
@@ -169,7 +169,7 @@ def _in_the_future(case: Case, message: Message) -> bool:
 
 
 def _of_this_subject(case: Case, message: MachineMessage) -> bool:
-    course = case.chart.course
+    course = case.course
     same_birth = message.birth_hash is None or course.birth_hash is None or message.birth_hash == course.birth_hash
     return message.subject_hash == course.subject_hash and same_birth
 

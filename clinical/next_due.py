@@ -9,7 +9,7 @@ from clinical.case import Case
 from clinical.due import BEFORE, BLOOD_COUNT, ECG, EXAMINATION, LIVER, TUMOUR_LYSIS
 from clinical.examinations import examinations
 from clinical.liver_tests import liver_tests
-from clinical.once import once
+from clinical.once import all_of, once
 from clinical.results import Known
 from clinical.watch import watched
 from models.assessment import Obligation
@@ -59,7 +59,7 @@ def _open(case: Case, kind: Test) -> Iterator[Obligation]:
 
 @once
 def _all_open(case: Case) -> tuple[Obligation, ...]:
-    return (*liver_tests(case), *examinations(case), *watched(case), *before_dose(case))
+    return tuple(o for rule in (liver_tests, examinations, watched, before_dose) for o in all_of(case, rule))
 
 
 def said(case: Case, at: datetime) -> str:

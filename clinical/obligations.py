@@ -11,6 +11,7 @@ from clinical.course_over import course_over, the_end
 from clinical.due import CYTOREDUCTION, DOSE, obligation
 from clinical.examinations import examinations
 from clinical.liver_tests import liver_tests
+from clinical.once import all_of, once
 from clinical.reading import STRICTLY_AFTER
 from clinical.watch import watched
 from models.assessment import Obligation
@@ -18,20 +19,21 @@ from models.facts import CYCLE_DAYS, Cytoreduction
 from models.people import Role
 
 
+@once
 def obligations(case: Case) -> tuple[Obligation, ...]:
     """Everything that is open, sorted by key; nothing once it is closed or monitoring is over (MON-17)."""
     if course_over(case):
         return ()
     found = [
-        *_calls(case),
-        *at_the_bedside(case),
-        *_next_dose(case),
-        *before_dose(case),
-        *liver_tests(case),
-        *examinations(case),
-        *watched(case),
-        *_cytoreduction(case),
-        *the_end(case),
+        *all_of(case, _calls),
+        *all_of(case, at_the_bedside),
+        *all_of(case, _next_dose),
+        *all_of(case, before_dose),
+        *all_of(case, liver_tests),
+        *all_of(case, examinations),
+        *all_of(case, watched),
+        *all_of(case, _cytoreduction),
+        *all_of(case, the_end),
     ]
     return tuple(sorted(found, key=lambda o: o.key))
 

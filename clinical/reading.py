@@ -3,19 +3,18 @@
 Time is asked only through `reached` and `passed`, so that `valid_until` is never forgotten.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import cache
 from typing import Any, TypeVar, cast
-from zoneinfo import ZoneInfo
 
-from clinical.calendar import zone_named
-from models.assessment import earliest
+from clinical.calendar import local_date
+from clinical.once import EVERY_FACT, INSTANT, NEVER, Basis, mark
+from clinical.told import Told, told_by
 from models.base import Frozen
 from models.chart import Chart
 from models.facts import Discontinued, Fact, Reaction, VodJudged
 from models.people import Actor
+from models.protocol import Protocol
 
 STRICTLY_AFTER = timedelta(seconds=1)
 """A limit with `>` is crossed one second after it (design §4)."""
@@ -24,82 +23,150 @@ What = TypeVar("What", bound=Frozen)
 
 
 class Reading:
-    """The chart of a course as known at `now`. Facts recorded later are counted in `later`, not read."""
+    """The chart of a course as known at `now`. Facts recorded later are counted in `later`, not read.
 
-    def __init__(self, chart: Chart, now: datetime) -> None:
-        self.course = chart.course
-        self.chart = chart
-        self.now = now
-        known = [f for f in chart.facts if f.recorded_at <= now]
-        self.later = len(chart.facts) - len(known)
-        self.all_facts = tuple(known)
-        self._versions = _versions(known)
-        self._correctors = _correctors(known)
-        self.standing = {origin: said[-1] for origin, said in self._versions.items() if said[-1] is not None}
-        self.facts = tuple(self.standing.values())
-        by_kind: dict[str, list[tuple[Fact, Any]]] = defaultdict(list)
-        for fact in self.facts:
-            by_kind[fact.what.kind].append((fact, fact.what))
-        self._by_kind = {kind: tuple(found) for kind, found in by_kind.items()}
-        self._changes = {f.recorded_at for f in chart.facts if f.recorded_at > now}
+    All reading goes through here, so that every answer knows what it rests on (`once`): `basis` is that of the question
+    that is being answered.
+    """
+
+    def __init__(self, chart: Chart, protocol: Protocol, now: datetime) -> None:
+        self.instant = now
+        told, later = told_by(chart), []
+        if told.last_at is not None and told.last_at > now:
+            later = [f.recorded_at for f in chart.facts if f.recorded_at > now]
+            told = Told(chart.course, tuple(f for f in chart.facts if f.recorded_at <= now))
+        self.told = told
+        self.course, self.zone = told.course, told.zone
+        self.later = len(later)
+        self.basis = Basis(min(later, default=NEVER))
+        memory = told.memory(protocol)
+        self.answers, self.read_before = memory.answers, memory.read
 
     @property
-    def zone(self) -> ZoneInfo:
-        """The zone of the site; UTC where the pinned name is not known here (a finding says so)."""
-        return zone_named(self.course.zone) or ZoneInfo("UTC")
+    def now(self) -> datetime:
+        """The instant itself: an answer that uses it holds at no other."""
+        self._holds_until(self.instant, self.instant + INSTANT)
+        return self.instant
+
+    @property
+    def today(self) -> date:
+        """The calendar date of now at the site."""
+        return local_date(self.now, self.zone)
 
     def of(self, kind: type[What]) -> tuple[tuple[Fact, What], ...]:
         """All facts of one kind with what they say, in the order in which they were recorded."""
-        return self._by_kind.get(_tag(kind), ())
+        tag, marked = _tag(kind)
+        self.basis.marks |= marked
+        return self.told.by_kind.get(tag, ())
 
     def latest(self, kind: type[What]) -> tuple[Fact, What] | None:
         """The fact of this kind that was true last (by `at`, then by arrival)."""
-        found = self.of(kind)
-        return max(enumerate(found), key=lambda item: (item[1][0].at, item[0]))[1] if found else None
+        tag, marked = _tag(kind)
+        self.basis.marks |= marked
+        if tag not in self.told.latest:
+            found = self.told.by_kind.get(tag, ())
+            self.told.latest[tag] = max(reversed(found), key=_true_at) if found else None
+        return self.told.latest[tag]
+
+    def said_last(self, *kinds: type[Frozen]) -> Fact | None:
+        """The fact of these kinds that was recorded last: it overtakes the others."""
+        said = {f.id for kind in kinds for f, _ in self.of(kind)}
+        # The order of these among each other is the same whatever else was told.
+        return next((f for f in reversed(self.told.facts) if f.id in said), None) if said else None
+
+    def in_order(self, *kinds: str) -> tuple[Fact, ...]:
+        """All that was told, as it was told; an answer made of it rests on these kinds only."""
+        self.rests_on(*kinds)
+        return self.told.all_facts if any(kind in self.told.by_kind for kind in kinds) else ()
+
+    @property
+    def facts(self) -> tuple[Fact, ...]:
+        """Every fact that stands."""
+        self.rests_on_every_fact()
+        return self.told.facts
+
+    def rests_on(self, *kinds: str) -> None:
+        """What is being answered rests on these kinds of fact, which are read elsewhere."""
+        for kind in kinds:
+            self.basis.marks |= mark(kind)
+
+    def rests_on_every_fact(self) -> None:
+        """What is being answered changes with any fact."""
+        self.basis.marks |= EVERY_FACT
+
+    # ── time ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def reached(self, instant: datetime) -> bool:
         """`now >= instant`; where not yet, the instant is remembered as a change to come."""
-        if self.now >= instant:
+        basis = self.basis
+        if self.instant >= instant:
+            if instant > basis.since:
+                basis.since = instant
             return True
-        self._changes.add(instant)
+        if instant < basis.until:
+            basis.until = instant
+        if instant < basis.change:
+            basis.change = instant
         return False
 
     def passed(self, instant: datetime) -> bool:
         """`now > instant`; where not yet, the second after it is remembered as a change to come."""
-        if self.now > instant:
+        if self.instant > instant:
+            self._holds_until(instant + INSTANT, NEVER)
             return True
-        self._changes.add(instant + STRICTLY_AFTER)
+        self._holds_until(self.basis.since, instant + INSTANT)
+        if instant + STRICTLY_AFTER < self.basis.change:
+            self.basis.change = instant + STRICTLY_AFTER
+        return False
+
+    def is_ahead(self, instant: datetime) -> bool:
+        """`instant > now`, for what does not change what is said then."""
+        if instant > self.instant:
+            self._holds_until(self.basis.since, instant)
+            return True
+        self._holds_until(instant, NEVER)
         return False
 
     def change_at(self, instant: datetime) -> None:
         """Remember an instant at which the assessment changes."""
-        if instant > self.now:
-            self._changes.add(instant)
+        if self.is_ahead(instant) and instant < self.basis.change:
+            self.basis.change = instant
+
+    def _holds_until(self, since: datetime, until: datetime) -> None:
+        self.basis.since = max(self.basis.since, since)
+        self.basis.until = min(self.basis.until, until)
 
     @property
     def valid_until(self) -> datetime | None:
         """The first instant after now at which time alone could change what was read."""
-        return earliest(*self._changes)
+        return None if self.basis.change is NEVER else self.basis.change
+
+    # ── corrections (COR-02); a chart that has further ones is read anew ───────────────────────────────────────────
 
     def corrected_by(self, fact_id: str) -> tuple[Actor, ...]:
         """Who has corrected this fact, or what stood in its place, oldest first."""
-        return tuple(self._correctors.get(fact_id, ()))
+        return self.told.corrected_by(fact_id)
 
     def retracted_stops(self, stop_grade: int) -> tuple[Fact, ...]:
         """Facts behind a permanent stop that were corrected away (COR-02), as they were."""
-        if not self._correctors:
+        if self.told.versions is None:
             return ()
         found = []
-        for versions in self._versions.values():
+        for versions in self.told.versions.values():
             stops = [said for said in versions if said is not None and stops_for_good(said, stop_grade)]
             if stops and versions[-1] is not stops[-1]:
                 found.append(stops[-1])
         return tuple(found)
 
 
+def _true_at(pair: tuple[Fact, Any]) -> datetime:
+    return pair[0].at
+
+
 @cache
-def _tag(kind: type[Frozen]) -> str:
-    return cast("str", kind.model_fields["kind"].default)
+def _tag(kind: type[Frozen]) -> tuple[str, int]:
+    tag = cast("str", kind.model_fields["kind"].default)
+    return tag, mark(tag)
 
 
 def stops_for_good(fact: Fact, stop_grade: int) -> bool:
@@ -108,29 +175,3 @@ def stops_for_good(fact: Fact, stop_grade: int) -> bool:
     if isinstance(what, VodJudged):
         return what.judgement == "confirmed"
     return isinstance(what, Discontinued) or (isinstance(what, Reaction) and (what.grade or 0) >= stop_grade)
-
-
-def _versions(facts: Iterable[Fact]) -> dict[str, list[Fact | None]]:
-    """Every fact by its first id with all that was said in its place, oldest first; `None` = retracted (COR-01)."""
-    versions: dict[str, list[Fact | None]] = {}
-    first_id: dict[str, str] = {}
-    for fact in facts:
-        what = fact.what
-        if what.kind != "correction":  # a tag is compared many times faster than a class of pydantic
-            versions[fact.id] = [fact]
-            continue
-        origin = first_id.get(what.target, what.target)
-        if origin in versions and versions[origin][-1] is not None:
-            first_id[fact.id] = origin
-            replaced = None if what.replacement is None else fact.model_copy(update={"what": what.replacement})
-            versions[origin].append(replaced)
-    return versions
-
-
-def _correctors(facts: Iterable[Fact]) -> dict[str, list[Actor]]:
-    """Every fact, and every correction that replaced one, by id, with who corrected it."""
-    found: dict[str, list[Actor]] = {}
-    for fact in facts:
-        if fact.what.kind == "correction":
-            found.setdefault(fact.what.target, []).append(fact.by)
-    return found

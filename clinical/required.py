@@ -133,7 +133,7 @@ def _ecg(case: Case, slot: DoseSlot) -> Iterator[Finding]:
 
 
 def _pregnancy(case: Case, slot: DoseSlot) -> Iterator[Finding]:
-    potential = case.chart.course.child_bearing_potential
+    potential = case.course.child_bearing_potential
     if slot.day != 1 or potential is False:
         return
     rule, age = data_rule(slot), case.protocol.ages.pregnancy
@@ -212,7 +212,7 @@ def _plausible_body(case: Case, name: str, unit: str) -> Iterator[Finding]:
 
 def _unusually_small(case: Case, name: str, measured: Measured) -> bool:
     limit = case.protocol.plausible[name].adult_low
-    of_age_on = birthday(case.chart.course.birth_on, case.protocol.vod.adult_from.count)
+    of_age_on = birthday(case.course.birth_on, case.protocol.vod.adult_from.count)
     adult = case.reading.reached(midnight_of(of_age_on, case.reading.zone))
     return adult and limit is not None and measured.value < limit.number
 

@@ -4,15 +4,17 @@ An analyte is `Known`, `Unknown` (something newer cannot be used, and an older v
 missing (`None`). A comparator makes a value an interval; a limit inside it makes the answer unknown.
 """
 
-from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
 from typing import cast
 
+from clinical.once import once
 from clinical.plausibility import Drawn, contradictions, jumps, more_than_all
 from clinical.reading import Reading
+from clinical.told import LAB, group_of, lab_mark
 from clinical.trouble import in_ucum, limits_in_unit, trouble_of, with_comparator_read
 from clinical.units import FACTORS, SEGMENTED_ONLY, analyte_of, label, times
 from models.assessment import Input
@@ -56,6 +58,8 @@ class Known:
     lln: Decimal | None
     comparator: str | None = None
     loinc: str = ""
+    recorded_at: datetime | None = None
+    """When it became known; of what was read of a laboratory's result."""
 
     def above(self, limit: Decimal) -> bool | None:
         """Whether the value is `> limit` (in the reported unit); `None` where a comparator leaves it open."""
@@ -127,56 +131,67 @@ class Unknown:
 Usable = Known | Unknown | None
 
 
+def recorded_at(known: Known) -> datetime:
+    """When a result of a laboratory became known."""
+    assert known.recorded_at is not None
+    return known.recorded_at
+
+
+Read = list[tuple[Fact, Known | Unknown]]
+
+
+def _drawn_at(known: Known) -> datetime:
+    return known.collected_at
+
+
+class Series:
+    """The results of one analyte: as they arrived, the usable ones by time, and the one that counts."""
+
+    __slots__ = ("history", "latest", "looked_at", "read")
+
+    def __init__(self, read: Read) -> None:
+        self.read = read
+        self.history = sorted((k for _, k in read if isinstance(k, Known)), key=_drawn_at)
+        self.latest: Usable = None
+        self.looked_at = not read
+
+
+NO_RESULTS = Series([])
+
+
 class Results:
-    """The laboratory results of a chart, each correction chain reduced to the one that stands."""
+    """The laboratory results of a chart, each correction chain reduced to the one that stands; read when asked for."""
 
     def __init__(self, reading: Reading, protocol: Protocol) -> None:
-        self._reading = reading
+        self.reading = reading
         self._protocol = protocol
-        self._read_before = _read_under(protocol, reading.chart.read_before)
-        self._by_analyte: dict[str, list[tuple[Fact, LabResult]]] = defaultdict(list)
-        self._confirmed = frozenset(
-            what.target for fact, what in reading.of(ResultConfirmed) if fact.by.role in CLINICAL_ROLES
-        )
-        resolved = {what.target for _, what in reading.of(UnreadableResolved)}
-        for fact, result in _standing(reading):
-            analyte = analyte_of(result.loinc, result.method)
-            gone = result.status is LabStatus.ENTERED_IN_ERROR or fact.id in resolved  # and what it had replaced
-            if analyte is not None and not gone:
-                self._by_analyte[analyte].append((fact, result))
-        self._read: dict[str, list[tuple[Fact, Known | Unknown]]] = {
-            analyte: [(fact, self._read_one(analyte, fact, result)) for fact, result in results]
-            for analyte, results in self._by_analyte.items()
-        }
-        self._look_at_neighbours()
-        self._latest: dict[str, Usable] = {}
-        self._histories: dict[str, list[Known]] = {}
-        self.unreadable_messages = tuple(_open_messages(reading))
+
+    @property
+    @once
+    def unreadable_messages(self) -> tuple[tuple[Fact, UnreadableMessage], ...]:
+        """Messages that nobody could read, and that nobody has resolved (LAB-05)."""
+        return tuple(_open_messages(self.reading))
 
     def latest(self, analyte: str) -> Usable:
         """The usable result of an analyte, or why there is none (LAB-04, LAB-05)."""
-        if analyte not in self._latest:
-            self._latest[analyte] = self._find_latest(analyte)
-        return self._latest[analyte]
+        series = self._series(analyte)
+        if not series.looked_at:
+            series.latest, series.looked_at = self._find_latest(analyte), True
+        return series.latest
 
     def _find_latest(self, analyte: str) -> Usable:
-        read = self._read.get(analyte, [])
+        read = self._series(analyte).read
         known = [(fact, k) for fact, k in read if isinstance(k, Known)]
         best = max(reversed(known), key=_how_new, default=None)  # of two that came at one instant the later one
-        newer = [u for fact, u in read if isinstance(u, Unknown) and _is_newer(fact, u, best)]
-        if newer:
-            return max(newer, key=lambda u: (u.urgent, u.since))
+        if len(known) < len(read):
+            newer = [u for fact, u in read if isinstance(u, Unknown) and _is_newer(fact, u, best)]
+            if newer:
+                return max(newer, key=lambda u: (u.urgent, u.since))
         return best[1] if best else None
 
     def history(self, analyte: str) -> list[Known]:
         """All usable results of an analyte, oldest first."""
-        if analyte not in self._histories:
-            self._histories[analyte] = self._find_history(analyte)
-        return self._histories[analyte]
-
-    def _find_history(self, analyte: str) -> list[Known]:
-        known = [k for _, k in self._read.get(analyte, []) if isinstance(k, Known)]
-        return sorted(known, key=lambda k: k.collected_at)
+        return self._series(analyte).history
 
     def before(self, analyte: str, instant: datetime | None) -> Known | None:
         """The last usable result collected before an instant (a baseline)."""
@@ -185,31 +200,73 @@ class Results:
 
     def unusable_facts(self) -> frozenset[str]:
         """The results that stand and cannot be used: what a person may transcribe or dismiss (LAB-05)."""
-        return frozenset(u.fact for read in self._read.values() for _, u in read if isinstance(u, Unknown))
+        found = [found for analyte in self._analytes() for found in self.all_read(analyte)]
+        return frozenset(u.fact for u in found if isinstance(u, Unknown))
 
+    @once
     def urgent(self) -> list[Unknown]:
         """LAB-06: analytes whose newest result is implausibly high."""
-        newest = (self.latest(analyte) for analyte in sorted(self._read))
+        newest = (self.latest(analyte) for analyte in self._analytes())
         return [u for u in newest if isinstance(u, Unknown) and u.urgent]
+
+    def _analytes(self) -> list[str]:
+        """The analytes of which any result was sent."""
+        self.reading.rests_on(LAB)
+        return sorted({analyte for group in self.reading.told.labs for analyte in self._stands(group)})
 
     def confirmed(self, *facts: str) -> bool:
         """Whether a clinician looked at one of these and confirmed it (PLAU-01, QT-06)."""
-        return not self._confirmed.isdisjoint(facts)
+        return not self._confirmed().isdisjoint(facts)
+
+    @once
+    def _confirmed(self) -> frozenset[str]:
+        found = self.reading.of(ResultConfirmed)
+        return frozenset(what.target for fact, what in found if fact.by.role in CLINICAL_ROLES)
 
     def all_read(self, analyte: str) -> list[Known | Unknown]:
         """Every result of an analyte that stands, usable or not, as it arrived."""
-        return [found for _, found in self._read.get(analyte, [])]
+        return [found for _, found in self._series(analyte).read]
+
+    def _stands(self, group: str) -> dict[str, list[tuple[Fact, LabResult]]]:
+        """The results of one group that stand, by analyte."""
+        told = self.reading.told
+        if group not in told.results:
+            found: dict[str, list[tuple[Fact, LabResult]]] = {}
+            for fact, result in _standing(told.labs.get(group, ())):
+                analyte = analyte_of(result.loinc, result.method)
+                if analyte is not None and result.status is not LabStatus.ENTERED_IN_ERROR:  # and what it had replaced
+                    found.setdefault(analyte, []).append((fact, result))
+            told.results[group] = found
+        return cast("dict[str, list[tuple[Fact, LabResult]]]", told.results[group])
+
+    def _series(self, analyte: str) -> Series:
+        group = group_of(analyte)
+        if group in self.reading.told.labs:
+            return self._read(analyte)
+        self.reading.basis.marks |= lab_mark(group)
+        return NO_RESULTS
+
+    @once
+    def _read(self, analyte: str) -> Series:
+        """Every result of an analyte with what can be made of it, as they arrived."""
+        group = group_of(analyte)
+        self.reading.basis.marks |= lab_mark(group)
+        resolved = {what.target for _, what in self.reading.of(UnreadableResolved)}
+        sent = [(fact, result) for fact, result in self._stands(group).get(analyte, ()) if fact.id not in resolved]
+        return Series(self._beside_others(analyte, [(f, self._read_one(analyte, f, result)) for f, result in sent]))
 
     def _read_one(self, analyte: str, fact: Fact, sent: LabResult) -> Known | Unknown:
         """The result as it can be used. Unless time or a person's word decides, it is read once for all assessments."""
         ahead = sent.collected_at is not None and self._from_the_future(sent.collected_at)
-        known, found = self._read_before.get(fact.id, (None, None))
-        if known is not sent or found is None or ahead or (isinstance(found, Unknown) and found.confirmable):
+        read_before = self.reading.read_before
+        # Two what-ifs of one chart may give one id to two facts: what was read belongs to the fact, not to its id.
+        known, found = read_before.get(fact.id, (None, None))
+        as_sent = sent is fact.what and not ahead
+        if known is not fact or not as_sent or (isinstance(found, Unknown) and found.confirmable):
             found = self._read_anew(analyte, fact, sent, ahead=ahead)
-            if not ahead and sent is fact.what:
-                # Two what-ifs of one chart may give one id to two facts: what was read belongs to the fact, not to its id.
-                self._read_before[fact.id] = sent, found
-        return found
+            if as_sent:
+                read_before[fact.id] = fact, found
+        return cast("Known | Unknown", found)
 
     def _read_anew(self, analyte: str, fact: Fact, sent: LabResult, *, ahead: bool) -> Known | Unknown:
         result = in_ucum(analyte, with_comparator_read(sent), self._protocol)
@@ -224,64 +281,59 @@ class Results:
         comparator = result.comparator or None
         if result.loinc in SEGMENTED_ONLY:
             comparator = ">" if comparator == ">" else ">="
-        known = (analyte, fact.id, result.value, result.unit, result.collected_at, *limits, comparator, result.loinc)
-        return Known(*known)
+        value, unit, drawn_at = result.value, result.unit, result.collected_at
+        return Known(analyte, fact.id, value, unit, drawn_at, *limits, comparator, result.loinc, fact.recorded_at)
 
     def _from_the_future(self, collected_at: datetime) -> bool:
-        return not self._reading.reached(collected_at - self._protocol.ages.future_tolerance.span)
+        return not self.reading.reached(collected_at - self._protocol.ages.future_tolerance.span)
 
-    def _look_at_neighbours(self) -> None:
+    def _beside_others(self, analyte: str, read: Read) -> Read:
         """PLAU-01: a result that the others of its draw or of its day contradict waits for a person."""
-        transfused = [f.at for f, what in self._reading.of(Transfusion) if what.product == "platelets"]
-        for analyte in ("bilirubin", "platelets"):
-            given = transfused if analyte == "platelets" else ()
-            found = jumps(analyte, self._drawn(analyte), self._protocol, self._confirmed, given)
-            self._doubt(analyte, found)
-        for analyte in self._read:
-            self._doubt_contradictions(analyte)
-        wbc = self._drawn("wbc", exact=True)
-        doubts = {part.fact: more_than_all(part, wbc) for part in self._drawn("anc")}
-        self._doubt("anc", {fact: why for fact, why in doubts.items() if why and not self.confirmed(fact)})
+        if analyte in ("bilirubin", "platelets"):
+            given: list[datetime] = []
+            if analyte == "platelets":
+                given = [f.at for f, what in self.reading.of(Transfusion) if what.product == "platelets"]
+            read = _doubted(analyte, read, jumps(analyte, _drawn(read), self._protocol, self._confirmed(), given))
+        read = self._without_contradictions(analyte, read)
+        if analyte == "anc":
+            wbc = _drawn([(fact, k) for fact, k in self._series("wbc").read if isinstance(k, Known) and k.is_exact])
+            doubts = {part.fact: more_than_all(part, wbc) for part in _drawn(read)}
+            read = _doubted(analyte, read, {f: why for f, why in doubts.items() if why and not self.confirmed(f)})
+        return read
 
-    def _doubt_contradictions(self, analyte: str) -> None:
+    def _without_contradictions(self, analyte: str, read: Read) -> Read:
         """One message gives one draw two values under two codes: which is right a person says, and the other is gone."""
-        read = self._read[analyte]
-        told = [(fact.message, k) for fact, k in read if isinstance(k, Known) and k.is_exact]
-        if len(told) < len({message for message, _ in told}) + 1:
-            return
+        told = [(fact.message, k) for fact, k in read if fact.message and isinstance(k, Known) and k.is_exact]
+        if len({(message, k.collected_at) for message, k in told}) == len(told):
+            return read  # as nearly always: no message gives a draw two values
         drawn = [(message, Drawn(k.fact, k.collected_at, k.canonical)) for message, k in told]
         for group in contradictions(drawn, self._protocol.confirm.same_message_apart.number):
             doubted = {one.fact for one in group if not self.confirmed(one.fact)}
             if len(doubted) < len(group):
-                self._read[analyte] = [pair for pair in self._read[analyte] if pair[1].fact not in doubted]
+                read = [pair for pair in read if pair[1].fact not in doubted]
             else:
-                self._doubt(analyte, dict.fromkeys(doubted, "the same message gives this draw another value too"))
-
-    def _drawn(self, analyte: str, *, exact: bool = False) -> list[Drawn]:
-        known = [k for k in self.all_read(analyte) if isinstance(k, Known)]
-        return [Drawn(k.fact, k.collected_at, k.canonical) for k in known if k.is_exact or not exact]
-
-    def _doubt(self, analyte: str, why: dict[str, str]) -> None:
-        if not why:
-            return
-        for place, (fact, found) in enumerate(self._read[analyte]):
-            if found.fact in why and isinstance(found, Known):
-                words = f"{label(analyte)} {found.said}: {why[found.fact]}; it waits for a person's confirmation"
-                doubted = Unknown(analyte, "PLAU-01", words, found.fact, found.collected_at, confirmable=True)
-                self._read[analyte][place] = (fact, doubted)
+                read = _doubted(
+                    analyte, read, dict.fromkeys(doubted, "the same message gives this draw another value too")
+                )
+        return read
 
 
-ReadBefore = dict[str, tuple[object, Known | Unknown]]
-"""By the id of a fact what it says, and what was made of it."""
+def _drawn(read: Read) -> list[Drawn]:
+    return [Drawn(k.fact, k.collected_at, k.canonical) for _, k in read if isinstance(k, Known)]
 
 
-def _read_under(protocol: Protocol, before: list[tuple[object, dict[str, object]]]) -> ReadBefore:
-    """What was read of a chart under this very protocol."""
-    for of, found in before:
-        if of is protocol:
-            return cast("ReadBefore", found)
-    before.append((protocol, {}))
-    return cast("ReadBefore", before[-1][1])
+def _doubted(analyte: str, read: Read, why: dict[str, str]) -> Read:
+    """The same with these results unknown, by fact, until a person confirms them."""
+    if not why:
+        return read
+    return [(fact, _in_doubt(analyte, k, why[k.fact]) if k.fact in why else k) for fact, k in read]
+
+
+def _in_doubt(analyte: str, found: Known | Unknown, why: str) -> Known | Unknown:
+    if isinstance(found, Unknown):
+        return found
+    words = f"{label(analyte)} {found.said}: {why}; it waits for a person's confirmation"
+    return Unknown(analyte, "PLAU-01", words, found.fact, found.collected_at, confirmable=True)
 
 
 def _positive(limit: Decimal | None) -> Decimal | None:
@@ -308,10 +360,10 @@ def _is_newer(fact: Fact, unknown: Unknown, best: tuple[Fact, Known] | None) -> 
     return fact.what.collected_at > known.collected_at
 
 
-def _standing(reading: Reading) -> list[tuple[Fact, LabResult]]:
+def _standing(told: Iterable[tuple[Fact, LabResult]]) -> list[tuple[Fact, LabResult]]:
     """Of each correction chain the result that stands: status rank, the sender's issued time, arrival."""
     chains: dict[object, tuple[tuple[object, ...], Fact, LabResult]] = {}
-    for arrival, (fact, result) in enumerate(reading.of(LabResult)):
+    for arrival, (fact, result) in enumerate(told):
         order = (STATUS_RANK[result.status], result.issued_at or fact.recorded_at, arrival)
         key = _chain_key(fact, result)
         known = chains.get(key)

@@ -12,7 +12,7 @@ from typing import Literal
 from clinical.calendar import birthday, local_date
 from clinical.case import Case
 from clinical.medications import taken
-from clinical.results import Known
+from clinical.results import Known, recorded_at
 from models.assessment import Finding, Input
 from models.facts import Fact, MedicalHistory, RiskAccepted, TransplantPlanned
 from models.people import PHYSICIANS
@@ -62,7 +62,7 @@ def hard_alerts(case: Case) -> Iterator[HardAlert]:
     bilirubin = _last_bilirubin(case)
     if bilirubin is not None and bilirubin.uln is not None and bilirubin.below(bilirubin.uln) is not True:
         words = "last total bilirubin before the transplant at or above its upper limit of normal"
-        yield HardAlert("bilirubin_at_uln", words, _known_at(case, bilirubin), (bilirubin.shown(),))
+        yield HardAlert("bilirubin_at_uln", words, recorded_at(bilirubin), (bilirubin.shown(),))
 
 
 def _said(case: Case, alert: HardAlert) -> Finding:
@@ -104,10 +104,6 @@ def _last_bilirubin(case: Case) -> Known | None:
     return case.known("bilirubin") if case.transplant_planned else None
 
 
-def _known_at(case: Case, result: Known) -> datetime:
-    return next((fact.recorded_at for fact in case.reading.facts if fact.id == result.fact), result.collected_at)
-
-
 def _softer(case: Case) -> Iterator[str]:
     """RISK-02, as far as it is on file."""
     limits = case.protocol.risk
@@ -130,8 +126,8 @@ def _softer(case: Case) -> Iterator[str]:
 
 def _age_reached(case: Case, years: int) -> bool:
     """On the day the course started: a birthday during the course is not a new risk."""
-    started_on = local_date(case.chart.course.started_at, case.reading.zone)
-    return started_on >= birthday(case.chart.course.birth_on, years)
+    started_on = local_date(case.course.started_at, case.reading.zone)
+    return started_on >= birthday(case.course.birth_on, years)
 
 
 def _charted(case: Case) -> Iterator[str]:

@@ -102,7 +102,7 @@ def _input(fact: Fact, name: str, value: str) -> Input:
 def _age(case: Case) -> Iterator[Finding]:
     """DOSE-11, in the EU EU-01: from the birthday on, in the site's zone."""
     minimum = case.protocol.eligible.min_age_years
-    old_enough_at = midnight_of(birthday(case.chart.course.birth_on, minimum.count), case.reading.zone)
+    old_enough_at = midnight_of(birthday(case.course.birth_on, minimum.count), case.reading.zone)
     if not case.reading.reached(old_enough_at):
         reason = f"younger than {counted(minimum.count, 'year')}, the protocol's age"
         yield case.finding(

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import IntEnum, auto
 
-from clinical.alerts import Ladder, ladder
+from clinical.alerts import ladder
 from clinical.calendar import local_date, midnight_of
 from clinical.case import Case
 from clinical.results import Known
@@ -47,20 +47,20 @@ class Graded:
 
 def severity_note(case: Case) -> Iterator[Finding]:
     """Once a definition is met, or a physician suspects or has confirmed VOD."""
-    found = ladder(case)
+    found, signs = ladder(case), Signs(case)
     judged = found.judged is not None and found.judged[1].judgement in ("suspected", "confirmed")
     if not (judged or found.waits):
         return
-    met = in_children(found) if found.signs.child else criteria(found)
-    graded = _worst(met) if found.signs.child else _of_adults(case, found.signs, met)
+    met = in_children(signs) if signs.child else criteria(signs)
+    graded = _worst(met) if signs.child else _of_adults(case, signs, met)
     if graded is None:
         return
     words = ", ".join(f"{name} {severity.words}" for name, severity in met.items())
     sure = ", low confidence" if graded.low_confidence else ""
     lifted = f"; lifted one grade by {', '.join(graded.lifted_by)}" if graded.lifted_by else ""
     reason = f"VOD severity: {graded.severity.words}{sure} ({words or 'organ dysfunction'}){lifted}; {NOT_COMPUTED}"
-    rule = "SEV-04" if found.signs.seen("multi_organ_dysfunction") else "SEV-06" if graded.low_confidence else "SEV-01"
-    yield case.finding(rule, None, reason, inputs=found.signs.inputs())
+    rule = "SEV-04" if signs.seen("multi_organ_dysfunction") else "SEV-06" if graded.low_confidence else "SEV-01"
+    yield case.finding(rule, None, reason, inputs=signs.inputs())
 
 
 def _of_adults(case: Case, signs: Signs, met: dict[str, Severity]) -> Graded | None:
@@ -84,13 +84,13 @@ def _worst(met: dict[str, Severity]) -> Graded | None:
     return Graded(max(met.values())) if met else None
 
 
-def criteria(found: Ladder) -> dict[str, Severity]:
+def criteria(signs: Signs) -> dict[str, Severity]:
     """Each criterion of an adult that is met, with its grade; a normal value is none."""
-    case, signs = found.signs.case, found.signs
+    case = signs.case
     limits = case.protocol.severity
     bilirubin = (limits.bilirubin_mild_from, limits.bilirubin_moderate_from, limits.bilirubin_severe_from)
     graded = {
-        "days since the first symptom": _by_days(case, found),
+        "days since the first symptom": _by_days(case),
         "bilirubin": _from(signs.bilirubin_umol, (*bilirubin, limits.bilirubin_very_severe_from)),
         "bilirubin doubled": Severity.SEVERE if signs.bilirubin and _doubled(case) else None,
         "transaminases": _transaminases(case),
@@ -107,7 +107,7 @@ def _from(value: Decimal | None, limits: tuple[Entry, ...]) -> Severity | None:
     return max(reached, default=None)
 
 
-def _by_days(case: Case, found: Ladder) -> Severity | None:
+def _by_days(case: Case) -> Severity | None:
     """From the first symptom to the diagnosis: the judgement, or today while nobody has judged."""
     began = [e.first_symptom_on for _, e in case.reading.of(VodExamination) if e.first_symptom_on is not None]
     if not began:
@@ -173,9 +173,9 @@ def _weight(signs: Signs, *, severe: bool) -> Severity | None:
 # ── children ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def in_children(found: Ladder) -> dict[str, Severity]:
+def in_children(signs: Signs) -> dict[str, Severity]:
     """Each category of a child with its grade: liver tests, platelets, bilirubin, kidney."""
-    case, signs = found.signs.case, found.signs
+    case = signs.case
     transaminases = _transaminases(case)
     doubled = signs.bilirubin and _doubled(case)
     jaundice = None if signs.bilirubin is None else Severity.SEVERE if signs.bilirubin else Severity.MILD

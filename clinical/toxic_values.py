@@ -12,7 +12,7 @@ from clinical.bilirubin import bilirubin_exempt
 from clinical.ctcae import Grade, baseline_of, grade_of
 from clinical.liver import PANEL, above_limits
 from clinical.once import once
-from clinical.results import Known
+from clinical.results import Known, recorded_at
 from clinical.treatment import Treatment
 from clinical.units import label
 from models.facts import ToxicityAttribution
@@ -118,13 +118,12 @@ def _attributions(case: Treatment, analyte: str) -> list[tuple[datetime, bool]]:
 
 def _episode(case: Treatment, result: Known) -> list[tuple[datetime, int]]:
     """When each value of the same unbroken toxicity became known, with its grade."""
-    known_at = {fact.id: fact.recorded_at for fact in case.reading.facts}
     run: list[tuple[datetime, int]] = []
     mine = False
     for one in case.results.history(result.analyte):
         found = gravity(case, one)
         if found:
-            run.append((known_at[one.fact], found))
+            run.append((recorded_at(one), found))
             mine = mine or one.fact == result.fact
         elif found is not None:
             if mine:

@@ -3,19 +3,19 @@
 When a dose may be given stands in `windows`, which is next in `case`.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from functools import cached_property
 
 from clinical.calendar import NOON, at_local, local_date
 from clinical.closing import closing
+from clinical.once import once
 from clinical.reading import Reading, stops_for_good
 from clinical.results import Known, Results, Usable
 from clinical.reviews import Review, stop_reviews
 from models.assessment import Finding, Input, Verdict
-from models.base import Frozen, plain
-from models.chart import Chart
+from models.base import plain
+from models.chart import Chart, Course
 from models.facts import (
     AdministrationReported,
     CourseClosed,
@@ -31,6 +31,7 @@ from models.facts import (
     MonitoringStarted,
     NoTransplantDeclared,
     ObservationEnded,
+    ProtocolAmended,
     Reaction,
     Response,
     ResponseRecorded,
@@ -40,10 +41,13 @@ from models.facts import (
     VodJudged,
     Weight,
 )
+from models.pins import ProtocolPin
 from models.protocol import Override, Protocol
 
 ENDING = frozenset({"course_closed", "vod_judged", "discontinued", "reaction", "dosing_finished", "transplant"})
 """The kinds of fact that can end dosing."""
+AMENDING = ("protocol_amended", "divergence_acknowledged")
+"""The kinds of fact that decide which protocol is in force."""
 
 
 @dataclass(frozen=True)
@@ -83,20 +87,36 @@ class Measured:
         return Input(name=name, value=f"{plain(self.value)} {unit}", taken_at=self.at, fact=self.fact)
 
 
-@dataclass
 class Treatment:
     """Chart, protocol and instant, read once: all that has happened up to now."""
 
-    chart: Chart
-    protocol: Protocol
-    now: datetime
-    reading: Reading = field(init=False)
-    results: Results = field(init=False)
-    answers: dict[object, object] = field(init=False, repr=False, default_factory=dict)
+    def __init__(self, chart: Chart, protocol: Protocol, now: datetime) -> None:
+        self.chart = chart
+        self.protocol = protocol
+        self.reading = Reading(chart, protocol, now)
+        self.results = Results(self.reading, protocol)
 
-    def __post_init__(self) -> None:
-        self.reading = Reading(self.chart, self.now)
-        self.results = Results(self.reading, self.protocol)
+    @property
+    def now(self) -> datetime:
+        """The instant of this case."""
+        return self.reading.now
+
+    @property
+    def course(self) -> Course:
+        """What does not change while the course runs."""
+        return self.reading.course
+
+    @property
+    def pin(self) -> ProtocolPin:
+        """The protocol in force."""
+        self.reading.rests_on(*AMENDING)
+        return self.chart.protocol
+
+    @property
+    def pending_amendment(self) -> tuple[ProtocolAmended, tuple[str, ...]] | None:
+        """The amendment that waits, and what is not acknowledged of it."""
+        self.reading.rests_on(*AMENDING)
+        return self.chart.pending_amendment
 
     def finding(
         self,
@@ -131,7 +151,8 @@ class Treatment:
 
     # ── doses ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    @cached_property
+    @property
+    @once
     def doses(self) -> tuple[Dose, ...]:
         """All doses given, by start. A reported dose without an end counts as one of the usual length."""
         ends = sorted(self.reading.of(InfusionCompleted), key=lambda pair: pair[0].at)
@@ -167,17 +188,20 @@ class Treatment:
         """The dose given last."""
         return self.doses[-1] if self.doses else None
 
-    @cached_property
+    @property
+    @once
     def first_dose_at(self) -> datetime | None:
         """The start of the first dose: what was measured before it is the baseline."""
         return self.doses[0].started_at if self.doses else None
 
     @property
+    @once
     def running(self) -> Dose | None:
         """The infusion under way."""
         return next((d for d in reversed(self.doses) if d.ended_at is None), None)
 
     @property
+    @once
     def in_observation(self) -> Dose | None:
         """The dose that has ended and whose observation is open."""
         last = self.last_dose
@@ -185,13 +209,15 @@ class Treatment:
 
     # ── the course's life ──────────────────────────────────────────────────────────────────────────────────────────
 
-    @cached_property
+    @property
+    @once
     def cycle(self) -> int:
         """The cycle the course is in: the last one started, or the one of the last reported dose."""
         started = [what.cycle for _, what in self.reading.of(CycleStarted)]
         return max([1, *started, *(d.slot.cycle for d in self.doses)])
 
-    @cached_property
+    @property
+    @once
     def reactions(self) -> tuple[ReactionSoFar, ...]:
         """Every reaction with its gravest grade; only a correction lowers a grade."""
         by_id: dict[str, ReactionSoFar] = {}
@@ -204,12 +230,14 @@ class Treatment:
         return tuple(by_id.values())
 
     @property
+    @once
     def reaction_come_back(self) -> ReactionSoFar | None:
         """IRR: symptoms that come back after improving are grade 3 by definition; a physician has not said so yet."""
         grade = self.protocol.observation.stop_grade.count
         return next((r for r in self.reactions if r.came_back is not None and (r.grade or 0) < grade), None)
 
-    @cached_property
+    @property
+    @once
     def stopped_for_good(self) -> tuple[Finding, ...]:
         """The permanent stops that stand (§3.5 row 1); a retracted one stands until COR-02 is decided."""
         grade = self.protocol.observation.stop_grade.count
@@ -230,12 +258,14 @@ class Treatment:
             found.append(self.finding("COR-02", review.verdict, review.what, clears=review.clears))
         return tuple(found)
 
-    @cached_property
+    @property
+    @once
     def stop_reviews(self) -> tuple[Review, ...]:
         """COR-02: facts behind a permanent stop that were retracted, and that two people have not confirmed yet."""
         return stop_reviews(self.reading, self.protocol.observation.stop_grade.count)
 
-    @cached_property
+    @property
+    @once
     def transplant(self) -> tuple[Fact, datetime] | None:
         """The latest transplant with its time; 12:00 local where only the day is known (MON-03)."""
         found = [(fact, self._transplanted_at(what)) for fact, what in self.reading.of(Transplant)]
@@ -247,12 +277,14 @@ class Treatment:
         assert what.transplanted_on is not None
         return at_local(what.transplanted_on, NOON, self.reading.zone)
 
-    @cached_property
+    @property
+    @once
     def dosing_ended(self) -> Fact | None:
         """What ended dosing and was not followed by a further cycle: a permanent stop, `finish_dosing`, a transplant."""
         ended = None
-        for origin in self.reading.all_facts:  # a corrected fact keeps its place: a new date is not a new end
-            fact = self.reading.standing.get(origin.id)
+        # A corrected fact keeps its place: a new date is not a new end.
+        for origin in self.reading.in_order(*ENDING, "cycle_started"):
+            fact = self.reading.told.standing(origin.id, origin)
             if fact is not None and self._ends_dosing(fact):
                 ended = fact
             elif origin.what.kind == "cycle_started" and not self.stopped_for_good:
@@ -261,7 +293,8 @@ class Treatment:
         retracted = self.reading.retracted_stops(self.protocol.observation.stop_grade.count)
         return ended or next((fact for fact in reversed(retracted) if fact.id in waiting), None)
 
-    @cached_property
+    @property
+    @once
     def closed(self) -> Fact | None:
         """What closed the course before its end (CLOSE-01)."""
         return closing(self.reading)
@@ -276,11 +309,13 @@ class Treatment:
         return stops or isinstance(what, DosingFinished | Transplant)
 
     @property
+    @once
     def busy(self) -> bool:
         """Something is going on at the bedside: an infusion, a reaction, an observation. The run does not change now."""
         return bool(self.running or self.in_observation or self.reaction_running)
 
     @property
+    @once
     def reaction_running(self) -> ReactionSoFar | None:
         """A reaction that is ungraded, or of grade >= 2 and not over; one that came back is not over."""
         grade = self.protocol.observation.running_grade.count
@@ -298,55 +333,58 @@ class Treatment:
         return self.dosing_ended is not None and not self.busy
 
     @property
+    @once
     def monitoring_begun(self) -> bool:
         """The monitoring execution has taken over since dosing ended last."""
         if self.dosing_ended is None:
             return False
-        order = {f.id: i for i, f in enumerate(self.reading.all_facts)}
+        order = {f.id: i for i, f in enumerate(self.reading.in_order("monitoring_started", "cycle_started"))}
         began = max((order[f.id] for f, _ in self.reading.of(MonitoringStarted)), default=-1)
         resumed = max((order[f.id] for f, _ in self.reading.of(CycleStarted)), default=-1)
         return began > resumed
 
     # ── response, weight, height ───────────────────────────────────────────────────────────────────────────────────
 
+    @once
     def response_of(self, cycle: int) -> tuple[Fact, ResponseRecorded] | None:
         """The response of a cycle as a physician recorded it last."""
         found = [(f, r) for f, r in self.reading.of(ResponseRecorded) if r.cycle == cycle]
         return found[-1] if found else None
 
+    @once
     def responded_before(self, cycle: int) -> bool:
         """CR or CRi after any cycle before this one; losing it never brings the higher dose back (AMB-15)."""
         recorded = (self.response_of(earlier) for earlier in range(1, cycle))
         return any(found is not None and found[1].response in (Response.CR, Response.CRI) for found in recorded)
 
     @property
+    @once
     def transplant_planned(self) -> bool:
         """A transplant is planned and neither done nor declared off."""
-        said = self._last_said(TransplantPlanned, TransplantPlanWithdrawn)
+        said = self.reading.said_last(TransplantPlanned, TransplantPlanWithdrawn)
         planned = said is not None and isinstance(said.what, TransplantPlanned)
         return planned and self.transplant is None and self.no_transplant_declared is None
 
     @property
+    @once
     def no_transplant_declared(self) -> Fact | None:
         """The prescriber's word that no transplant is planned, unless a plan was recorded after it (MON-17)."""
-        said = self._last_said(NoTransplantDeclared, TransplantPlanned)
+        said = self.reading.said_last(NoTransplantDeclared, TransplantPlanned)
         return said if said is not None and isinstance(said.what, NoTransplantDeclared) else None
 
-    def _last_said(self, *kinds: type[Frozen]) -> Fact | None:
-        """The fact of these kinds that was recorded last: it overtakes the others."""
-        said = [f.id for kind in kinds for f, _ in self.reading.of(kind)]
-        return next((f for f in reversed(self.reading.facts) if f.id in said), None) if said else None
-
+    @once
     def plausible_weights(self) -> list[Measured]:
         """Weights that can be a person's, oldest first."""
         limits = self.protocol.plausible["weight"]
         return [m for m in self.weights() if limits.low.number <= m.value <= limits.high.number]
 
+    @once
     def weights(self) -> list[Measured]:
         """All weights in kg, oldest first: charted by people or sent by machines."""
         charted = [Measured(w.kg, f.at, f.id) for f, w in self.reading.of(Weight)]
         return sorted(charted + self._measured("weight"), key=lambda m: m.at)
 
+    @once
     def heights(self) -> list[Measured]:
         """All heights in cm, oldest first."""
         charted = [Measured(h.cm, f.at, f.id) for f, h in self.reading.of(Height)]
@@ -355,6 +393,7 @@ class Treatment:
     def _measured(self, analyte: str) -> list[Measured]:
         return [Measured(k.canonical, k.collected_at, k.fact) for k in self.results.history(analyte)]
 
+    @once
     def last_dosing_weight(self) -> tuple[Decimal, DoseSlot] | None:
         """The weight that the last dose given was computed with, and that dose."""
         for dose in reversed(self.doses):

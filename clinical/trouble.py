@@ -13,7 +13,7 @@ from clinical.units import SEGMENTED_ONLY, ucum
 from models.facts import LabResult, LabStatus
 from models.protocol import Protocol
 
-USABLE_STATUS = frozenset({LabStatus.FINAL, LabStatus.CORRECTED, LabStatus.AMENDED})
+USABLE_STATUS = (LabStatus.FINAL, LabStatus.CORRECTED, LabStatus.AMENDED)
 NEEDS_ULN = frozenset({"alt", "ast", "bilirubin", "alp"})
 NEEDS_LLN = frozenset({"magnesium", "calcium", "calcium_corrected"})
 HIGH_IS_URGENT = frozenset({"alt", "ast", "bilirubin", "potassium", "qtcf", "qt"})

@@ -119,12 +119,19 @@ class Factor:
 
     def to_canonical(self, value: Decimal) -> Decimal:
         """A reported value in the canonical unit."""
+        if self is UNCHANGED:  # most results come in it: times and through 1 leaves each digit as it is
+            return value
         return _EXACT.divide(_EXACT.multiply(value, self.up), self.down)
 
     def from_canonical(self, value: Decimal) -> Decimal:
         """A canonical value in the reported unit."""
+        if self is UNCHANGED:
+            return value
         return _EXACT.divide(_EXACT.multiply(value, self.down), self.up)
 
+
+UNCHANGED = Factor(Decimal(1))
+"""The factor of the canonical unit itself."""
 
 _ENZYME = {"U/L": "1", "ukat/L": "60", "nkat/L": "0.06"}
 _COUNT = {
@@ -176,7 +183,8 @@ _FACTORS: dict[str, dict[str, str]] = {
 
 def _factor(written: str) -> Factor:
     up, _, down = written.partition("/")
-    return Factor(Decimal(up), Decimal(down or 1))
+    factor = Factor(Decimal(up), Decimal(down or 1))
+    return UNCHANGED if factor == UNCHANGED else factor
 
 
 FACTORS: dict[tuple[str, str], Factor] = {
@@ -190,10 +198,10 @@ def ucum(analyte: str, unit: str, aliases: Mapping[str, str]) -> str | None:
 
     UCUM itself counts as it is; an alias only where the site file lists it for this sender, and for a listed unit.
     """
-    for word in (unit, aliases.get(unit)):
-        if word is not None and (analyte, word) in FACTORS:
-            return word
-    return None
+    if (analyte, unit) in FACTORS:
+        return unit
+    word = aliases.get(unit)
+    return word if word is not None and (analyte, word) in FACTORS else None
 
 
 def to_canonical(analyte: str, value: Decimal, unit: str) -> Decimal | None:

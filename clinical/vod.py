@@ -4,13 +4,12 @@ A sign that was seen stays seen until somebody looks again; one that was not see
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from functools import cached_property
 
 from clinical.calendar import birthday, local_date, midnight_of
 from clinical.case import Case
+from clinical.once import once
 from clinical.results import Known
 from clinical.treatment import Measured
 from clinical.units import PERCENT, bilirubin_umol_per_l
@@ -41,13 +40,15 @@ def either(*answers: Answer) -> Answer:
     return at_least(1, answers)
 
 
-@dataclass
 class Signs:
     """What was seen of a patient, as far as the definitions ask for it."""
 
-    case: Case
+    def __init__(self, case: Case) -> None:
+        self.case = case
+        self.reading = case.reading
 
-    @cached_property
+    @property
+    @once
     def day(self) -> int | None:
         """Calendar days since the latest transplant in the zone of the site; none without one (VOD-08)."""
         if self.case.transplant is None:
@@ -56,9 +57,10 @@ class Signs:
         day_0 = local_date(self.case.transplant[1], zone)
         for until in (limits.seattle_until, limits.classical_until):
             self.case.reading.change_at(midnight_of(day_0 + until.span + timedelta(days=1), zone))
-        return (local_date(self.case.now, zone) - day_0).days
+        return (self.case.reading.today - day_0).days
 
-    @cached_property
+    @property
+    @once
     def bilirubin(self) -> Answer:
         """Total bilirubin at or above 34 umol/L in either unit (AMB-12)."""
         known, limit = self.case.known("bilirubin"), self.case.protocol.vod.bilirubin_from.number
@@ -70,17 +72,20 @@ class Signs:
         fresh = not self.case.reading.passed(known.collected_at + self.case.protocol.ages.liver.span)
         return False if fresh and known.comparator not in (">", ">=") else None
 
-    @cached_property
+    @property
+    @once
     def bilirubin_umol(self) -> Decimal | None:
         """Total bilirubin in umol/L, converted exactly."""
         known = self.case.known("bilirubin")
         return None if known is None else bilirubin_umol_per_l(known.value, known.unit)
 
-    @cached_property
+    @property
+    @once
     def _examined(self) -> tuple[datetime, VodExamination] | None:
         latest = self.case.reading.latest(VodExamination)
         return None if latest is None else (latest[0].at, latest[1])
 
+    @once
     def seen(self, sign: str) -> Answer:
         """One sign of the last examination (MON-15); "not seen" holds for as long as an examination is fresh."""
         if self._examined is None:
@@ -91,12 +96,14 @@ class Signs:
             return answer
         return None if self.case.reading.passed(at + self.case.protocol.ages.examination.span) else False
 
-    @cached_property
+    @property
+    @once
     def painful_hepatomegaly(self) -> Answer:
         """An enlarged liver that hurts; a liver that is not enlarged cannot."""
         return False if self.seen("hepatomegaly") is False else self.seen("painful_hepatomegaly")
 
-    @cached_property
+    @property
+    @once
     def weights(self) -> tuple[Measured, Measured] | None:
         """The weight before (conditioning after a transplant, the first dose without one, AMB-22) and the latest."""
         weights = self.case.plausible_weights()
@@ -110,7 +117,8 @@ class Signs:
             return self.case.first_dose_at
         return transplant[1] - self.case.protocol.vod.conditioning.span
 
-    @cached_property
+    @property
+    @once
     def gain(self) -> Decimal | None:
         """Weight gained since then, in per cent of it."""
         if self.weights is None:
@@ -122,6 +130,7 @@ class Signs:
         """Whether the gain is above a limit."""
         return None if self.gain is None else self.gain > per_cent
 
+    @once
     def evidence(self, *methods: str) -> Answer:
         """Whether imaging, pressure or tissue speaks for VOD; what nobody looked for is unknown and decides nothing."""
         found = [i for _, i in self.case.reading.of(Imaging) if i.method in methods]
@@ -135,9 +144,10 @@ class Signs:
     @property
     def child(self) -> bool:
         """Below the age from which the definitions for adults hold."""
-        of_age_on = birthday(self.case.chart.course.birth_on, self.case.protocol.vod.adult_from.count)
+        of_age_on = birthday(self.case.course.birth_on, self.case.protocol.vod.adult_from.count)
         return not self.case.reading.reached(midnight_of(of_age_on, self.case.reading.zone))
 
+    @once
     def present(self) -> dict[str, Decimal | None]:
         """The signs that are there, with how much where there is a number: what a judgement covers."""
         names = ("ruq_pain", "hepatomegaly", "ascites", "refractory_thrombocytopenia", "weight_gain_despite_diuretics")
@@ -150,6 +160,7 @@ class Signs:
             found["weight_gain"] = self.gain
         return found
 
+    @once
     def to_watch(self) -> tuple[str, ...]:
         """A1 (§7.2): any sign that is there, bilirubin at or above its ULN and rising, weight up within 7 days."""
         found = [name.replace("_", " ") for name in self.present()]
@@ -184,6 +195,7 @@ class Signs:
         gain = (latest.value - lowest) / lowest * PERCENT
         return gain if gain > limits.watch_gain_above.number else None
 
+    @once
     def inputs(self) -> tuple[Input, ...]:
         """The values behind the answers, as a clinician reads them."""
         known = self.case.known("bilirubin")

@@ -14,6 +14,7 @@ from clinical.due import BLOOD_COUNT, ECG, MARROW, PANCREAS, PROPHYLAXIS, TUMOUR
 from clinical.ecg import qtcf_history
 from clinical.infusion import HOUR
 from clinical.medications import taken
+from clinical.once import all_of
 from clinical.reading import STRICTLY_AFTER
 from models.assessment import Obligation
 from models.facts import DoseSlot, Prophylaxis, Response, VodExamination
@@ -22,13 +23,13 @@ from models.people import Role
 
 def watched(case: Case) -> Iterator[Obligation]:
     """Everything of these that is open."""
-    yield from _tumour_lysis(case)
-    yield from _pancreas(case)
+    yield from all_of(case, _tumour_lysis)
+    yield from all_of(case, _pancreas)
     if case.dosing_ended is None:
-        yield from _blood_count(case)
-        yield from _after_qt_drug(case)
-        yield from _prophylaxis(case)
-        yield from _marrow(case)
+        yield from all_of(case, _blood_count)
+        yield from all_of(case, _after_qt_drug)
+        yield from all_of(case, _prophylaxis)
+        yield from all_of(case, _marrow)
 
 
 def _blood_count(case: Case) -> Iterator[Obligation]:

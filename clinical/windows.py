@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from clinical.calendar import at_local, local_date, midnight_of, plus_days, wall_clock
+from clinical.calendar import at_local, midnight_of, plus_days, wall_clock
+from clinical.once import once
 from clinical.treatment import Dose, Treatment
 from models.facts import CYCLE_DAYS, CycleExtended, DoseSlot
 
@@ -20,10 +21,10 @@ class Window:
     by_spacing: bool
 
 
-@dataclass
 class Planned(Treatment):
     """A treatment with the windows of its doses."""
 
+    @once
     def window_of(self, slot: DoseSlot) -> Window | None:
         """The window of a dose, from the doses given before it."""
         earlier = [d for d in self.doses if (d.slot.cycle, d.slot.day) < (slot.cycle, slot.day)]
@@ -78,11 +79,12 @@ class Planned(Treatment):
     def needs_earlier_start_reason(self) -> bool:
         """DAY-03: a start now, on the sixth date and earlier by the wall clock than the previous one, needs a reason."""
         last, zone = self.last_dose, self.reading.zone
-        today = local_date(self.now, zone)
+        today = self.reading.today
         if last is None or today - last.local_on != self.protocol.regimen.min_gap.span:
             return False
         return not self.reading.reached(at_local(today, wall_clock(last.started_at, zone), zone))
 
+    @once
     def planned_at(self, slot: DoseSlot) -> datetime | None:
         """The nominal instant of a dose: its nominal date at the wall-clock time of the dose before."""
         window, last = self.window_of(slot), self.last_dose

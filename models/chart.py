@@ -1,9 +1,10 @@
 """A chart: one patient's course as a list of facts. State is derived from it, never stored in it."""
 
 from functools import cached_property
+from typing import cast
 
 from models.base import Day, Frozen, Instant, Name
-from models.facts import DivergenceAcknowledged, Fact, ProtocolAmended
+from models.facts import Fact, ProtocolAmended
 from models.people import By
 from models.pins import Acknowledgement, ProtocolPin
 
@@ -28,6 +29,25 @@ class Course(Frozen):
     started_by: By
 
 
+class Notes:
+    """What the rules made of one chart, kept with it so that it is made once. Nothing of it is part of the chart.
+
+    `made` is theirs; `before` are the notes of the chart that this one is longer than, until they have
+    been taken over. A copy knows nothing: notes are neither pickled nor copied.
+    """
+
+    __slots__ = ("before", "course", "facts", "made")
+
+    def __init__(self, course: Course, facts: tuple[Fact, ...], before: "Notes | None" = None) -> None:
+        self.course = course
+        self.facts = facts
+        self.before = before
+        self.made: object | None = None
+
+    def __reduce__(self) -> "tuple[type[Notes], tuple[Course, tuple[Fact, ...]]]":
+        return Notes, (self.course, self.facts)
+
+
 class Chart(Frozen):
     """A course and its facts in the order in which they were recorded."""
 
@@ -50,23 +70,26 @@ class Chart(Frozen):
     def _amendments(self) -> list[tuple[ProtocolAmended, tuple[str, ...]]]:
         found: list[tuple[ProtocolAmended, tuple[str, ...]]] = []
         for fact in self.facts:
-            if isinstance(fact.what, ProtocolAmended):
+            if fact.what.kind == "protocol_amended":  # a tag is compared many times faster than a class of pydantic
                 found.append((fact.what, fact.what.missing))
-            elif isinstance(fact.what, DivergenceAcknowledged) and found:
+            elif fact.what.kind == "divergence_acknowledged" and found:
                 what, missing = found[-1]
-                found[-1] = (what, tuple(d for d in missing if d != fact.what.divergence))
+                done = fact.what.divergence
+                found[-1] = (what, tuple(d for d in missing if d != done))
         return found
 
-    @cached_property
-    def read_before(self) -> list[tuple[object, dict[str, object]]]:
-        """What was made of its facts, by the protocol that they were read under and their ids; filled by the rules.
-
-        A fact never changes and its id is its own, so what one assessment has read stays true for the next.
-        """
-        return []
+    @property
+    def notes(self) -> Notes:
+        """What the rules made of these very facts: a copy with other facts has notes of its own."""
+        notes = self.__dict__.get("notes")
+        if notes is None or notes.course is not self.course or notes.facts is not self.facts:
+            notes = self.__dict__["notes"] = Notes(self.course, self.facts)
+        return cast("Notes", notes)
 
     def with_facts(self, *facts: Fact) -> "Chart":
         """The chart with these facts behind the others; what was read of the others is not read again."""
+        if not facts:
+            return self
         longer = Chart(course=self.course, facts=(*self.facts, *facts))
-        longer.__dict__["read_before"] = self.read_before
+        longer.__dict__["notes"] = Notes(longer.course, longer.facts, before=self.notes)
         return longer

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from clinical.alerts import ladder
 from clinical.case import Case
 from clinical.risk import hard_alerts, risk_factors
 from clinical.severity import Severity, criteria, in_children
+from clinical.vod import Signs
 from demo.bundles import NORMAL
 from models.people import Role
 from plumbing.protocol_files import load_protocol
@@ -77,7 +77,7 @@ def graded(criterion: str, least: Severity, story: Callable[[Any, str], Story], 
     """Whether one criterion reaches a grade in a story made of the value."""
 
     def answer(protocol: str, value: Any, unit: str) -> bool:
-        found = ladder(case_of(story(value, unit)(protocol)))
+        found = Signs(case_of(story(value, unit)(protocol)))
         return (in_children if child else criteria)(found).get(criterion, 0) >= least
 
     return answer

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from clinical.alerts import ladder
 from clinical.case import Case
 from clinical.risk import risk_factors
 from clinical.severity import Severity, criteria, in_children
+from clinical.vod import Signs
 from models.assessment import Finding
 from models.people import Role
 from plumbing.protocol_files import load_protocol
@@ -160,7 +160,7 @@ def test_the_days_end_with_the_diagnosis_and_the_card_changes_by_itself_until_th
 def changes(chart: ChartBuilder) -> datetime | None:
     """When time alone changes the criteria."""
     case = Case(chart.chart(), load_protocol(LABEL), NOW)
-    criteria(ladder(case))
+    criteria(Signs(case))
     return case.reading.valid_until
 
 
@@ -298,7 +298,7 @@ def test_in_a_child_bilirubin_is_graded_and_its_doubling_only_from_34_umol_per_l
     for ago, value in ((26, before), (2, now)):
         if value is not None:
             chart.labs(NOW - timedelta(hours=ago), bilirubin=value)
-    assert in_children(ladder(Case(chart.chart(), load_protocol(LABEL), NOW))) == graded
+    assert in_children(Signs(Case(chart.chart(), load_protocol(LABEL), NOW))) == graded
 
 
 @pytest.mark.parametrize(("between", "words"), [(True, "moderate"), (None, "moderate"), (False, "mild")])

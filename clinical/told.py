@@ -1,0 +1,198 @@
+"""What a chart tells, whatever the time and the protocol: corrections applied, facts by kind, results by what they measure.
+
+It is read once and kept with the chart. A chart that is longer by some facts takes it over and reads only these; of the
+answers it takes over all that do not rest on a kind of fact that came. A correction changes what was told before: then the
+chart is read anew.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from functools import cache
+from typing import Any, cast
+from zoneinfo import ZoneInfo
+
+from clinical.calendar import zone_named
+from clinical.once import EVERY_FACT, Basis, mark
+from clinical.units import LOINC
+from models.chart import Chart, Course
+from models.facts import Correction, Fact, LabResult
+from models.people import Actor
+from models.protocol import Protocol
+
+Pairs = tuple[tuple[Fact, Any], ...]
+"""Facts of one kind with what they say, as they arrived."""
+
+LAB, CORRECTION = "lab_result", "correction"
+QT_GROUP = "qtc"
+"""A QTc counts as QTcF when its method says so (LAB-01): both are one group."""
+
+
+def group_of(analyte: str) -> str:
+    """The group of results that this analyte is read from: all that one code can mean."""
+    return QT_GROUP if analyte == "qtcf" else analyte
+
+
+@cache
+def lab_mark(group: str) -> int:
+    """The mark of what rests on this group of results."""
+    return mark(f"{LAB}/{group}")
+
+
+class Memory:
+    """What was worked out of a chart under one protocol: answers with what they rest on, and each result as it was read.
+
+    `read` is shared by a chart and the longer ones made of it; what is in it belongs to the fact itself, never to its id.
+    """
+
+    __slots__ = ("answers", "read")
+
+    def __init__(self, answers: dict[object, Basis], read: dict[str, tuple[Fact, Any]]) -> None:
+        self.answers = answers
+        self.read = read
+
+
+class Told:
+    """All that the facts say; `facts` are those that stand, in the order in which they were first told."""
+
+    def __init__(self, course: Course, facts: tuple[Fact, ...]) -> None:
+        self.course = course
+        self._correctors: dict[str, list[Actor]]
+        self.versions: dict[str, list[Fact | None]] | None
+        self._standing: dict[str, Fact] | None
+        self.zone = zone_named(course.zone) or ZoneInfo("UTC")
+        self.all_facts = facts
+        self.last_at: datetime | None = max((f.recorded_at for f in facts), default=None)
+        self.latest: dict[str, tuple[Fact, Any] | None] = {}
+        self.results: dict[str, Any] = {}
+        self._memories: list[tuple[Protocol, Memory]] = []
+        self._correctors, self.versions, self._standing = {}, None, None
+        by_kind = _by_kind(facts)
+        if CORRECTION in by_kind or len({f.id for f in facts}) < len(facts):
+            self.versions, self._correctors = _versions(facts), _correctors(facts)
+            self._standing = _standing(self.versions)
+            by_kind = _by_kind(self._standing.values())
+        labs: dict[str, list[tuple[Fact, Any]]] = {}
+        for pair in by_kind.get(LAB, ()):
+            labs.setdefault(_group(pair[1]), []).append(pair)
+        self.by_kind: dict[str, Pairs] = {kind: tuple(found) for kind, found in by_kind.items()}
+        self.labs: dict[str, Pairs] = {group: tuple(found) for group, found in labs.items()}
+
+    @property
+    def facts(self) -> tuple[Fact, ...]:
+        """The facts that stand, each in the place of what it replaced."""
+        return self.all_facts if self._standing is None else tuple(self._standing.values())
+
+    def standing(self, fact_id: str, as_told: Fact) -> Fact | None:
+        """What stands in the place of a fact that was told; `None` where it was retracted."""
+        return as_told if self._standing is None else self._standing.get(fact_id)
+
+    def corrected_by(self, fact_id: str) -> tuple[Actor, ...]:
+        """Who has corrected this fact, or what stood in its place, oldest first."""
+        return tuple(self._correctors.get(fact_id, ()))
+
+    def memory(self, protocol: Protocol) -> Memory:
+        """What was worked out under this very protocol."""
+        for of, memory in self._memories:
+            if of is protocol:
+                return memory
+        self._memories.append((protocol, Memory({}, {})))
+        return self._memories[-1][1]
+
+    def and_then(self, facts: tuple[Fact, ...], added: tuple[Fact, ...]) -> "Told":
+        """The same and these further facts: what they do not touch is taken over."""
+        known = {f.id for f in added}
+        if len(known) < len(added) or any(f.what.kind == CORRECTION for f in added):
+            return Told(self.course, facts)
+        if self._standing is not None or any(f.id in known for f in self.all_facts):
+            return Told(self.course, facts)
+        longer = Told.__new__(Told)
+        longer.course, longer.zone, longer.all_facts = self.course, self.zone, facts
+        longer.last_at = max((f.recorded_at for f in added), default=self.last_at)
+        if longer.last_at is not None and self.last_at is not None:
+            longer.last_at = max(longer.last_at, self.last_at)
+        longer.versions, longer._standing, longer._correctors = None, None, {}
+        longer.by_kind, longer.labs = dict(self.by_kind), dict(self.labs)
+        longer.latest, longer.results = dict(self.latest), dict(self.results)
+        changed = EVERY_FACT
+        for fact in added:
+            what = fact.what
+            changed |= mark(what.kind)
+            longer.by_kind[what.kind] = (*longer.by_kind.get(what.kind, ()), (fact, what))
+            longer.latest.pop(what.kind, None)
+            if isinstance(what, LabResult):
+                group = _group(what)
+                changed |= lab_mark(group)
+                longer.labs[group] = (*longer.labs.get(group, ()), (fact, what))
+                longer.results.pop(group, None)
+        longer._memories = [
+            (protocol, Memory({k: a for k, a in memory.answers.items() if not a.marks & changed}, memory.read))
+            for protocol, memory in self._memories
+        ]
+        return longer
+
+
+def told_by(chart: Chart) -> Told:
+    """What all facts of a chart tell, read once and kept with the chart, as long as it is there."""
+    notes = chart.notes
+    if notes.made is None:
+        notes.made = _taken_over(chart) or Told(chart.course, chart.facts)
+        notes.before = None
+    return cast("Told", notes.made)
+
+
+def _taken_over(chart: Chart) -> Told | None:
+    """From the longest of the shorter charts that was read; there may be none."""
+    before = chart.notes.before
+    while before is not None:
+        if before.made is not None:
+            shorter = cast("Told", before.made)
+            return shorter.and_then(chart.facts, chart.facts[len(shorter.all_facts) :])
+        before = before.before
+    return None
+
+
+def _by_kind(facts: Iterable[Fact]) -> dict[str, list[tuple[Fact, Any]]]:
+    by_kind: dict[str, list[tuple[Fact, Any]]] = {}
+    for fact in facts:
+        what = fact.what
+        found = by_kind.get(what.kind)
+        if found is None:
+            found = by_kind[what.kind] = []
+        found.append((fact, what))
+    return by_kind
+
+
+def _group(result: LabResult) -> str:
+    """Results whose code is not listed are kept together: no analyte reads them."""
+    return group_of(LOINC.get(result.loinc, ""))
+
+
+def _versions(facts: Iterable[Fact]) -> dict[str, list[Fact | None]]:
+    """Every fact by its first id with all that was said in its place, oldest first; `None` = retracted (COR-01)."""
+    versions: dict[str, list[Fact | None]] = {}
+    first_id: dict[str, str] = {}
+    for fact in facts:
+        what: Any = fact.what
+        if what.kind != CORRECTION:  # a tag is compared many times faster than a class of pydantic
+            versions[fact.id] = [fact]
+            continue
+        origin = first_id.get(what.target, what.target)
+        if origin in versions and versions[origin][-1] is not None:
+            first_id[fact.id] = origin
+            replaced = None if what.replacement is None else fact.model_copy(update={"what": what.replacement})
+            versions[origin].append(replaced)
+    return versions
+
+
+def _standing(versions: dict[str, list[Fact | None]]) -> dict[str, Fact]:
+    """By its first id what stands of each fact."""
+    return {origin: said[-1] for origin, said in versions.items() if said[-1] is not None}
+
+
+def _correctors(facts: Iterable[Fact]) -> dict[str, list[Actor]]:
+    """Every fact, and every correction that replaced one, by id, with who corrected it."""
+    found: dict[str, list[Actor]] = {}
+    for fact in facts:
+        if isinstance(fact.what, Correction):
+            found.setdefault(fact.what.target, []).append(fact.by)
+    return found
