@@ -12,6 +12,7 @@ from typing import Any
 
 from checker.moves import Move, Scribe, no_fever, no_signs, weight
 from checker.people import (
+    CODE,
     LIVER,
     NURSE,
     PHARMACIST,
@@ -215,7 +216,7 @@ def _set_aside(state: State) -> Made:
 def _countersigned(state: State) -> Made:
     given = _last(state, OverrideGiven)
     targets = [given.id] if given is not None and _at_the_clinic(state) else []
-    targets += [review.target for review in state.standing.case.stop_reviews]
+    targets += [review.target for review in state.standing.case.reviews]
     for target in targets:
         for by in (PRESCRIBER, PRESCRIBER_AS_PHARMACIST, PHARMACIST, PHYSICIAN):
             signed = Scribe(state).say(Countersign, by, f"{by.role}{target}"[:60], target=target)
@@ -323,7 +324,7 @@ def _garbled(state: State) -> Made:
 
 def _corrected(state: State) -> Made:
     """The laboratory corrects the last ALT; a person corrects it; a person retracts it."""
-    fact = _lab(state, "1742-6")
+    fact = _lab(state, CODE["alt"])
     if fact is None or not (_at_the_clinic(state) or _at_the_bedside(state)) or fact.at < state.now - DAY:
         return
     scribe = Scribe(state)
@@ -334,6 +335,42 @@ def _corrected(state: State) -> Made:
     yield Move("a physician corrects ALT to 160", (again,))
     gone = scribe.say(CorrectFact, PHYSICIAN, "gone", target=fact.id, reason="another patient")
     yield Move("ALT is retracted", (gone,))
+
+
+def _long_high(state: State) -> Made:
+    """Nobody comes for days, then two draws are told at once: ALT is high now and still high then. 6 days put the dose
+    off, from 7 it is left out, from 14 the level falls, from 29 stopping is proposed (DUR-01 … DUR-06)."""
+    if not _at_the_clinic(state) or _signed(state) or not state.standing.case.doses:
+        return
+    for days in (6, 8, 14, 29):
+        at = state.now + days * DAY
+        high = [result(a, then, "160" if a == "alt" else None) for then in (state.now, at) for a in LIVER]
+        yield Move(f"ALT was high for {days} days", (Scribe(state, at).draw(*high, key="long"),), at)
+
+
+def _episode_retracted(state: State) -> Made:
+    """COR-02: the first of the values that lowered the level was another patient's."""
+    case = state.standing.case
+    if not state.standing.slot or case.level_of(state.standing.slot.cycle) == 0:
+        return
+    highs = [f for f in case.reading.facts if isinstance(f.what, LabResult) and _is_high(f)]
+    for fact in highs[:1]:
+        gone = Scribe(state).say(CorrectFact, PHYSICIAN, "first", target=fact.id, reason="another patient")
+        yield Move("the value that began the interruption is retracted", (gone,))
+
+
+def _is_high(fact: Fact) -> bool:
+    what = fact.what
+    assert isinstance(what, LabResult)
+    return what.loinc == CODE["alt"] and what.value is not None and what.value > 150
+
+
+def _results_sent_again(state: State) -> Made:
+    """The laboratory sends its last draw once more, as another message."""
+    results = [(f.message, f.what) for f in state.chart.facts if isinstance(f.what, LabResult)]
+    if results and (_at_the_clinic(state) or _monitored(state)):
+        same = [what for message, what in results if message == results[-1][0]]
+        yield Move("the last results come again", (Scribe(state).draw(*same, key="again"),))
 
 
 def _low_counts(state: State) -> Made:
@@ -590,6 +627,7 @@ FEW: tuple[Callable[[State], Made], ...] = (
     _time,
     _another_day,
     _low_counts,
+    _results_sent_again,
 )
 """One or two of each kind: the bounded search."""
 
@@ -598,6 +636,8 @@ MORE: tuple[Callable[[State], Made], ...] = (
     _other_units,
     _missing_values,
     _stale_values,
+    _long_high,
+    _episode_retracted,
     _many_blasts,
     _heart,
     _half_examined,

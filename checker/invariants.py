@@ -510,6 +510,12 @@ INVARIANTS: tuple[Invariant, ...] = (
         _never_open(why_not.too_soon),
     ),
     Invariant(
+        "interruption",
+        ("DUR-02", "DUR-04", "DUR-07", "LVL-01"),
+        "A day 8 that toxicity held for 7 days is left out; after two reductions a cycle has two doses.",
+        _never_open(why_not.interrupted),
+    ),
+    Invariant(
         "number of cycles",
         ("DOSE-07", "DOSE-08", "DOSE-09"),
         "Three cycles without a response, two or three before a transplant, six in all.",
@@ -572,3 +578,8 @@ def violations(step: Step) -> Iterator[tuple[Invariant, str]]:
             continue
         for words in invariant.broken(look):
             yield invariant, words
+
+
+def invariant(name: str) -> Invariant:
+    """One of them by name."""
+    return next(i for i in INVARIANTS if i.name == name)

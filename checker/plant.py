@@ -9,7 +9,8 @@ from checker.mutants import Mutant
 from checker.people import MORNING, a_course
 from checker.planted import MUTANTS
 from checker.scopes import WORKERS
-from checker.search import TOTAL, Search
+from checker.search import Search
+from checker.steps import TOTAL
 from plumbing.protocol_files import load_protocol, pin_of
 
 LABEL = "us-label-2024.1"

@@ -6,6 +6,7 @@ from typing import Any
 
 from checker.mutants import C2, D1, D8, Mutant, Planted, both
 from checker.search import Scope
+from checker.usual import End
 from models.assessment import Refused
 from models.facts import HoldSet
 from models.people import Role
@@ -110,6 +111,12 @@ def _ahead(_: Any) -> Any:
 
 def _never_finished(original: Any) -> Any:
     return lambda self, fact: fact.what.kind != "dosing_finished" and original(self, fact)
+
+
+def _nothing_signed(_: Any) -> Any:
+    from clinical.levels import Signed
+
+    return lambda reading, derived: Signed(0, ())
 
 
 NUMBERS: tuple[Mutant, ...] = (
@@ -307,7 +314,67 @@ RULES: tuple[Mutant, ...] = (
     ),
 )
 
-SINGLE = (*NUMBERS, *RULES)
+_LONG = Scope("planted, interruptions", {D8: 1, C2: 1}, kinds=("ALT was high for",), follow=1)
+_AGAIN = Scope(
+    "planted, interruptions in two cycles",
+    {D8: 1, "C2D8": 1},
+    kinds=("ALT was high for 14",),
+    end=End(cycle=3),
+    at_every_dose=True,
+)
+_RETRACTED = Scope("planted, a level", {D8: 1, C2: 2}, kinds=("ALT was high for 14", "the value that began"), follow=1)
+_RESPONSES = Scope(
+    "planted, responses",
+    dict.fromkeys((C2, "C3D1", "C4D1"), 1),
+    kinds=("no response",),
+    end=End(cycle=4),
+    at_every_dose=True,
+)
+_PLANNED = Scope("planted, a plan", {"C1D15": 1}, kinds=("a transplant is planned",), end=End(cycle=4), follow=20)
+
+OVER_CYCLES: tuple[Mutant, ...] = (
+    Mutant("no reduction", ("DUR-03",), "25 % less only after 60 days.", _LONG, {"limits.interruption_reduce": "60"}),
+    Mutant("ten percent", ("DUR-03", "LVL-01"), "The level takes 10 % away.", _LONG, {"levels.factor": "0.9"}),
+    Mutant("never left out", ("DUR-02",), "A held dose waits for 60 days.", _LONG, {"limits.interruption_max": "60"}),
+    Mutant(
+        "one step only",
+        ("DUR-04", "LVL-01"),
+        "A second reduction changes nothing.",
+        _AGAIN,
+        rules={"BELOW_TWO_DOSES": lambda _: 1},
+    ),
+    Mutant(
+        "level undone by one",
+        ("COR-02", "DOSE-10"),
+        "A corrected value lifts a signed level at once.",
+        _RETRACTED,
+        rules={"levels_signed": _nothing_signed},
+    ),
+    Mutant(
+        "four cycles",
+        ("DOSE-07",),
+        "Four cycles without a response.",
+        _RESPONSES,
+        {"regimen.stop_without_response_after": "4"},
+    ),
+    Mutant(
+        "transplant later",
+        ("DOSE-08",),
+        "Five cycles before a transplant.",
+        _PLANNED,
+        {"regimen.max_cycles_before_transplant": "5"},
+    ),
+    Mutant(
+        "seven cycles",
+        ("DOSE-09",),
+        "Seven cycles.",
+        Scope("planted, six cycles", {}, end=End(cycle=7)),
+        {"regimen.max_cycles": "7"},
+    ),
+)
+"""Bugs that show only over several cycles."""
+
+SINGLE = (*NUMBERS, *RULES, *OVER_CYCLES)
 _BY_NAME = {mutant.name: mutant for mutant in SINGLE}
 
 

@@ -19,7 +19,7 @@ DOSES = {  # mg/m² on days 1, 8, 15 (DOSE-01 … DOSE-03, DIV-01)
     "no response": ("0.8", "0.5", "0.5"),
 }
 LEVELS = {"L0": Decimal(1), "L1": Decimal("0.75"), "L2": Decimal("0.75")}  # LVL-01
-REDUCED_FROM_DAYS = 14  # DUR-03
+LEFT_OUT_FROM_DAYS, REDUCED_FROM_DAYS = 7, 14  # DUR-02, DUR-03
 MOSTELLER = Decimal(3600)  # BSA-01
 
 NO_RESPONSE_CYCLES = 3  # DOSE-07

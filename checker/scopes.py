@@ -6,6 +6,8 @@ from multiprocessing import get_context
 
 from checker.people import MORNING, a_course
 from checker.search import Found, Scope, Search
+from checker.usual import End
+from checker.walks import Walk
 from plumbing.protocol_files import load_protocol, pin_of
 
 WORKERS = 2
@@ -36,13 +38,42 @@ THEMES: dict[str, tuple[str, ...]] = {
 """Kinds that act on each other: three of a theme before one dose, in every order."""
 
 
+DOSES = ("C1D1", "C1D8", "C1D15", "C2D1", "C2D8", "C2D15", "monitoring")
+CYCLES = Scope(
+    "responses and transplant plans",
+    {"C1D15": 1, "C2D1": 1, "C3D1": 1, "C4D1": 1},
+    kinds=("no response", "a transplant is planned", "the next cycle is tried"),
+    end=End(cycle=4),
+    at_every_dose=True,
+)
+SIX_CYCLES = Scope("six cycles", {"C7D1": 2}, kinds=("no response", "the next cycle is tried"), end=End(cycle=7))
+LEVELS = Scope(
+    "interruptions",
+    {"C1D8": 1, "C2D1": 2},
+    kinds=("ALT was high for", "the value that began", "signs as the second person"),
+    follow=1,
+)
+LEVELS_AGAIN = Scope(
+    "interruptions in three cycles",
+    {"C1D8": 1, "C2D8": 1, "C3D8": 1},
+    kinds=("ALT was high for 14",),
+    end=End(cycle=4),
+    at_every_dose=True,
+)
+
+
 def full(protocol: str) -> tuple[Scope, ...]:
-    """One deviation of every kind before the doses; under the label three of each theme before a day 8 and after it."""
-    doses = ("C1D1", "C1D8", "C2D1", "monitoring") if protocol.startswith(LABEL) else ("C1D1", "C2D1")
-    every = Scope("every kind", dict.fromkeys(doses, 1))
-    if not protocol.startswith(LABEL):
-        return (every,)
-    return (every, *(_of_theme(name) for name in THEMES))
+    """One deviation of every kind before every dose and in monitoring; interruptions and numbers of cycles over several
+    cycles; under the label three of each theme before a day 8 and in monitoring."""
+    every = Scope("every kind", dict.fromkeys(DOSES, 1))
+    wide = (every, LEVELS, LEVELS_AGAIN, CYCLES, SIX_CYCLES)
+    return (*wide, *(_of_theme(name) for name in THEMES)) if protocol.startswith(LABEL) else wide
+
+
+def walks(protocol: str, *, bounded: bool = False) -> tuple[Walk, ...]:
+    """Random courses: a few in every test run, many for a release; in parts, so that two processes share them."""
+    del protocol
+    return (Walk("few", 3),) if bounded else tuple(Walk(f"part {n + 1}", 40, 1000 * (n + 1)) for n in range(2))
 
 
 def _of_theme(name: str) -> Scope:

@@ -2,27 +2,22 @@
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from checker.deviations import deviations
-from checker.invariants import Invariant, no_answer, refused_statement, violations
+from checker.invariants import Invariant
 from checker.key import key_of, key_of_state
 from checker.moves import Move
-from checker.usual import usual
-from checker.ward import EndlessRuns, State, Step, at, begin, ruling_on, with_facts
+from checker.steps import FAULTS, TOTAL, Broke, Steps, Timeline, Violation, doses, told_as
+from checker.usual import USUAL_END, End, usual
+from checker.ward import State, at, begin, ruling_on, with_facts
 from models.assessment import Refused
 from models.carried import Phase
 from models.chart import Chart
-from models.facts import DoseDecided, Fact
-from models.messages import LabResults, RecordFinding, RecordPremedication, ReleaseHold, ResolveUnreadable
+from models.facts import Fact
 from models.protocol import Protocol
-
-DOSE_KINDS = frozenset({"infusion_started", "administration"})
-SAID_TOGETHER = (RecordFinding, RecordPremedication, LabResults, ReleaseHold, ResolveUnreadable)
-"""Statements of one visit, said in one breath: each is judged by itself, and then one decision follows."""
-
 
 Budget = tuple[int, int]
 """Deviations since the last dose, and how many doses were given since a dose with deviations (0: none had any)."""
@@ -31,29 +26,23 @@ MONITORING_SCOPE = "monitoring"
 
 @dataclass(frozen=True)
 class Scope:
-    """How far a search goes: how many deviations before each dose (`C1D8`, `monitoring`), of few kinds or of all, and to
-    how many further doses a story is followed after the dose that it deviated before."""
+    """How far a search goes: how many deviations before each dose (`C1D8`, `monitoring`), of few kinds or of all, to
+    how many further doses a story is followed after the dose that it deviated before, and where the usual path ends.
+
+    `at_every_dose`: a story that deviated before one dose may deviate before the next one again.
+    """
 
     name: str
     deviations: Mapping[str, int]
     few: bool = False
     follow: int = 0
     kinds: tuple[str, ...] = ()
+    end: End = USUAL_END
+    at_every_dose: bool = False
 
     def before(self, dose: str) -> int:
         """How many deviations this dose may have."""
         return self.deviations.get(dose, 0)
-
-
-@dataclass(frozen=True)
-class Violation:
-    """An invariant that a decision broke, and the moves that led there, the breaking one last."""
-
-    invariant: str
-    clauses: tuple[str, ...]
-    must_hold: str
-    words: str
-    moves: tuple[Move, ...]
 
 
 @dataclass
@@ -89,24 +78,11 @@ class _Node:
         return True
 
 
-FAULTS = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError, EndlessRuns)
-TOTAL = Invariant(
-    "an answer always", ("design §2",), "The rules answer always; a patient's data never raise.", no_answer
-)
-
-
-class Broke(Exception):
-    """A decision that broke an invariant, while a move was made."""
-
-    def __init__(self, found: list[tuple[Invariant, str]]) -> None:
-        self.found = found
-
-
 class Search:
     """One search from one chart under one protocol."""
 
     def __init__(self, chart: Chart, now: datetime, protocol: Protocol, scope: Scope, *, stop_at: int = 1) -> None:
-        self.protocol, self.scope, self.stop_at = protocol, scope, stop_at
+        self.scope, self.stop_at, self.steps = scope, stop_at, Steps(protocol)
         self.found = Found()
         self._nodes: list[_Node] = []
         self._by_key: dict[bytes, int] = {}
@@ -121,7 +97,7 @@ class Search:
         self._reach(root, (0, 0))
         while self._queue and len(self.found.violations) < self.stop_at:
             self._expand(*self._queue.popleft())
-        self.found.states = len(self._nodes)
+        self.found.states, self.found.decisions = len(self._nodes), self.steps.decisions
         self.found.seconds = time.perf_counter() - began
         return self.found
 
@@ -135,10 +111,17 @@ class Search:
         if node.usual is None or (may_deviate and node.others is None):
             self._open(index, node, deviating=may_deviate)
         for target, dosed in node.usual or ():
-            self._reach(target, _after(used, 0, dosed=dosed))
+            self._reach(target, self._after(used, 0, dosed=dosed))
         if may_deviate:
             for target, dosed in node.others or ():
-                self._reach(target, _after(used, 1, dosed=dosed))
+                self._reach(target, self._after(used, 1, dosed=dosed))
+
+    def _after(self, used: Budget, more: int, *, dosed: bool) -> Budget:
+        """What is used up after a step: a dose gives new deviations where none was used so far, or at every dose."""
+        deviated, followed = used[0] + more, used[1]
+        if not dosed:
+            return deviated, followed
+        return (0, followed + 1) if (deviated or followed) and not self.scope.at_every_dose else (0, 0)
 
     def _reach(self, index: int, used: Budget) -> None:
         if used[1] <= self.scope.follow and self._nodes[index].reached_with(used):
@@ -148,11 +131,11 @@ class Search:
         """Work out what may follow a state; its chart is forgotten when nothing more can be asked of it."""
         assert node.rest is not None
         chart, now, run = node.rest
-        state = node.fresh or begin(chart, now, self.protocol, run)
+        state = node.fresh or begin(chart, now, self.steps.protocol, run)
         node.fresh = None
-        timeline = Timeline(state, self._checked_rest)
+        timeline = Timeline(state, self.steps.rest)
         if node.usual is None:
-            move = usual(state)
+            move = usual(state, self.scope.end)
             node.usual = [] if move is None else self._made(index, timeline, (move,))
         if deviating and node.others is None:
             node.others = self._made(index, timeline, self._others(state))
@@ -162,7 +145,7 @@ class Search:
         found, only = deviations(state, few=self.scope.few), self.scope.kinds
         return tuple(m for m in found if not only or any(words in m.name for words in only))
 
-    def _made(self, index: int, timeline: "Timeline", moves: tuple[Move, ...]) -> list[tuple[int, bool]]:
+    def _made(self, index: int, timeline: Timeline, moves: tuple[Move, ...]) -> list[tuple[int, bool]]:
         reached: dict[int, bool] = {}
         for move in moves:
             self.found.edges += 1
@@ -178,18 +161,12 @@ class Search:
                 reached[target] = dosed
         return list(reached.items())
 
-    def _make(self, index: int, timeline: "Timeline", move: Move) -> tuple[int, bool]:
+    def _make(self, index: int, timeline: Timeline, move: Move) -> tuple[int, bool]:
         """The state that a move leads to, and whether a dose was given or left out on the way."""
         state = timeline.at(move.until) if move.until is not None else timeline.state
-        facts: tuple[Fact, ...] = ()
-        for message in move.messages:
-            if facts and not isinstance(message, SAID_TOGETHER):
-                raise TypeError(f"{message.name} is a move of its own")
-            ruling = ruling_on(state, message)
-            self._check_ruling(state, message, ruling)
-            facts += () if isinstance(ruling, Refused) else ruling.facts
+        facts = self.steps.said(state, move)
         if facts or move.unreadable is not None:
-            return self._decided(index, move, state, facts), _doses(facts)
+            return self._decided(index, move, state, facts), doses(facts)
         return (index if state is timeline.state else self._node(state, index, move)), False
 
     def _decided(self, index: int, move: Move, state: State, facts: tuple[Fact, ...]) -> int:
@@ -198,12 +175,7 @@ class Search:
         if key in self._before_rest:
             self.found.merged += 1
             return self._before_rest[key]
-        after = with_facts(state, facts, move.unreadable)
-        self.found.decisions += 1
-        added = after.chart.facts[len(state.chart.facts) :]
-        said = move.messages[-1] if move.messages else None
-        self._check(Step(state.chart, state.now, self.protocol.name, added, after, said, move.unreadable))
-        target = self._node(after, index, move)
+        target = self._node(self.steps.decided(state, facts, move), index, move)
         if key:
             self._before_rest[key] = target
         return target
@@ -214,37 +186,11 @@ class Search:
         if known is None:
             known = self._by_key[key] = len(self._nodes)
             rest = (state.chart, state.now, state.run)
-            self._nodes.append(_Node(parent, move, rest, state, _next_dose(state)))
+            self._nodes.append(_Node(parent, move, rest, state, next_dose(state)))
         return known
 
-    # ── what must hold ─────────────────────────────────────────────────────────────────────────────────────────────
-
-    def _checked_rest(self, before: State, now: datetime) -> State:
-        after = at(before, now)
-        self.found.decisions += 1
-        added = after.chart.facts[len(before.chart.facts) :]
-        self._check(Step(before.chart, now, self.protocol.name, added, after, previous=before.card))
-        return after
-
-    def _check_ruling(self, state: State, message: object, ruling: object) -> None:
-        if isinstance(ruling, Refused):
-            words = refused_statement(message, ruling)
-            if words is not None:
-                raise Broke([(_REPORTS, words)])
-            return
-        facts = ruling.facts  # type: ignore[attr-defined]
-        self._check(Step(state.chart, state.now, self.protocol.name, facts, None, message, None, ruling))  # type: ignore[arg-type]
-
-    def _check(self, step: Step) -> None:
-        broken = list(violations(step))
-        if broken:
-            raise Broke(broken)
-
     def _report(self, index: int, move: Move, found: list[tuple[Invariant, str]]) -> None:
-        moves = (*self._moves_to(index), move)
-        self.found.violations += [
-            Violation(i.name, i.clauses, i.words, words, moves) for i, words in dict(found).items()
-        ]
+        self.found.violations += told_as(found, (*self._moves_to(index), move))
 
     def _moves_to(self, index: int) -> tuple[Move, ...]:
         moves: list[Move] = []
@@ -256,52 +202,10 @@ class Search:
         return tuple(reversed(moves))
 
 
-class Timeline:
-    """One state and the states that time alone makes of it, timer by timer, worked out once for all moves that wait."""
-
-    def __init__(self, state: State, rest: Callable[[State, datetime], State]) -> None:
-        self.state = state
-        self._rest = rest
-        self._stops = [state]
-
-    def at(self, until: datetime) -> State:
-        """The state at an instant, after every timer that fires before it."""
-        while self._next() is not None and self._next() <= until:  # type: ignore[operator]
-            self._stops.append(self._rest(self._stops[-1], self._next()))  # type: ignore[arg-type]
-        last = next(s for s in reversed(self._stops) if s.now <= until)
-        return last if last.now == until else self._rest(last, until)
-
-    def _next(self) -> datetime | None:
-        return self._stops[-1].wakes_at
-
-
-def _after(used: Budget, more: int, *, dosed: bool) -> Budget:
-    """What is used up after a step: a dose gives new deviations only where none was used so far."""
-    deviated, followed = used[0] + more, used[1]
-    if not dosed:
-        return deviated, followed
-    return (0, followed + 1) if deviated or followed else (0, 0)
-
-
-def _next_dose(state: State) -> str:
+def next_dose(state: State) -> str:
+    """Which dose deviations count for now."""
     case = state.standing.case
     return MONITORING_SCOPE if case.dosing_ended is not None else str(case.slot_after_all)
-
-
-def _doses(facts: tuple[Fact, ...]) -> bool:
-    """Whether a dose was given or left out: the deviations of the next one are counted anew."""
-    return any(
-        f.what.kind in DOSE_KINDS or (isinstance(f.what, DoseDecided) and f.what.decision == "omit") for f in facts
-    )
-
-
-def _reports() -> Invariant:
-    from checker.invariants import INVARIANTS
-
-    return next(i for i in INVARIANTS if i.name == "reports")
-
-
-_REPORTS = _reports()
 
 
 def replayed(chart: Chart, now: datetime, protocol: Protocol, moves: tuple[Move, ...]) -> Iterator[tuple[Move, State]]:

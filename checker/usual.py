@@ -1,6 +1,7 @@
 """What a correct ward does next, read from the card: the usual path that deviations leave and come back to."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from decimal import Decimal
 
@@ -57,25 +58,39 @@ from models.messages import (
     VerifyDose,
 )
 
-LAST_CYCLE = 2
-"""The search goes to the end of this cycle and on into monitoring."""
-MONITORED = timedelta(days=16)
-"""How far monitoring is followed after dosing has ended: past two weekly tests."""
-HORIZON = MORNING + timedelta(days=110)
 TEN_O_CLOCK = time(10)
 DAY = timedelta(days=1)
 SOON = timedelta(minutes=20)
 IDENTIFIERS = ("name", "birth date")
 
 
-def usual(state: State) -> Move | None:
+@dataclass(frozen=True)
+class End:
+    """Where the usual path ends: after this cycle, and this long in monitoring after dosing has ended."""
+
+    cycle: int = 2
+    monitored: timedelta = timedelta(days=16)
+
+    @property
+    def at(self) -> datetime:
+        """No story is told beyond this instant; a ward that waits for ever ends here."""
+        return MORNING + self.cycle * 28 * DAY + self.monitored + 38 * DAY
+
+
+USUAL_END = End()
+"""Two cycles, and monitoring past two weekly tests."""
+
+
+def usual(state: State, end: End = USUAL_END) -> Move | None:
     """The next move of a ward that does what the card says; none where the search ends."""
-    if state.over or state.now >= HORIZON or state.card.state is CourseState.CLOSED:
+    if state.over or state.now >= end.at or state.card.state is CourseState.CLOSED:
         return None
     urgent = _urgent(state)
     if urgent is not None:
         return urgent
-    return _BY_STATE.get(state.card.state, _towards_the_dose)(state)
+    if state.card.state in _MONITORED:
+        return _monitoring(state, end)
+    return _BY_STATE[state.card.state](state) if state.card.state in _BY_STATE else _towards_the_dose(state, end)
 
 
 def visit_at(state: State, day: datetime) -> datetime:
@@ -141,7 +156,7 @@ def _observation(state: State) -> Move:
 
 
 def _correction(state: State) -> Move:
-    review = state.standing.case.stop_reviews[0]
+    review = state.standing.case.reviews[0]
     confirmed = {by.id for by in review.confirmed_by}
     by = PHYSICIAN if PRESCRIBER.id in confirmed else PRESCRIBER
     signed = Scribe(state).say(Countersign, by, review.target, target=review.target)
@@ -151,10 +166,10 @@ def _correction(state: State) -> Move:
 # ── monitoring ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _monitoring(state: State) -> Move | None:
+def _monitoring(state: State, end: End) -> Move | None:
     ended = state.standing.case.dosing_ended
     tests = [o.due_at for o in state.card.obligations if o.key.startswith("liver-test")]
-    if ended is None or state.now > ended.recorded_at + MONITORED:
+    if ended is None or state.now > ended.recorded_at + end.monitored:
         return None
     if any(o.key == "transplant-question" for o in state.card.obligations):
         declared = Scribe(state).say(DeclareNoTransplant, PRESCRIBER)
@@ -168,12 +183,12 @@ def _monitoring(state: State) -> Move | None:
 # ── towards the next dose ──────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _towards_the_dose(state: State) -> Move | None:
+def _towards_the_dose(state: State, end: End) -> Move | None:
     """The first thing on the card that a person can do, in the order in which a ward does it."""
     asked = [f for f in state.card.findings if f.verdict is not None]
     if any(f.verdict is Verdict.PROPOSE_DISCONTINUE for f in asked):
         return Move("the prescriber discontinues", (Scribe(state).say(Discontinue, PRESCRIBER, reason="proposed"),))
-    if any(f.verdict is Verdict.BLOCK_CYCLE for f in asked) or _beyond_the_search(state):
+    if any(f.verdict is Verdict.BLOCK_CYCLE for f in asked) or _beyond(state, end):
         return Move("dosing is finished", (Scribe(state).say(FinishDosing, PRESCRIBER, reason="no further cycle"),))
     for does in (_wait_for_the_window, _settle_holds, _decide_on_delay, _bring_data, _wait_for_recovery):
         move = does(state, asked)
@@ -182,9 +197,9 @@ def _towards_the_dose(state: State) -> Move | None:
     return _sign_and_start(state) if not asked else None
 
 
-def _beyond_the_search(state: State) -> bool:
+def _beyond(state: State, end: End) -> bool:
     slot = state.standing.slot
-    return slot is not None and slot.cycle > LAST_CYCLE and state.standing.case.in_review
+    return slot is not None and slot.cycle > end.cycle and state.standing.case.in_review
 
 
 def _wait_for_the_window(state: State, asked: list[Finding]) -> Move | None:
@@ -313,15 +328,14 @@ _BEFORE_THE_START: dict[str, Callable[[State, DoseSlot], Move]] = {
     "PRE-07": _premedicate,
 }
 
-_BY_STATE: dict[CourseState, Callable[[State], Move | None]] = {
+_BY_STATE: dict[CourseState, Callable[[State], Move]] = {
     CourseState.REACTION: _reaction,
     CourseState.INFUSION: _infusion,
     CourseState.INFUSION_INTERRUPTED: _interrupted,
     CourseState.OBSERVATION: _observation,
     CourseState.CORRECTION_REVIEW: _correction,
-    CourseState.DISCONTINUED: _monitoring,
-    CourseState.LIVER_MONITORING: _monitoring,
 }
+_MONITORED = (CourseState.DISCONTINUED, CourseState.LIVER_MONITORING)
 
 
 # ── what is said, used by deviations too ───────────────────────────────────────────────────────────────────────────

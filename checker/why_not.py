@@ -12,6 +12,7 @@ from checker import reference
 from checker.seen import Seen, Value
 from models.facts import (
     Consent,
+    Countersigned,
     CycleExtended,
     CycleStarted,
     DoseAuthorised,
@@ -24,7 +25,6 @@ from models.facts import (
     HoldReleased,
     HoldSet,
     InfectionBleedingCheck,
-    InfusionStarted,
     NoTransplantDeclared,
     Premedication,
     PremedicationClass,
@@ -64,6 +64,7 @@ def not_signed(seen: Seen, slot: DoseSlot) -> Why:
     yield from examined(seen, slot)
     yield from toxic(seen, slot)
     yield from too_soon(seen, slot)
+    yield from interrupted(seen, slot)
     yield from too_many_cycles(seen, slot)
 
 
@@ -206,8 +207,14 @@ def toxic(seen: Seen, slot: DoseSlot) -> Why:
     creatinine = seen.latest("creatinine")
     if seen.given and creatinine is not None and creatinine.readable and creatinine.uln > 0:
         aside = seen.set_aside("NON-06", slot, by_two=True, since=creatinine.fact.recorded_at)
-        if creatinine.of_uln > reference.CREATININE_ULN and not aside:
+        if _risen(seen, creatinine) and creatinine.of_uln > reference.CREATININE_ULN and not aside:
             yield "creatinine is of grade 2 or more (NON-06, CT-21)"
+
+
+def _risen(seen: Seen, value: Value) -> bool:
+    """NON-06: above what it was before treatment; what was as high then is no toxicity of the drug."""
+    before = [v for v in seen.history("creatinine") if v.at <= seen.given[0].at]
+    return value.at > seen.given[0].at and (not before or value.of_uln > before[-1].of_uln)
 
 
 def examined(seen: Seen, slot: DoseSlot) -> Why:
@@ -381,12 +388,19 @@ def too_soon(seen: Seen, slot: DoseSlot) -> Why:
 
 def _held_for_toxicity(seen: Seen) -> bool:
     """DAY-06: a short toxicity lets the window wait; told apart by the tests of the rules, not here."""
-    high = any(_high(a, v) for a in ("alt", "ast", "bilirubin") for v in seen.history(a) if v.at > seen.given[-1].at)
+    high = any(_high(a, v) for a in ("alt", "ast", "bilirubin") for v in _since_last_dose(seen, a))
     ill = any(f.at > seen.given[-1].at and w.grade >= reference.TOXICITY_GRADE for f, w in seen.of(Toxicity))
     creatinine = any(
-        v.at > seen.given[-1].at and v.of_uln > reference.CREATININE_ULN for v in seen.history("creatinine")
+        v.of_uln > reference.CREATININE_ULN and _risen(seen, v) for v in _since_last_dose(seen, "creatinine")
     )
     return high or ill or creatinine
+
+
+def _since_last_dose(seen: Seen, analyte: str) -> list[Value]:
+    """The results after the last dose, and the one that stood when it was given: it may have been corrected since."""
+    last = seen.given[-1].at
+    found = seen.history(analyte)
+    return [*[v for v in found if v.at <= last][-1:], *[v for v in found if v.at > last]]
 
 
 def _next_cycle_too_soon(seen: Seen, slot: DoseSlot, since_last: int) -> Why:
@@ -516,9 +530,58 @@ def most_mg(seen: Seen, slot: DoseSlot) -> Decimal:
 
 
 def level_in_force(seen: Seen, slot: DoseSlot) -> Decimal:
-    """DOSE-10: the lowest level at which a dose was started stands for every later dose."""
-    levels = [w.level for _, w in seen.of(InfusionStarted) if (w.cycle, w.day) < (slot.cycle, slot.day)]
-    return min((reference.LEVELS.get(level, Decimal(1)) for level in levels), default=Decimal(1))
+    """DUR-03: 25 % less after a dose was held for 14 days. DOSE-10: the lowest level that was signed stands for every
+    later dose, but where two people have signed that it was an error (COR-02)."""
+    found = [reference.LEVELS["L1"]] if _times_lowered(seen, slot.cycle) else []
+    for _, what in seen.of(DoseAuthorised):
+        if (what.cycle, what.day) <= (slot.cycle, slot.day) and not _lifted(seen, what.cycle):
+            found.append(reference.LEVELS.get(what.level or "L0", Decimal(1)))
+    return min(found, default=Decimal(1))
+
+
+def _lifted(seen: Seen, cycle: int) -> bool:
+    signed = {f.id for f, w in seen.of(DoseAuthorised) if w.cycle == cycle}
+    by = [f.by for f, w in seen.of(Countersigned) if w.target in signed]
+    return any(b.role is Role.PRESCRIBER for b in by) and len({b.id for b in by if b.role in PHYSICIANS}) >= 2
+
+
+# ── interruptions ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def interrupted(seen: Seen, slot: DoseSlot) -> Why:
+    """DUR-02: a day 8 that was held for 7 days is left out. DUR-04, LVL-01: after two reductions two doses a cycle."""
+    if slot.day == 8 and _held_days(seen, slot.cycle) >= reference.LEFT_OUT_FROM_DAYS:
+        yield f"{slot} was held for {_held_days(seen, slot.cycle)} days and is left out (DUR-02)"
+    lowered, given = _times_lowered(seen, slot.cycle), [g for g in seen.given if g.slot.cycle == slot.cycle]
+    if lowered >= 2 and len(given) >= 2:
+        yield "a third dose in a cycle of two (DUR-04)"
+    if lowered > 2:
+        yield "two doses a cycle were not tolerated (DUR-04, LVL-01)"
+
+
+def _times_lowered(seen: Seen, cycle: int) -> int:
+    return sum(_held_days(seen, earlier) >= reference.REDUCED_FROM_DAYS for earlier in range(1, cycle))
+
+
+def _held_days(seen: Seen, cycle: int) -> int:
+    """DUR-07, DUR-09: for how many days a high ALT held day 8 of this cycle, which was never given. Only where it is plain:
+    nothing was set aside or attributed, and ALT was high on the planned date already."""
+    first = [g.on for g in seen.given if g.slot == DoseSlot(cycle=cycle, day=1)]
+    given = any(g.slot == DoseSlot(cycle=cycle, day=8) for g in seen.given)
+    judged = {"override", "toxicity_attribution"} & seen.by_kind.keys()
+    if not first or given or judged:
+        return 0
+    planned, ended = first[0] + timedelta(days=7), [g.on for g in seen.given if g.slot.cycle > cycle]
+    since, longest = None, 0
+    for value in [*seen.history("alt"), None]:
+        high = value is not None and _high("alt", value)
+        on = min([seen.day(seen.now) if value is None else seen.day(value.at), *ended])
+        if high and since is None:
+            since = on
+        elif not high and since is not None:
+            longest = max(longest, (on - planned).days if since <= planned else 0)
+            since = None
+    return longest
 
 
 def _earlier(seen: Seen) -> bool:

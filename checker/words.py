@@ -5,7 +5,8 @@ from datetime import datetime
 
 from checker.moves import Move
 from checker.people import MORNING, a_course
-from checker.search import Found, Violation, replayed
+from checker.search import Found, replayed
+from checker.steps import Violation
 from checker.ward import State
 from models.messages import Message
 from models.pins import ProtocolPin

@@ -2,7 +2,7 @@
 
 from checker.moves import Move
 from checker.people import MORNING
-from checker.search import Timeline
+from checker.steps import Timeline
 from checker.ward import State, at, ruling_on, with_facts
 from models.assessment import Accepted
 from models.facts import Fact
