@@ -14,6 +14,7 @@ from cli_rules import protocol_named
 if TYPE_CHECKING:
     from checker.plant import Outcome
     from checker.search import Found, Scope
+    from checker.walks import Walk, Walked
 
 
 def add_to(app: typer.Typer) -> None:
@@ -46,14 +47,14 @@ def _searched(only: str, bounded: bool, lines: bool) -> dict[str, Any]:
 
     protocols = (protocol_named(only).name,) if only else released_names()
     rows = []
-    for protocol, scope, found in scopes.all_searched(protocols, scopes.bounded if bounded else scopes.full):
+    for protocol, scope, found in scopes.all_searched(protocols, scopes.bounded_run if bounded else scopes.full_run):
         rows.append(_row(protocol, scope, found))
         if lines:
             _tell(protocol, scope, found)
     return {"ok": all(not row["violations"] for row in rows), "searches": rows}
 
 
-def _tell(protocol: str, scope: "Scope", found: "Found") -> None:
+def _tell(protocol: str, scope: "Scope | Walk", found: "Found | Walked") -> None:
     from checker.words import summed_up
 
     typer.echo(summed_up(scope.name, protocol, found))
@@ -61,7 +62,7 @@ def _tell(protocol: str, scope: "Scope", found: "Found") -> None:
         typer.echo(line)
 
 
-def _stories(protocol: str, found: "Found") -> Iterator[str]:
+def _stories(protocol: str, found: "Found | Walked") -> Iterator[str]:
     from checker.words import told
     from plumbing.protocol_files import load_protocol, pin_of
 
@@ -69,14 +70,12 @@ def _stories(protocol: str, found: "Found") -> Iterator[str]:
         yield from told(violation, load_protocol(protocol), pin_of(protocol))
 
 
-def _row(protocol: str, scope: "Scope", found: "Found") -> dict[str, Any]:
+def _row(protocol: str, scope: "Scope | Walk", found: "Found | Walked") -> dict[str, Any]:
     return {
         "protocol": protocol,
         "scope": scope.name,
-        "states": found.states,
-        "edges": found.edges,
+        "looked": found.looked,
         "decisions": found.decisions,
-        "merged": found.merged,
         "seconds": round(found.seconds, 1),
         "violations": [
             {
@@ -90,7 +89,7 @@ def _row(protocol: str, scope: "Scope", found: "Found") -> dict[str, Any]:
     }
 
 
-def _told(protocol: str, found: "Found") -> list[str]:
+def _told(protocol: str, found: "Found | Walked") -> list[str]:
     return list(_stories(protocol, found))
 
 

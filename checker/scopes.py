@@ -7,7 +7,7 @@ from multiprocessing import get_context
 from checker.people import MORNING, a_course
 from checker.search import Found, Scope, Search
 from checker.usual import End
-from checker.walks import Walk
+from checker.walks import Walk, Walked, Walker
 from plumbing.protocol_files import load_protocol, pin_of
 
 WORKERS = 2
@@ -39,13 +39,14 @@ THEMES: dict[str, tuple[str, ...]] = {
 
 
 DOSES = ("C1D1", "C1D8", "C1D15", "C2D1", "C2D8", "C2D15", "monitoring")
-CYCLES = Scope(
-    "responses and transplant plans",
-    {"C1D15": 1, "C2D1": 1, "C3D1": 1, "C4D1": 1},
-    kinds=("no response", "a transplant is planned", "the next cycle is tried"),
+RESPONSES = Scope(
+    "responses",
+    {"C2D1": 1, "C3D1": 1, "C4D1": 1},
+    kinds=("no response", "the next cycle is tried"),
     end=End(cycle=4),
     at_every_dose=True,
 )
+PLANS = Scope("transplant plans", {"C1D15": 1}, kinds=("a transplant is planned",), end=End(cycle=4), follow=20)
 SIX_CYCLES = Scope("six cycles", {"C7D1": 2}, kinds=("no response", "the next cycle is tried"), end=End(cycle=7))
 LEVELS = Scope(
     "interruptions",
@@ -65,15 +66,13 @@ LEVELS_AGAIN = Scope(
 def full(protocol: str) -> tuple[Scope, ...]:
     """One deviation of every kind before every dose and in monitoring; interruptions and numbers of cycles over several
     cycles; under the label three of each theme before a day 8 and in monitoring."""
-    every = Scope("every kind", dict.fromkeys(DOSES, 1))
-    wide = (every, LEVELS, LEVELS_AGAIN, CYCLES, SIX_CYCLES)
-    return (*wide, *(_of_theme(name) for name in THEMES)) if protocol.startswith(LABEL) else wide
+    wide = (Scope("every kind", dict.fromkeys(DOSES, 1)), LEVELS, LEVELS_AGAIN, PLANS, SIX_CYCLES)
+    return (*wide, RESPONSES, *(_of_theme(name) for name in THEMES)) if protocol.startswith(LABEL) else wide
 
 
-def walks(protocol: str, *, bounded: bool = False) -> tuple[Walk, ...]:
-    """Random courses: a few in every test run, many for a release; in parts, so that two processes share them."""
-    del protocol
-    return (Walk("few", 3),) if bounded else tuple(Walk(f"part {n + 1}", 40, 1000 * (n + 1)) for n in range(2))
+FEW_COURSES = (Walk("random courses", 3),)
+COURSES = tuple(Walk(f"random courses, part {part}", 15, seed=1000 * part) for part in (1, 2))
+"""In parts, so that two processes share them."""
 
 
 def _of_theme(name: str) -> Scope:
@@ -81,20 +80,33 @@ def _of_theme(name: str) -> Scope:
     return Scope(name, {"C1D8": 3, "monitoring": 3}, kinds=THEMES[name], follow=follow)
 
 
-def searched(protocol: str, scope: Scope, stop_at: int = 1) -> Found:
-    """One search of one protocol."""
+def bounded_run(protocol: str) -> tuple[Scope | Walk, ...]:
+    """What every test run makes."""
+    return (*bounded(protocol), *FEW_COURSES)
+
+
+def full_run(protocol: str) -> tuple[Scope | Walk, ...]:
+    """What a release makes."""
+    return (*full(protocol), *COURSES)
+
+
+def searched(protocol: str, asked: Scope | Walk, stop_at: int = 1) -> Found | Walked:
+    """One search, or some random courses, of one protocol."""
     rules = load_protocol(protocol)
-    return Search(a_course(rules, pin_of(protocol)), MORNING, rules, scope, stop_at=stop_at).run()
+    chart = a_course(rules, pin_of(protocol))
+    if isinstance(asked, Walk):
+        return Walker(chart, rules, asked).run()
+    return Search(chart, MORNING, rules, asked, stop_at=stop_at).run()
 
 
 def all_searched(
-    protocols: tuple[str, ...], scopes: Callable[[str], tuple[Scope, ...]]
-) -> Iterator[tuple[str, Scope, Found]]:
-    """Every search of every protocol, two at a time, answered in their order."""
-    wanted = [(protocol, scope) for protocol in protocols for scope in scopes(protocol)]
+    protocols: tuple[str, ...], asked_of: Callable[[str], tuple[Scope | Walk, ...]]
+) -> Iterator[tuple[str, Scope | Walk, Found | Walked]]:
+    """Everything that is asked of every protocol, two at a time, answered in its order."""
+    wanted = [(protocol, asked) for protocol in protocols for asked in asked_of(protocol)]
     if len(wanted) == 1:
         yield (*wanted[0], searched(*wanted[0]))
         return
     with ProcessPoolExecutor(WORKERS, mp_context=get_context("spawn")) as pool:
-        answers = [pool.submit(searched, protocol, scope) for protocol, scope in wanted]
+        answers = [pool.submit(searched, protocol, asked) for protocol, asked in wanted]
         yield from ((*asked, answer.result()) for asked, answer in zip(wanted, answers, strict=True))

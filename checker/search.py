@@ -56,6 +56,12 @@ class Found:
     seconds: float = 0.0
     violations: list[Violation] = field(default_factory=list)
 
+    @property
+    def looked(self) -> str:
+        """How far it looked, in words."""
+        numbers = f"{self.states:,} states, {self.edges:,} edges, {self.decisions:,} decisions, {self.merged:,} merged"
+        return f"{numbers}, {self.seconds:.1f} s"
+
 
 @dataclass
 class _Node:

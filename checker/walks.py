@@ -53,6 +53,12 @@ class Walked:
     seconds: float = 0.0
     violations: list[Violation] = field(default_factory=list)
 
+    @property
+    def looked(self) -> str:
+        """How far they went, in words."""
+        numbers = f"{self.walks:,} courses, {self.doses:,} doses, {self.moves:,} moves, {self.deviations:,} deviations"
+        return f"{numbers}, {self.decisions:,} decisions, {self.seconds:.1f} s"
+
 
 class Walker:
     """Walks from one chart under one protocol."""

@@ -7,6 +7,7 @@ from checker.moves import Move
 from checker.people import MORNING, a_course
 from checker.search import Found, replayed
 from checker.steps import Violation
+from checker.walks import Walked
 from checker.ward import State
 from models.messages import Message
 from models.pins import ProtocolPin
@@ -22,11 +23,10 @@ def told(violation: Violation, protocol: Protocol, pin: ProtocolPin) -> Iterator
         yield f"  {_moment(state)}  {_who(move)}{move.name} -> {_card(state)}"
 
 
-def summed_up(name: str, protocol: str, found: Found) -> str:
+def summed_up(name: str, protocol: str, found: Found | Walked) -> str:
     """One line per search: what it saw and how long it took."""
     broken = f"{len(found.violations)} BROKEN" if found.violations else "nothing broken"
-    numbers = f"{found.states:,} states, {found.edges:,} edges, {found.decisions:,} decisions, {found.merged:,} merged"
-    return f"{protocol}: {name}: {numbers}, {found.seconds:.1f} s, {broken}"
+    return f"{protocol}: {name}: {found.looked}, {broken}"
 
 
 def _moment(state: State) -> str:

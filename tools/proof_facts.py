@@ -178,8 +178,7 @@ def _mutant(mutant: Any, row: dict[str, Any] | None) -> Held:
 
 def _search(row: dict[str, Any]) -> Searched:
     broken = tuple(f"{v['invariant']}: {v['words']}" for v in row["violations"])
-    far = f"{row['states']:,} states, {row['edges']:,} edges, {row['seconds']} s"
-    return Searched(f"{row['scope']}, {row['protocol']}: {far}; {len(broken)} broken", broken)
+    return Searched(f"{row['scope']}, {row['protocol']}: {row['looked']}; {len(broken)} broken", broken)
 
 
 def _results() -> list[dict[str, Any]]:

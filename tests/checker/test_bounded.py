@@ -2,15 +2,20 @@
 
 from checker import scopes
 from checker.people import MORNING, a_course
-from checker.search import Scope, Search
+from checker.search import Found, Scope, Search
+from checker.walks import Walked
 from plumbing.protocol_files import load_protocol, pin_of, released_names
 
 
 def test_no_order_of_few_events_breaks_an_invariant_under_any_protocol() -> None:
-    found = list(scopes.all_searched(released_names(), scopes.bounded))
+    found = list(scopes.all_searched(released_names(), scopes.bounded_run))
     broken = [(protocol, v.invariant, v.words) for protocol, _, f in found for v in f.violations]
     assert broken == []
-    assert all(f.states > 300 and f.edges > f.states for _, _, f in found)
+    searches = [f for _, _, f in found if isinstance(f, Found)]
+    assert all(f.states > 300 and f.edges > f.states for f in searches)
+    courses = [f for _, _, f in found if isinstance(f, Walked)]
+    assert all(f.walks == 3 and f.doses > 9 and f.deviations > 20 for f in courses)
+    assert len(searches) == len(courses) == len(released_names())
 
 
 def test_two_searches_count_alike() -> None:
