@@ -123,15 +123,24 @@ def _held(
 ) -> Interruption | None:
     """The toxicity in which this dose was due and not given: the last one before it was given or left out."""
     planned_at, until = midnight_of(window.nominal_on, case.reading.zone), _waited_for_until(case, slot)
-    met = [s for s in stretches if s.since < until and (s.until is None or s.until >= planned_at)]
+    begun = [s for s in stretches if s.since < until or s.since == until == case.now]
+    met = [s for s in begun if s.until is None or s.until >= planned_at]
     if not met or (until < case.now and until < planned_at) or not case.reading.reached(planned_at):
         return None
-    held = _interruption(case, window, slot, met[0], until)
+    held_on = _held_on(case, window, met[0])
+    held = _interruption(case, held_on, slot, met[0], until)
     for stretch in met[1:]:
         if slot.day != CYCLE_DAYS[0] and _left_out(case, held, window, carried):
             break
-        held = _interruption(case, window, slot, stretch, until)
+        held = _interruption(case, held_on, slot, stretch, until)
     return held
+
+
+def _held_on(case: Planned, window: Window, stretch: Toxic) -> date:
+    """DUR-07: the planned date. DUR-09: a dose that was late for another reason before is held from the first sign on."""
+    since = local_date(stretch.since, case.reading.zone)
+    last_on = window.last_on or window.nominal_on + case.protocol.regimen.window.span
+    return since if since > last_on else window.nominal_on
 
 
 def _waited_for_until(case: Planned, slot: DoseSlot) -> datetime:
@@ -141,14 +150,14 @@ def _waited_for_until(case: Planned, slot: DoseSlot) -> datetime:
     return min([*later, *ended, case.now])
 
 
-def _interruption(case: Planned, window: Window, slot: DoseSlot, stretch: Toxic, until: datetime) -> Interruption:
+def _interruption(case: Planned, held_on: date, slot: DoseSlot, stretch: Toxic, until: datetime) -> Interruption:
     recovered_at = stretch.until if stretch.until is not None and stretch.until <= until else None
     zone, pending = case.reading.zone, until == case.now
     today = local_date(recovered_at or until, zone)
     if recovered_at is None and pending:
         case.reading.change_at(midnight_of(today + timedelta(days=1), zone))
-    days = max((today - window.nominal_on).days, 0)
-    return Interruption(slot, window.nominal_on, days, (slot,), recovered_at, pending, stretch)
+    days = max((today - held_on).days, 0)
+    return Interruption(slot, held_on, days, (slot,), recovered_at, pending, stretch)
 
 
 def _left_out(case: Planned, held: Interruption, window: Window, carried: Toxic | None) -> bool:

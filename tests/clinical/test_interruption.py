@@ -59,6 +59,40 @@ def test_from_seven_days_on_the_held_dose_is_left_out_and_the_next_may_be_given(
     assert "DUR-02" in notes(card)
 
 
+@ALL
+@pytest.mark.parametrize(("late", "said"), [(1, "10 days"), (2, "11 days"), (3, "9 days"), (20, "9 days")])
+def test_a_dose_late_for_another_reason_is_held_from_the_first_sign_of_toxicity_on(
+    late: int, said: str, protocol: str
+) -> None:
+    """DUR-07 counts from the planned date; DUR-09: what delayed the dose beyond two days before that does not count."""
+    chart = ChartBuilder(protocol).ready().cycle(1, D1, response="CR")
+    planned = D1 + (28 if protocol.startswith("article") else 21) * DAY
+    chart.result("alt", "160", planned + late * DAY - H)
+    card = PaperCourse(chart, planned + (late + 9) * DAY + H).card
+    assert card.verdict is Verdict.HOLD
+    assert [f.reason for f in card.findings if f.rule == "DUR-01" and said in f.reason]
+
+
+def test_a_cycle_begun_again_after_months_is_not_said_to_have_been_interrupted_for_months() -> None:
+    chart = ChartBuilder().ready().cycle(1, D1, response="CR")
+    now = D1 + 90 * DAY
+    chart.result("alt", "160", now - H)
+    card = PaperCourse(chart, now).card
+    assert card.verdict is Verdict.HOLD
+    assert not {"DUR-03", "DUR-05"} & {f.rule for f in card.findings}
+
+
+def test_the_very_instant_of_a_sample_counts_as_the_second_after_it() -> None:
+    """A value that was drawn and told at this instant holds at once; nothing changes a second later (§3.5)."""
+    chart, now = ChartBuilder().ready().dose(1, 1, D1), D1 + 45 * DAY
+    chart.result("alt", "160", D1 + 7 * DAY)
+    one, two = (PaperCourse(chart, D1 + 7 * DAY + span).card for span in (0 * SECOND, SECOND))
+    assert (one.verdict, standing_rules(one), one.next_dose) == (two.verdict, standing_rules(two), two.next_dose)
+    chart.result("alt", "160", now)
+    one, two = (PaperCourse(chart, now + span).card for span in (0 * SECOND, SECOND))
+    assert (one.verdict, standing_rules(one), one.next_dose) == (two.verdict, standing_rules(two), two.next_dose)
+
+
 def test_a_following_dose_that_misses_its_own_window_for_the_same_toxicity_is_left_out_too() -> None:
     """DAY-06: recovered on day 17 day 15 is still given, on day 18 it is not."""
     for days, slot in ((9, "C1D15"), (10, "C2D1"), (12, "C2D1")):
