@@ -113,8 +113,10 @@ def _last(state: State, kind: type[object]) -> Fact | None:
 
 
 def _lab(state: State, loinc: str) -> Fact | None:
+    """The result of the newest sample, whatever came later of older ones."""
     facts = state.standing.case.reading.facts
-    return next((f for f in reversed(facts) if isinstance(f.what, LabResult) and f.what.loinc == loinc), None)
+    found = [f for f in facts if isinstance(f.what, LabResult) and f.what.loinc == loinc]
+    return max(enumerate(found), key=lambda pair: (pair[1].at, pair[0]))[1] if found else None
 
 
 # ── probes: commands of the wrong person or at the wrong moment ────────────────────────────────────────────────────

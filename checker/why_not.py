@@ -202,13 +202,20 @@ def toxic(seen: Seen, slot: DoseSlot) -> Why:
         aside = what.grade == reference.TOXICITY_GRADE and seen.set_aside(
             "NON-06", slot, by_two=True, since=fact.recorded_at, subject=term
         )
-        if what.grade >= reference.TOXICITY_GRADE and not elsewhere and not aside:
+        if what.grade >= reference.TOXICITY_GRADE and what.grade > _before(seen, term) and not elsewhere and not aside:
             yield f"{term} of grade {what.grade} (NON-06)"
     creatinine = seen.latest("creatinine")
     if seen.given and creatinine is not None and creatinine.readable and creatinine.uln > 0:
         aside = seen.set_aside("NON-06", slot, by_two=True, since=creatinine.fact.recorded_at)
         if _risen(seen, creatinine) and creatinine.of_uln > reference.CREATININE_ULN and not aside:
             yield "creatinine is of grade 2 or more (NON-06, CT-21)"
+
+
+def _before(seen: Seen, term: str) -> int:
+    """The grade of a toxicity before treatment; before the first dose whatever it is."""
+    charted = sorted(((f, w) for f, w in seen.of(Toxicity) if w.term.lower() == term), key=lambda pair: pair[0].at)
+    grades = [w.grade for f, w in charted if not seen.given or f.at <= seen.given[0].at]
+    return grades[-1] if grades else 0
 
 
 def _risen(seen: Seen, value: Value) -> bool:

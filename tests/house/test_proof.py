@@ -52,7 +52,7 @@ def test_the_results_of_the_checker_are_read_and_what_is_missing_is_said(
     monkeypatch.setattr(proof_facts, "_listed", lambda name, *_: _listed(name))
     assert len(gathered("2026-12-01").checked.missing) == 2
     violation = {"invariant": "six days", "clauses": ["DAY-03"], "words": "given after five days", "story": []}
-    row = {"protocol": "p", "scope": "full", "states": 1200, "edges": 9, "seconds": 1.0, "violations": [violation]}
+    row = {"protocol": "p", "scope": "full", "looked": "1,200 states", "seconds": 1.0, "violations": [violation]}
     (tmp_path / "result.json").write_text(json.dumps({"ok": False, "searches": [row]}))
     killed = {"mutant": "window 5", "clauses": ["DAY-03"], "words": "w", "killed_by": "six days", "story": 4}
     (tmp_path / "mutants.json").write_text(
