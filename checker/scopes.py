@@ -71,7 +71,7 @@ def full(protocol: str) -> tuple[Scope, ...]:
 
 
 FEW_COURSES = (Walk("random courses", 3),)
-COURSES = tuple(Walk(f"random courses, part {part}", 15, seed=1000 * part) for part in (1, 2))
+COURSES = tuple(Walk(f"random courses, part {part}", 30, seed=1000 * part) for part in (1, 2))
 """In parts, so that two processes share them."""
 
 

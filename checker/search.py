@@ -191,7 +191,9 @@ class Search:
         known = self._by_key.get(key)
         if known is None:
             known = self._by_key[key] = len(self._nodes)
-            rest = (state.chart, state.now, state.run)
+            # A chart without what was worked out of it: a search keeps very many of them.
+            bare = Chart.model_construct(course=state.chart.course, facts=state.chart.facts)
+            rest = (bare, state.now, state.run)
             self._nodes.append(_Node(parent, move, rest, state, next_dose(state)))
         return known
 
