@@ -84,7 +84,22 @@ Instant = Annotated[AwareDatetime, Field(strict=False), AfterValidator(_in_utc),
 Day = Annotated[date, AfterValidator(_in_sane_years)]
 """A calendar date of the years in which courses happen."""
 
-Number = Annotated[Decimal, AfterValidator(_of_sane_size), PlainSerializer(plain, when_used="json")]
+
+def _in_plain_digits(value: Any) -> Any:
+    """`7_0` and the digits of another script could be read as a number, and nobody who writes a value means that."""
+    if isinstance(value, str) and ("_" in value or not value.isascii()):
+        raise ValueError("write the number in the digits 0 to 9")
+    return value
+
+
+# Not strict: what the first validator hands on is text again, or the number of a JSON document.
+Number = Annotated[
+    Decimal,
+    Field(strict=False),
+    AfterValidator(_of_sane_size),
+    BeforeValidator(_in_plain_digits),
+    PlainSerializer(plain, when_used="json"),
+]
 """A finite decimal of sane size; travels as text, so that no digit is lost."""
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]

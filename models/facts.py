@@ -4,7 +4,7 @@ The `...Details` classes hold fields that a command and its fact share, so that 
 Units and codes stay as the sender gave them; `clinical` understands them, so that a later rule set can re-read old facts.
 """
 
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
@@ -95,11 +95,11 @@ _TIME: TypeAdapter[Any] = TypeAdapter(Instant)
 def _is_number(value: Any) -> bool:
     if value is None:
         return True
-    if isinstance(value, bool) or (isinstance(value, str) and ("_" in value or not value.isascii())):
-        return False  # `1_60` and digits of another script would be read as a number, and no laboratory means that
+    if isinstance(value, bool):
+        return False
     try:
-        _NUMBER.validate_python(Decimal(str(value)))
-    except (InvalidOperation, ValidationError, ValueError):
+        _NUMBER.validate_python(value if isinstance(value, Decimal) else str(value))
+    except ValidationError:
         return False
     return True
 

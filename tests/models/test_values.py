@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from models.assessment import Assessment, CourseState, Finding, Obligation, Verdict
 from models.base import Day, Instant, Number, canonical_json, content_hash, plain
 from models.chart import Chart
-from models.facts import CYCLE_DAYS, DoseSlot, Fact, LabResult, LabStatus, Transplant
+from models.facts import CYCLE_DAYS, DoseSlot, Fact, LabResult, LabStatus, Transplant, Weight
 from models.messages import COMMANDS, MESSAGES, Hold, NamedMessage, RecordFinding, StartInfusion
 from models.people import Actor, By, Role
 from models.protocol import Confidence, Entry
@@ -84,6 +84,19 @@ def test_the_same_content_has_the_same_hash_whatever_its_order_or_zone() -> None
     assert content_hash({"a": 1, "b": berlin}) == content_hash({"b": D1, "a": 1})
     assert canonical_json({"b": Decimal("1.0"), "a": D1}) == '{"a":"2026-03-02T08:00:00+00:00","b":"1.0"}'
     assert content_hash({"a": Decimal("1.0")}) != content_hash({"a": Decimal("1.00")})
+
+
+@pytest.mark.parametrize("text", ['"7_0"', '"٧٠"', '"７０"', "true", '"NaN"', '"1E+400"', '"7O"', '""', "null", "[70]"])
+def test_a_number_in_no_plain_digits_is_refused(text: str) -> None:
+    with pytest.raises(ValidationError):
+        number.validate_json(text)
+    with pytest.raises(ValidationError):
+        Weight.model_validate_json(f'{{"kg": {text}}}')
+
+
+@pytest.mark.parametrize("text", ['"70"', "70", "7e1", '" 70"', '"70.0"', '"7E+1"'])
+def test_a_number_is_read_from_text_and_from_a_json_number(text: str) -> None:
+    assert number.validate_json(text) == Weight.model_validate_json(f'{{"kg": {text}}}').kg == 70
 
 
 # ── laboratory results ─────────────────────────────────────────────────────────────────────────────────────────────
