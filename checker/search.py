@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from checker.deviations import deviations
-from checker.invariants import Invariant
 from checker.key import key_of, key_of_state
 from checker.moves import Move
-from checker.steps import FAULTS, TOTAL, Broke, Steps, Timeline, Violation, doses, told_as
+from checker.steps import BREAKS, Steps, Timeline, Violation, doses, told_as
 from checker.usual import USUAL_END, End, usual
 from checker.ward import State, at, begin, ruling_on, with_facts
 from models.assessment import Refused
@@ -157,11 +156,8 @@ class Search:
             self.found.edges += 1
             try:
                 target, dosed = self._make(index, timeline, move)
-            except Broke as broke:
-                self._report(index, move, broke.found)
-                continue
-            except FAULTS as fault:
-                self._report(index, move, [(TOTAL, f"{type(fault).__name__}: {fault}")])
+            except BREAKS as error:
+                self.found.violations += told_as(error, (*self._moves_to(index), move))
                 continue
             if target != index:
                 reached[target] = dosed
@@ -196,9 +192,6 @@ class Search:
             rest = (bare, state.now, state.run)
             self._nodes.append(_Node(parent, move, rest, state, next_dose(state)))
         return known
-
-    def _report(self, index: int, move: Move, found: list[tuple[Invariant, str]]) -> None:
-        self.found.violations += told_as(found, (*self._moves_to(index), move))
 
     def _moves_to(self, index: int) -> tuple[Move, ...]:
         moves: list[Move] = []

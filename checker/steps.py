@@ -16,7 +16,6 @@ DOSE_KINDS = frozenset({"infusion_started", "administration"})
 SAID_TOGETHER = (RecordFinding, RecordPremedication, LabResults, ReleaseHold, ResolveUnreadable)
 """Statements of one visit, said in one breath: each is judged by itself, and then one decision follows."""
 
-FAULTS = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError, EndlessRuns)
 TOTAL = Invariant(
     "an answer always", ("design §2",), "The rules answer always; a patient's data never raise.", no_answer
 )
@@ -39,6 +38,13 @@ class Broke(Exception):
 
     def __init__(self, found: list[tuple[Invariant, str]]) -> None:
         self.found = found
+
+
+BREAKS = (
+    *(Broke, EndlessRuns),
+    *(ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError),
+)
+"""What a move may raise: a broken invariant, or a fault of the rules."""
 
 
 class Steps:
@@ -109,8 +115,9 @@ class Timeline:
         return self._stops[-1].wakes_at
 
 
-def told_as(found: list[tuple[Invariant, str]], moves: tuple[Move, ...]) -> list[Violation]:
-    """What broke, each invariant once, with the story that led there."""
+def told_as(error: Exception, moves: tuple[Move, ...]) -> list[Violation]:
+    """What broke, each invariant once, with the story that led there; a fault of the rules breaks one of its own."""
+    found = error.found if isinstance(error, Broke) else [(TOTAL, f"{type(error).__name__}: {error}")]
     return [Violation(i.name, i.clauses, i.words, words, moves) for i, words in dict(found).items()]
 
 

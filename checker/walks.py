@@ -15,7 +15,7 @@ from checker.deviations import FEW, MORE, PROBES
 from checker.moves import Move
 from checker.people import MORNING
 from checker.search import next_dose
-from checker.steps import FAULTS, TOTAL, Broke, Steps, Timeline, Violation, doses, told_as
+from checker.steps import BREAKS, Steps, Timeline, Violation, doses, told_as
 from checker.usual import End, usual
 from checker.ward import State, begin
 from models.chart import Chart
@@ -26,6 +26,9 @@ FINAL = ("dies", "stops", "discontinues", "finished early", "confirmed", "grade 
 """What ends dosing is drawn in one walk of four: the others go on."""
 DEVIATIONS, DRAWN, CHANCE = 3, 9, 0.3
 MOST_MOVES = 900
+
+LONG_END = End(cycle=3, monitored=timedelta(days=400))
+"""Three cycles, and monitoring to its end."""
 
 Place = tuple[str, int]
 """Where a deviation was made: before which dose, and after how many usual moves since the last one."""
@@ -38,7 +41,7 @@ class Walk:
     name: str
     number: int
     seed: int = 1
-    end: End = field(default_factory=lambda: End(cycle=3, monitored=timedelta(days=400)))
+    end: End = LONG_END
 
 
 @dataclass
@@ -93,11 +96,8 @@ class Walker:
             story.moves.append(move)
             try:
                 after, dosed = self._moved(state, move)
-            except Broke as broke:
-                story.broken = told_as(broke.found, tuple(story.moves))
-                return story
-            except FAULTS as fault:
-                story.broken = told_as([(TOTAL, f"{type(fault).__name__}: {fault}")], tuple(story.moves))
+            except BREAKS as error:
+                story.broken = told_as(error, tuple(story.moves))
                 return story
             used += other is not None and after is not state
             self._count(other is not None, dosed=dosed)

@@ -50,30 +50,6 @@ COUNTS = ("wbc", "anc", "platelets", "haemoglobin")
 LIVER = ("alt", "ast", "alp", "bilirubin")
 
 
-def not_signed(seen: Seen, slot: DoseSlot) -> Why:
-    """Why nobody may sign this dose now: everything but what lies between the signature and the start."""
-    yield from seen.stops
-    yield from not_dosing(seen)
-    yield from reacting(seen)
-    yield from vod_suspected(seen)
-    yield from by_persons(seen)
-    yield from unread(seen)
-    yield from liver(seen, slot)
-    yield from counts(seen, slot)
-    yield from heart(seen, slot)
-    yield from examined(seen, slot)
-    yield from toxic(seen, slot)
-    yield from too_soon(seen, slot)
-    yield from interrupted(seen, slot)
-    yield from too_many_cycles(seen, slot)
-
-
-def not_started(seen: Seen, slot: DoseSlot) -> Why:
-    """Why this infusion must not start now."""
-    yield from not_signed(seen, slot)
-    yield from between_signature_and_start(seen, slot)
-
-
 # ── the course ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -594,30 +594,28 @@ def asks_for(rule: str, words: str) -> Callable[[Any], bool]:
     return lambda card: any(f.rule == rule and words in f.reason for f in card.standing)
 
 
-def bilirubin_before(value: Decimal, ago: timedelta = 3 * HOUR) -> Story:
-    """0.3 mg/dL so long before a bilirubin of this value."""
+def one_after_another(analyte: str, before: str, value: Decimal, ago: timedelta) -> Story:
+    """A value of this analyte, and another one so long before it."""
 
     def story(protocol: str) -> PaperCourse:
         course = day_8()(protocol)
         with course.charting() as chart:
-            chart.without("bilirubin")
-            chart.result("bilirubin", "0.3", course.now - HOUR - ago)
-            chart.result("bilirubin", format(value, "f"), course.now - HOUR)
+            chart.without(analyte)
+            chart.result(analyte, before, course.now - HOUR - ago)
+            chart.result(analyte, format(value, "f"), course.now - HOUR)
         return course
 
     return story
+
+
+def bilirubin_before(value: Decimal, ago: timedelta = 3 * HOUR) -> Story:
+    """0.3 mg/dL so long before a bilirubin of this value."""
+    return one_after_another("bilirubin", "0.3", value, ago)
 
 
 def platelets_before(rise: Decimal, ago: timedelta = 3 * HOUR) -> Story:
-    def story(protocol: str) -> PaperCourse:
-        course = day_8()(protocol)
-        with course.charting() as chart:
-            chart.without("platelets")
-            chart.result("platelets", "40", course.now - HOUR - ago)
-            chart.result("platelets", format(40 + rise, "f"), course.now - HOUR)
-        return course
-
-    return story
+    """40 x 10*9/L so long before platelets that are higher by this."""
+    return one_after_another("platelets", "40", 40 + rise, ago)
 
 
 def with_uln(multiple: Decimal) -> Story:
