@@ -28,7 +28,7 @@ from intake.typed import read_acknowledgement, read_actor, read_course_id, read_
 from models.chart import Chart, Course
 
 if TYPE_CHECKING:
-    from workflows.client import CourseClient
+    from services.courses import CourseClient
 
 Result = TypeVar("Result")
 
@@ -272,7 +272,7 @@ def _give(
     settings = settings_for_commands(f"do {name}")
 
     async def give(courses: "CourseClient") -> Any:
-        from workflows.client import CommandRefused, NotConfirmed
+        from services.courses import CommandRefused, NotConfirmed
 
         try:
             return await courses.command(course_id, command, within)

@@ -121,7 +121,7 @@ def _failure_below(error: Exception) -> Failed | None:
     from plumbing.keys import KeyRefused
     from plumbing.protocol_files import ProtocolError
     from plumbing.settings import SettingsRefused
-    from workflows.client import CourseError
+    from services.courses import CourseError
 
     if isinstance(error, CourseError):
         return Failed(_EXIT_OF_COURSE_ERROR.get(error.type, Exit.REFUSED), error.type, str(error))

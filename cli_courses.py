@@ -16,7 +16,7 @@ from models.people import Actor
 from plumbing.connection import connect, settle_namespace_mode
 from plumbing.keys import birth_hash, subject_hash
 from plumbing.settings import Mode, Settings, load_settings, with_demo_keys
-from workflows.client import CourseClient, CourseError
+from services.courses import CourseClient, CourseError
 
 Result = TypeVar("Result")
 

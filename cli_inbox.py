@@ -20,8 +20,8 @@ from intake.strict_json import MAX_BYTES
 from intake.typed import read_actor
 
 if TYPE_CHECKING:
-    from activities.inbox import InboxItem
     from cli_reception import Reception
+    from record.inbox import InboxItem
 
 Result = TypeVar("Result")
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout instead of tables.")]

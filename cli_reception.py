@@ -1,7 +1,7 @@
 """How documents come in: committed to the inbox first, then sent to the one open course of their patient, or left waiting.
 
 Readers, record and courses meet here, because none of them may know the others. What is kept of a document is for
-`activities/inbox.py`, what it says for `intake/fhir.py`.
+`record/inbox.py`, what it says for `intake/fhir.py`.
 """
 
 import asyncio
@@ -15,9 +15,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities import inbox
-from activities.inbox import InboxItem, InboxState, ItemSettled, SubjectCourse, UnknownItem, WaitsFor, WhatWasRead
-from activities.record_reader import UnknownCourse
 from cli_answers import Exit, Failed
 from cli_record import record_of
 from clinical.judge import ROLES
@@ -28,7 +25,10 @@ from models.people import CLOCK, Actor, By
 from plumbing.connection import TemporalUnreachable, connect, settle_namespace_mode
 from plumbing.keys import birth_hash, subject_hash
 from plumbing.settings import Settings
-from workflows.client import CourseClient, CourseError
+from record import inbox
+from record.inbox import InboxItem, InboxState, ItemSettled, SubjectCourse, UnknownItem, WaitsFor, WhatWasRead
+from record.reader import UnknownCourse
+from services.courses import CourseClient, CourseError
 
 Result = TypeVar("Result")
 _ACTOR: TypeAdapter[Actor] = TypeAdapter(By)

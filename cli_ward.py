@@ -1,6 +1,6 @@
 """The ward on the command line: worklist, board, and queries for the Web UI. Read from the record, so Temporal may be away.
 
-What is due and in which order it is shown is for `activities/ward.py`; here it is fetched and drawn.
+What is due and in which order it is shown is for `record/ward.py`; here it is fetched and drawn.
 """
 
 import asyncio
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy.ext.asyncio import AsyncEngine
 
-    from activities.ward import BoardRow, Line, Ward
     from plumbing.settings import Settings
+    from record.ward import BoardRow, Line, Ward
 
 Result = TypeVar("Result")
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout instead of tables.")]
@@ -53,7 +53,7 @@ def worklist(
 
     Each line with its owner, what it is, when it is due by the course's own clock, and what clears it.
     """
-    from activities.ward import worklist_lines
+    from record.ward import worklist_lines
 
     wanted = read_role("--role", role) if role else None
     ward = _now(_ward)
@@ -106,7 +106,7 @@ def _now(act: Callable[["AsyncEngine"], Awaitable[Result]]) -> Result:
 
 
 async def _ward(engine: "AsyncEngine") -> "Ward":
-    from activities.ward_reader import read_ward
+    from record.ward_reader import read_ward
 
     return await read_ward(engine, datetime.now(UTC))
 
@@ -185,7 +185,7 @@ def _due(line: "Line", zone: ZoneInfo) -> str:
 
 def board_screen(ward: "Ward") -> RenderableType:
     """The whole ward: open courses in the order of their trouble, those that are over below a line."""
-    from activities.ward import board_rows
+    from record.ward import board_rows
 
     rows = board_rows(ward)
     unreadable = sorted({c.course.course_id for c in ward.courses} - {row.course_id for row in rows})
@@ -202,7 +202,7 @@ def board_screen(ward: "Ward") -> RenderableType:
 
 
 def _board_document(ward: "Ward") -> dict[str, Any]:
-    from activities.ward import board_rows
+    from record.ward import board_rows
 
     rows = board_rows(ward)
     return {

@@ -1,7 +1,7 @@
 """Writing the record: a course's decisions in order, each once, all of a batch or none (design §4, §8).
 
 Whatever does not fit is refused with a stable type and stays retryable: the entries wait in the workflow, the alarm
-"record behind" rises, and a person looks. How values become rows is in `record_rows`.
+"record behind" rises, and a person looks. How values become rows is in `record.rows`.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,16 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.record_rows import (
+from activities.stubs import WRITE_RECORD
+from models.assessment import Obligation
+from models.carried import GENESIS_SHA256
+from models.facts import Fact, ObligationMet, RungFired, UnreadableMessage, UnreadableResolved
+from models.people import Role
+from models.record import RecordBatch, RecordEntry, RefusedMessage
+from models.tables import CourseRow, DecisionRow, RawMessageRow, WorklistItemRow
+from plumbing.database import writing
+from plumbing.logging import get_logger
+from record.rows import (
     advance,
     content_of,
     course_row,
@@ -25,15 +34,6 @@ from activities.record_rows import (
     storable,
     storable_text,
 )
-from activities.stubs import WRITE_RECORD
-from models.assessment import Obligation
-from models.carried import GENESIS_SHA256
-from models.facts import Fact, ObligationMet, RungFired, UnreadableMessage, UnreadableResolved
-from models.people import Role
-from models.record import RecordBatch, RecordEntry, RefusedMessage
-from models.tables import CourseRow, DecisionRow, RawMessageRow, WorklistItemRow
-from plumbing.database import writing
-from plumbing.logging import get_logger
 
 log = get_logger()
 

@@ -13,7 +13,7 @@ from demo.house import House, HouseFault
 from demo.layout import LAID_OUT, Layout
 from plumbing.connection import TemporalUnreachable, connect
 from plumbing.settings import ROOT, Mode, SettingsRefused, load_settings
-from workflows.client import CourseClient, CourseError
+from services.courses import CourseClient, CourseError
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
 out, err = Console(soft_wrap=True, highlight=False), Console(stderr=True, soft_wrap=True, highlight=False)

@@ -18,7 +18,7 @@ from models.messages import COMMANDS
 from models.people import Actor
 from models.status import Status
 from plumbing.keys import SubjectKey, birth_hash, subject_hash
-from workflows.client import CourseClient
+from services.courses import CourseClient
 
 NO_SIGNS = dict.fromkeys(("ruq_pain", "hepatomegaly", "painful_hepatomegaly", "ascites", "oedema"), False)
 CLASSES = ("corticosteroid", "antipyretic", "antihistamine")

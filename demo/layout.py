@@ -22,7 +22,7 @@ from demo.bedside import Bedside
 from demo.driver import Clock, skipper
 from demo.patients import BERND, CLARA, DORA, EMIL, FRIEDA, GERD, PRESCRIBER, Patient
 from plumbing.keys import SubjectKey
-from workflows.client import CourseClient, CourseError
+from services.courses import CourseClient, CourseError
 
 ARTICLE, LABEL = "article-2025.1", "us-label-2024.1"
 LAID_OUT = "laid-out"

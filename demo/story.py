@@ -10,7 +10,7 @@ from demo.attending import pass_time, pass_time_to
 from demo.bedside import Bedside
 from demo.patients import NURSE, PHYSICIAN, PRESCRIBER
 from models.assessment import Obligation
-from workflows.client import CommandRefused
+from services.courses import CommandRefused
 
 CYCLES = {1: (1, 8, 15), 2: (1, 8, 15)}
 MORNING = time(7, 30)

@@ -22,7 +22,6 @@ from hypothesis import settings
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client, WorkflowHandle
 
-from activities.record_reader import read_entries
 from clinical.states import may_follow
 from demo.bedside import Bedside
 from demo.driver import Clock, skipper
@@ -35,9 +34,10 @@ from plumbing.dev_server import DevServer, find_binary, free_port
 from plumbing.keys import TEST_KEY_RING, TEST_SUBJECT_KEY
 from plumbing.logging import configure_logging
 from plumbing.settings import ROOT, Settings
+from record.reader import read_entries
+from services.courses import CourseClient
 from tests.examples import examples
 from worker import make_worker
-from workflows.client import CourseClient
 
 settings.register_profile("house", examples(100))
 settings.load_profile("house")

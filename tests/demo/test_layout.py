@@ -13,8 +13,8 @@ from demo.patients import EMIL
 from demo.story import ready_to_authorise
 from models.assessment import CourseState
 from plumbing.keys import TEST_SUBJECT_KEY
+from services.courses import CourseError
 from tests.conftest import TASK_QUEUE, Ward
-from workflows.client import CourseError
 
 BERND, CLARA = MID_STORY[0], MID_STORY[1]
 

@@ -11,9 +11,6 @@ from typing import Any
 
 import pytest
 
-from activities import inbox
-from activities.inbox import WhatWasRead
-from activities.record_reader import list_courses
 from demo import bundles
 from demo.bedside import LABORATORY
 from demo.driver import Clock
@@ -25,6 +22,9 @@ from models.people import Actor, Role
 from plumbing.dev_server import DevServer, free_port
 from plumbing.keys import TEST_SUBJECT_KEY, birth_hash, subject_hash
 from plumbing.settings import ROOT
+from record import inbox
+from record.inbox import WhatWasRead
+from record.reader import list_courses
 from tests.conftest import MANY_LOOKS, Ward
 from tests.doors.conftest import Answer, Terminal
 from tests.factories import LABEL

@@ -14,7 +14,6 @@ import pytest
 from rich.text import Text
 
 import cli_ward
-from activities.ward import Ward as WardOnRecord
 from cli_answers import Exit, Failed
 from demo import tour
 from demo.layout import MID_STORY, Beds, Layout
@@ -22,6 +21,7 @@ from demo.patients import PRESCRIBER
 from plumbing.database import make_engine, migrate, settle_mode
 from plumbing.keys import TEST_SUBJECT_KEY
 from plumbing.settings import Mode
+from record.ward import Ward as WardOnRecord
 from tests.conftest import TASK_QUEUE, Ward, until_written
 from tests.doors.conftest import Terminal
 

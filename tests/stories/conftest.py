@@ -23,10 +23,10 @@ from plumbing.database import make_engine, migrate
 from plumbing.dev_server import DevServer, free_port
 from plumbing.keys import TEST_KEY_RING, TEST_SUBJECT_KEY
 from plumbing.settings import ROOT, Settings
+from services.courses import CourseClient
 from tests.conftest import TASK_QUEUE, Ward
 from tests.factories import LABEL
 from worker import make_worker
-from workflows.client import CourseClient
 
 
 class SmallWard:

@@ -9,9 +9,9 @@ from demo.patients import ANNA, BERND, NURSE, PHYSICIAN, PRESCRIBER
 from models.assessment import CourseState, Verdict
 from models.facts import InfusionStarted, LabResult, RungFired, UnreadableMessage
 from models.messages import LabResults
+from services.courses import CommandRefused, CourseError
 from tests.conftest import Ward
 from tests.factories import ARTICLE, LABEL
-from workflows.client import CommandRefused, CourseError
 
 ALT = "1742-6"
 

@@ -1,7 +1,7 @@
 """A course that ends before its time: its execution completes, no timer is left, the record is whole."""
 
-from activities.record_reader import verify_chain
 from demo.patients import PHYSICIAN
+from record.reader import verify_chain
 from tests.conftest import Ward
 from tests.factories import LABEL
 

@@ -1,8 +1,8 @@
 """A run that grows too long goes over into the next in mid-cycle, and nothing of the course is lost or done twice."""
 
-from activities.record_reader import read_entries, verify_chain
 from demo.patients import PRESCRIBER
 from models.facts import InfusionStarted, RungFired
+from record.reader import read_entries, verify_chain
 from tests.conftest import Ward, until_written
 from tests.factories import LABEL
 from workflows.shown import CYCLE_STARTED_AT

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from activities.record_reader import read_entries, verify_chain
 from demo import bundles
 from demo.bedside import Bedside
 from demo.driver import Clock
@@ -18,10 +17,11 @@ from models.assessment import Verdict
 from models.messages import COMMANDS
 from models.status import Status
 from plumbing.keys import TEST_KEY_RING, TEST_SUBJECT_KEY, birth_hash, subject_hash
+from record.reader import read_entries, verify_chain
+from services.courses import CourseError, NotConfirmed
 from tests.conftest import MANY_LOOKS, Ward, until_written
 from tests.factories import LABEL
 from tests.stories.conftest import SmallWard
-from workflows.client import CourseError, NotConfirmed
 
 
 async def test_nothing_is_lost_while_the_worker_is_away(small_ward: SmallWard) -> None:

@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 
-from activities.record_reader import read_entries, verify_chain
 from clinical.judge import judge
 from demo.patients import LABORATORY, PRESCRIBER
 from intake.fhir import read_fhir
@@ -25,6 +24,7 @@ from models.facts import Fact, LabResult
 from models.messages import LabResults
 from plumbing.keys import TEST_SUBJECT_KEY, birth_hash, subject_hash
 from plumbing.protocol_files import load_protocol, pin_of
+from record.reader import read_entries, verify_chain
 from tests.conftest import MANY_LOOKS, Ward
 from tests.factories import LABEL, a_course
 from tests.intake.builders import lost, results

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from temporalio.client import Client
 
-from activities.record_reader import verify_chain
 from demo.bedside import Bedside
 from demo.patients import PRESCRIBER
 from models.attributes import SEARCH_ATTRIBUTES
@@ -16,6 +15,7 @@ from plumbing.database import make_engine, migrate
 from plumbing.dev_server import DevServer, free_port
 from plumbing.keys import TEST_KEY_RING
 from plumbing.settings import Settings
+from record.reader import verify_chain
 from tests.conftest import MANY_LOOKS, TASK_QUEUE, Ward, until_written
 from tests.factories import ARTICLE, LABEL
 from worker import make_worker

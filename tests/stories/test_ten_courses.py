@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from activities.record_reader import read_entries, verify_chain
 from clinical.decide import decide
 from demo.bedside import Bedside
 from demo.patients import NURSE, PHYSICIAN, PRESCRIBER
@@ -20,9 +19,10 @@ from models.facts import CYCLE_DAYS, CycleStarted, MonitoringStarted, Unreadable
 from models.messages import Command, MachineMessage, NamedMessage
 from models.record import RecordEntry
 from plumbing.protocol_files import load_pinned
+from record.reader import read_entries, verify_chain
+from services.courses import CommandRefused, CourseClient
 from tests.conftest import TASK_QUEUE, Ward, until_written
 from tests.factories import ARTICLE, LABEL
-from workflows.client import CommandRefused, CourseClient
 
 DAY = timedelta(days=1)
 Fate = Callable[[Bedside, int, int], Awaitable[bool | None]]

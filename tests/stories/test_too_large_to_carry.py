@@ -3,8 +3,8 @@
 from datetime import timedelta
 from typing import Any
 
-from activities.record_reader import read_entries, verify_chain
 from demo.patients import PRESCRIBER
+from record.reader import read_entries, verify_chain
 from tests.conftest import until_written
 from tests.factories import a_lab
 from tests.stories.conftest import SmallWard

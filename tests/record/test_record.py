@@ -21,16 +21,6 @@ from temporalio.testing import ActivityEnvironment
 
 from activities import stubs
 from activities.record import Record
-from activities.record_reader import (
-    RecordAltered,
-    UnknownCourse,
-    WorklistItem,
-    list_courses,
-    read_entries,
-    verify_chain,
-    worklist,
-)
-from activities.record_rows import decision_row
 from models.assessment import CourseState, Verdict
 from models.base import canonical_json, content_hash
 from models.facts import Ecg, LabResult, LabStatus, Weight
@@ -40,7 +30,17 @@ from models.tables import InstantText, Row
 from plumbing.converter import TEST_KEY_RING, data_converter
 from plumbing.database import DatabaseRefused, ModeMismatch, make_engine, migrate, reading, settle_mode
 from plumbing.settings import ROOT, Mode
-from tests.activities.factories import (
+from record.reader import (
+    RecordAltered,
+    UnknownCourse,
+    WorklistItem,
+    list_courses,
+    read_entries,
+    verify_chain,
+    worklist,
+)
+from record.rows import decision_row
+from tests.record.factories import (
     COURSE_ID,
     MONDAY,
     a_batch,

@@ -11,8 +11,11 @@ from sqlalchemy import Connection, event, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from activities import inbox
-from activities.inbox import (
+from activities.record import Record
+from models.people import Actor, Role
+from plumbing.database import alembic_config, make_engine, migrate, writing
+from record import inbox
+from record.inbox import (
     InboxItem,
     InboxState,
     ItemSettled,
@@ -22,11 +25,8 @@ from activities.inbox import (
     WaitsFor,
     WhatWasRead,
 )
-from activities.record import Record
-from activities.record_reader import UnknownCourse, read_entries
-from models.people import Actor, Role
-from plumbing.database import alembic_config, make_engine, migrate, writing
-from tests.activities.factories import COURSE_ID, a_batch, a_chain, a_fact, a_start
+from record.reader import UnknownCourse, read_entries
+from tests.record.factories import COURSE_ID, a_batch, a_chain, a_fact, a_start
 
 MONDAY = datetime(2026, 3, 2, 8, 0, 0, 123456, tzinfo=UTC)
 LABORATORY = Actor(role=Role.LABORATORY, id="lis")

@@ -6,7 +6,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from activities.record_rows import decision_row, entry_of, fact_rows
 from models.assessment import CourseState, Verdict
 from models.base import Frozen, Instant
 from models.carried import GENESIS_SHA256
@@ -15,6 +14,7 @@ from models.pins import ProtocolPin
 from models.record import RecordEntry
 from models.tables import CourseRow, DecisionRow, FactRow, WorklistItemRow
 from plumbing.database import reading
+from record.rows import decision_row, entry_of, fact_rows
 
 
 class UnknownCourse(Exception):

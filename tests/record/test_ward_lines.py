@@ -3,13 +3,13 @@
 from datetime import timedelta
 from typing import Any
 
-from activities.inbox import InboxItem, InboxState, WaitsFor
-from activities.record_reader import CourseOnRecord, WorklistItem
-from activities.ward import CourseInWard, Line, Ward, board_rows, lines_of, worklist_lines
 from clinical.harm import Harm
 from models.assessment import Assessment, CourseState, Finding, Obligation, Verdict
 from models.people import Role
-from tests.activities.factories import MONDAY, PIN, a_dose, an_assessment
+from record.inbox import InboxItem, InboxState, WaitsFor
+from record.reader import CourseOnRecord, WorklistItem
+from record.ward import CourseInWard, Line, Ward, board_rows, lines_of, worklist_lines
+from tests.record.factories import MONDAY, PIN, a_dose, an_assessment
 
 MIN, H, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 

@@ -19,12 +19,12 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 from sqlmodel.sql.expression import SelectOfScalar
 
-from activities.record_reader import UnknownCourse
-from activities.record_rows import storable, storable_text
 from models.base import Frozen, Instant, canonical_json
 from models.people import Actor
 from models.tables import CourseRow, InboxRow
 from plumbing.database import reading, writing
+from record.reader import UnknownCourse
+from record.rows import storable, storable_text
 
 SHORTEST_NAME: Final = 6
 _NAME: Final = 16

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Literal
 
-from activities.inbox import InboxItem
-from activities.record_reader import CourseOnRecord, WorklistItem
 from clinical.due import DOSE, INFUSION, LIVER, OBSERVATION
 from clinical.harm import Harm, harm_of, harm_of_turn
 from models.assessment import Assessment, CourseState, Finding, Obligation, Verdict
 from models.base import Frozen, Instant, plain
 from models.people import PHYSICIANS, Role
+from record.inbox import InboxItem
+from record.reader import CourseOnRecord, WorklistItem
 
 SOON = timedelta(hours=24)
 """What is due later than this is no item of today's list; a course's own next step stands there all the same."""

@@ -7,13 +7,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel import and_, col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from activities.inbox import waiting
-from activities.record_reader import course_on_record, open_items
-from activities.record_rows import entry_of
-from activities.ward import CourseInWard, Ward
 from models.assessment import Assessment
 from models.tables import CourseRow, DecisionRow
 from plumbing.database import reading
+from record.inbox import waiting
+from record.reader import course_on_record, open_items
+from record.rows import entry_of
+from record.ward import CourseInWard, Ward
 
 
 async def read_ward(engine: AsyncEngine, wall: datetime) -> Ward:

@@ -1,0 +1,1 @@
+"""What every door needs and no door owns: courses by their client, and what is looked up for a person."""
