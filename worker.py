@@ -30,7 +30,7 @@ def make_worker(client: Client, engine: AsyncEngine, settings: Settings, *, task
     """A worker over an engine that exists already: the database driver is loaded before the sandbox is active."""
     sites = read_site_files(settings.site_file, settings.former_site_files)
     decider = Decider(version("inocycle"), sites, must_be_signed=settings.mode is Mode.WARD)
-    record, notifier = Record(engine), Notifier()
+    record, notifier = Record(engine), Notifier(engine)
     return Worker(
         client,
         task_queue=task_queue or settings.task_queue,

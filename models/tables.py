@@ -223,6 +223,36 @@ class InboxRow(Row, table=True):
     settled_why: str | None = Field(default=None, sa_type=Text)
 
 
+class NotificationRow(Row, table=True):
+    """One call to a person through one channel, committed before the channel is asked.
+
+    `key` is a hash of the call's idempotency key. `due_at` and `fired_at` are the course's own time, the other times
+    are the wall clock's. `repeated` says that the channel may have been asked twice: a process died between asking and
+    knowing. `failure` is the kind of an error, never its text. A course may call before the record knows it, so nothing
+    here refers to its row.
+    """
+
+    __tablename__ = "notification"
+    __table_args__ = (CheckConstraint("state IN ('asked', 'confirmed', 'failed', 'unconfirmed')", name="known_state"),)
+
+    key: str = Field(primary_key=True)
+    channel: str = Field(primary_key=True)
+    course_id: str = Field(index=True)
+    title: str
+    rule: str
+    owner: str
+    rung: str
+    due_at: datetime = Field(sa_type=InstantText)
+    fired_at: datetime = Field(sa_type=InstantText)
+    kept_at: datetime = Field(sa_type=InstantText)
+    asked_at: datetime = Field(sa_type=InstantText)
+    attempts: int
+    repeated: bool
+    state: str = Field(index=True)
+    settled_at: datetime | None = Field(default=None, sa_type=InstantText)
+    failure: str | None = None
+
+
 class InstallationRow(Row, table=True):
     """The one row that says what this database is for, `demo` or `ward`; written once."""
 
