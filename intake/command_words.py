@@ -12,6 +12,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from intake.written import NotReadable, Place, as_json, parse, resolved, validated
+from models.bounds import bounded, with_short_ids
 from models.messages import COMMANDS, Command
 
 HEADER: Final = {"id": "--message-id", "by": "--by", "at": "--at", "course_id": "the course named before the command"}
@@ -30,7 +31,10 @@ def read_command(name: str, words: Iterable[str], header: Mapping[str, str]) -> 
         hint = f"; did you mean {near[0]}?" if near else ""
         raise NotReadable(f"no command is named {name!r}{hint} (`inocycle do --list` shows all)")
     fields = read_words(words)
-    return validated(kind, _as_asked(kind, {**fields, **header}))
+    read = bounded(validated(kind, _as_asked(kind, with_short_ids({**fields, **header}))))
+    if isinstance(read, tuple):
+        raise NotReadable(*read)
+    return read
 
 
 def read_words(words: Iterable[str]) -> dict[str, Any]:

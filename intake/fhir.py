@@ -37,11 +37,14 @@ from intake.fhir_shapes import an_object, identifier_words, words
 from intake.outcome import ExpectedSubject, Intake, Refusal, RefusedEntry
 from intake.strict_json import Unreadable, read_json
 from models.base import content_hash
+from models.bounds import LARGEST_BYTES, LONGEST_LIST
 from models.facts import LabResult
 from models.messages import LabResults
 from models.people import Actor
 
-MAX_RESULTS: Final = 200
+MAX_RESULTS: Final = LONGEST_LIST
+MAX_WRITTEN: Final = LARGEST_BYTES // 2
+"""Bytes of results in one message: half of what a course takes, for there is more in it than they."""
 """The most results that `LabResults` takes; a larger draw becomes several messages."""
 
 _DOCUMENT: Final = Entry("document", {})
@@ -197,15 +200,30 @@ class _Reading:
 
 
 def _messages(results: list[LabResult], subject: Subject, by: Actor) -> Iterator[LabResults]:
-    for first in range(0, len(results), MAX_RESULTS):
+    for part in _parts(results):
         unnamed = LabResults(
             id="fhir",
             by=by,
             subject_hash=subject.subject_hash,
             birth_hash=subject.birth_hash,
-            results=tuple(results[first : first + MAX_RESULTS]),
+            results=part,
         )
         yield unnamed.model_copy(update={"id": _message_id(unnamed)})
+
+
+def _parts(results: list[LabResult]) -> Iterator[tuple[LabResult, ...]]:
+    """The results of one draw in as many messages as their number and their words ask for."""
+    part: list[LabResult] = []
+    size = 0
+    for result in results:
+        written = len(result.model_dump_json().encode())
+        if part and (len(part) == MAX_RESULTS or size + written > MAX_WRITTEN):
+            yield tuple(part)
+            part, size = [], 0
+        part.append(result)
+        size += written
+    if part:
+        yield tuple(part)
 
 
 def _message_id(message: LabResults) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final, NamedTuple
 
-from intake.fhir_shapes import Resource, an_object, identifier_words, objects, words
+from intake.fhir_shapes import Resource, an_id, an_object, identifier_words, objects, words
 from intake.outcome import ExpectedSubject
 
 _TYPE: Final = re.compile(r"[A-Za-z]{1,64}")
@@ -114,7 +114,7 @@ class References:
         found = self._find("Specimen", reference, observation) or {}
         known = identifier_words([found.get("accessionIdentifier")]) or identifier_words(found.get("identifier"))
         known = known or identifier_words([specimen.get("identifier")])
-        return known or (None if is_local(reference) else words(reference))
+        return known or (None if is_local(reference) else an_id(reference))
 
     def _is_here(self, reference: object) -> bool:
         return isinstance(reference, str) and (is_local(reference) or without_version(reference) in self._resources)

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 from intake.fhir_bundle import Entry, is_local, without_version
 from intake.fhir_observation import EFFECTIVE
-from intake.fhir_shapes import Resource, an_object, as_list, identifier_words, instant, objects, words
+from intake.fhir_shapes import Resource, an_id, an_object, as_list, identifier_words, instant, objects, words
 from models.facts import LabStatus
 
 REPORT: Final = "DiagnosticReport"
@@ -121,7 +121,7 @@ def report_id(groups: Iterable[Entry]) -> str | None:
     """The identifier of the nearest report that has one, else the report's id if it outlives the document."""
     for group in groups:
         if group.resource_type == REPORT:
-            lasting = None if is_local(group.full_url) else words(group.resource.get("id"))
+            lasting = None if is_local(group.full_url) else an_id(group.resource.get("id"))
             if found := identifier_words(group.resource.get("identifier")) or lasting:
                 return found
     return None

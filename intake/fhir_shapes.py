@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Final, NamedTuple
 
 from models.base import MAX_DECIMAL_EXPONENT
+from models.bounds import shortened
 
 LOINC: Final = "http://loinc.org"
 UCUM: Final = "http://unitsofmeasure.org"
@@ -96,7 +97,13 @@ def loincs(concept: object) -> tuple[str, ...]:
 
 def identifier_words(identifiers: object) -> str | None:
     """The value of the first identifier that has one."""
-    return next((value for i in objects(identifiers) if (value := words(i.get("value")))), None)
+    return next((value for i in objects(identifiers) if (value := an_id(i.get("value")))), None)
+
+
+def an_id(value: object) -> str | None:
+    """An identifier as the sender wrote it, trimmed; a long one by its hash, for two that begin alike are not one."""
+    text = value.strip() if isinstance(value, str) else ""
+    return shortened(text) if text else None
 
 
 def instant(value: object) -> datetime | None:

@@ -15,7 +15,8 @@ from models.people import By
 from models.pins import Acknowledgement, ProtocolPin
 
 CYCLE_DAYS = (1, 8, 15)
-CycleNumber = Annotated[int, Field(ge=1, le=99)]
+CycleNumber = Annotated[int, Field(ge=1, le=100)]
+"""One more than a message may say (`models.bounds`): the cycle that follows has a number too."""
 DoseDay = Literal[1, 8, 15]
 Grade = Annotated[int, Field(ge=1, le=5)]
 

@@ -10,8 +10,7 @@ from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
-    from pydantic import ValidationError
-
+    from models.bounds import read_bounded
     from models.carried import WaitingSignal
     from models.facts import UnreadableMessage
     from models.messages import COMMANDS, SIGNALS, Command, Message, NamedMessage
@@ -66,13 +65,8 @@ def read_command(name: str, args: Sequence[RawValue]) -> Command:
 
 
 def _read(kind: type[Kind], data: bytes) -> Kind | str:
-    try:
-        return kind.model_validate_json(data)
-    except ValidationError as error:
-        faults = error.errors(include_input=False, include_context=False, include_url=False)
-        return "; ".join(f"{'.'.join(map(str, f['loc'])) or 'message'}: {f['type']}" for f in faults[:5])
-    except RecursionError:
-        return "nested too deeply"
+    read = read_bounded(kind, data)
+    return "; ".join(read[:5]) if isinstance(read, tuple) else read
 
 
 def _waiting(name: str, encoding: str, data: bytes, trouble: str | None) -> WaitingSignal:

@@ -16,7 +16,7 @@ import cli
 from intake.command_words import read_command, read_words
 from intake.written import NotReadable
 from models.facts import Toxicity, Weight
-from models.messages import COMMANDS, RecordFinding, RecordPreparation, ResolveUnreadable, StartInfusion
+from models.messages import COMMANDS, RecordFinding, RecordPreparation, ReportReaction, ResolveUnreadable, StartInfusion
 from plumbing.dev_server import DevServer, DevServerFailed, free_port
 from plumbing.keys import KeyRing, SubjectKey
 from plumbing.settings import ROOT
@@ -249,12 +249,21 @@ def test_a_time_keeps_its_zone() -> None:
         ("hold", ["reason.more=y", "reason=x"], "reason: reason is given in parts already"),
         ("record_responce", [], "no command is named 'record_responce'; did you mean record_response?"),
         ("record_preparation", ["reconstituted_at=2026-03-02T09:00"], "reconstituted_at: a time needs a zone"),
+        ("interrupt_infusion", ["infused_ml=-1e15"], "infused_ml: a number of 0 to 10000"),
+        ("end_observation", [f"note={'n' * 2001}"], "note: at most 2000 characters"),
+        ("hold", [f"reason={'x' * 2001}"], "reason: String should have at most 2000 characters"),
     ],
 )
 def test_a_fault_in_a_command_names_its_field(command: str, words: list[str], fault: str) -> None:
     with pytest.raises(NotReadable) as raised:
         read_command(command, words, HEADER)
     assert any(line.startswith(fault) for line in raised.value.faults), raised.value.faults
+
+
+def test_a_long_identifier_made_elsewhere_is_hashed_and_not_refused() -> None:
+    reaction = read_command("report_reaction", [f"reaction_id={'r' * 300}", "symptoms=chills"], HEADER)
+    assert isinstance(reaction, ReportReaction)
+    assert reaction.reaction_id.startswith("sha256:")
 
 
 def test_words_that_begin_like_json_are_json() -> None:

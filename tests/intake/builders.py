@@ -6,6 +6,7 @@ from typing import Any
 
 from intake.fhir import read_fhir
 from intake.outcome import ExpectedSubject, Intake, Refusal
+from models.bounds import read_bounded
 from models.facts import LabResult
 from models.messages import NamedMessage
 from models.people import Actor, Role
@@ -91,7 +92,8 @@ def result_of(one: dict[str, Any], *around: dict[str, Any], sender: str | None =
 
 def arrives(intake: Intake) -> bool:
     """Whether every message is the same after its way through Temporal, as text."""
-    return all(NamedMessage.of(message).read() == message for message in intake.messages)
+    bounded = all(not isinstance(read_bounded(type(m), m.model_dump_json().encode()), tuple) for m in intake.messages)
+    return bounded and all(NamedMessage.of(message).read() == message for message in intake.messages)
 
 
 def lost(intake: Intake) -> list[Refusal]:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from intake.fhir import MAX_RESULTS
 from intake.outcome import Intake, Refusal
 from intake.strict_json import MAX_BYTES, MAX_DEPTH
+from models.bounds import LARGEST_BYTES
 from models.facts import LabResult, LabStatus
 from tests.examples import examples
 from tests.intake.builders import (
@@ -197,7 +198,11 @@ def test_another_status_is_unknown_and_not_final(status: Any) -> None:
 def test_long_words_are_cut() -> None:
     long = "x" * 5000
     result = result_of(said(valueString=long, method={"text": long}, identifier=[{"value": long}]), sender="s")
-    assert (len(str(result.text)), len(str(result.method)), len(str(result.accession))) == (2000, 200, 200)
+    assert (len(str(result.text)), len(str(result.method)), len(str(result.accession))) == (
+        2000,
+        200,
+        len("sha256:") + 64,
+    )
 
 
 # ── limits of the laboratory ───────────────────────────────────────────────────────────────────────────────────────
@@ -858,3 +863,11 @@ def test_the_decimals_of_the_specification_keep_their_digits_or_become_words() -
     read_back = results(read(whole.encode()))
     assert [str(r.value) for r in read_back] == ["1.0", "1.00", "1.0", "None", "1000000000000000000", "None", "None"]
     assert [r.text for r in read_back if r.text] == ["1E-22", "1.000000000000000000E-245", "-1.000000000000000000E+245"]
+
+
+def test_a_draw_of_many_words_is_sent_in_several_messages_that_a_course_takes() -> None:
+    wordy = [said(valueString="\N{GRINNING FACE}" * 2000, id=f"o{n}") for n in range(40)]
+    found = read(bundle(patient(), *wordy))
+    assert sum(len(m.results) for m in found.messages) == len(wordy)
+    assert len({m.id for m in found.messages}) == len(found.messages) > 1
+    assert all(len(m.model_dump_json().encode()) <= LARGEST_BYTES for m in found.messages)
