@@ -866,7 +866,7 @@ def test_the_decimals_of_the_specification_keep_their_digits_or_become_words() -
 
 
 def test_a_draw_of_many_words_is_sent_in_several_messages_that_a_course_takes() -> None:
-    wordy = [said(valueString="\N{GRINNING FACE}" * 2000, id=f"o{n}") for n in range(40)]
+    wordy = [said(valueString="w" * 2000, id=f"o{n}") for n in range(100)]
     found = read(bundle(patient(), *wordy))
     assert sum(len(m.results) for m in found.messages) == len(wordy)
     assert len({m.id for m in found.messages}) == len(found.messages) > 1
