@@ -113,7 +113,7 @@ def course_start(
     as_json: AsJson = False,
 ) -> None:
     """Start a course for one patient. Only keyed hashes of the identity go into it."""
-    from cli_courses import settings_for_commands, with_courses
+    from cli_courses import settings_for_commands, start_one
     from clinical.start import judge_start
     from intake.patient_file import read_patient
     from plumbing.keys import birth_hash, subject_hash
@@ -141,7 +141,7 @@ def course_start(
     )
     if refusal := judge_start(course, rules):
         raise start_refused(refusal, rules, protocol_named(rules.extends) if rules.extends else None)
-    with_courses(settings, lambda courses: courses.start(course))
+    start_one(settings, course)
     started = {"course_id": course.course_id, "protocol": course.protocol, "started_at": course.started_at}
     words = f"{course.course_id} is started on {rules.name}. Next: inocycle course show {course.course_id}"
     answer(as_json, started, words)

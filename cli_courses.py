@@ -51,6 +51,22 @@ def with_courses(
     return asyncio.run(connected())
 
 
+def start_one(settings: Settings, course: Course) -> None:
+    """Start one course, its id reserved in the record. Raises `Failed` where there is no record to reserve it in."""
+    from cli_record import record_of
+    from services.starting import start_course
+
+    async def started(courses: CourseClient) -> None:
+        async with record_of(
+            settings,
+            comes_with="the first worker: `inocycle up` or `inocycle worker`",
+            unreachable="no course was started: its id could not be reserved in the record ({})",
+        ) as engine:
+            await start_course(courses, engine, course)
+
+    with_courses(settings, started)
+
+
 async def zone_of_course(courses: CourseClient, course_id: str) -> str | None:
     """The zone of a course from its memo, for which no worker is needed."""
     try:

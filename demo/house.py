@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
+from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 
 from demo import story
@@ -18,6 +19,7 @@ from demo.layout import ARTICLE, LAID_OUT, MID_STORY, Bed, Beds, Layout
 from demo.patients import ANNA
 from models.attributes import SEARCH_ATTRIBUTES
 from plumbing.connection import connect
+from plumbing.database import make_engine, migrate, settle_mode
 from plumbing.dev_server import DevServer, DevServerFailed, NoDevServer, find_binary, must_be_free
 from plumbing.settings import DEMO_KEY_FILES, ROOT, Mode, Settings, with_demo_keys
 
@@ -123,9 +125,26 @@ class House:
 
     async def _lay_out(self, client: Client) -> None:
         """Lay out whoever is not there yet: the six at the same time, then one whole course on screen."""
+        async with self._record() as engine:
+            await self._lay_out_missing(self._beds(client, engine))
+
+    def _beds(self, client: Client, engine: AsyncEngine) -> Beds:
         key = self._settings.subject_key
         assert key is not None, "a demo has made its keys"
-        beds = Beds(client, self._settings.task_queue, key, self._say)
+        return Beds(client, engine, self._settings.task_queue, key, self._say)
+
+    @asynccontextmanager
+    async def _record(self) -> AsyncIterator[AsyncEngine]:
+        """The record, in which the start of each course is reserved; laid out here where the worker is not so far yet."""
+        engine = make_engine(self._settings.database_url.get_secret_value())
+        try:
+            await migrate(engine)
+            await settle_mode(engine, self._settings.mode)
+            yield engine
+        finally:
+            await engine.dispose()
+
+    async def _lay_out_missing(self, beds: Beds) -> None:
         layout, missing = self._layout, self._layout.missing(MID_STORY)
         await asyncio.gather(*(beds.lay_out(bed, layout) for bed in missing))
         if layout.missing([ON_SCREEN]):

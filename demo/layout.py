@@ -14,6 +14,7 @@ from functools import partial
 from itertools import count
 from pathlib import Path
 
+from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 
 from clinical.due import MONITORING_ENDS
@@ -23,6 +24,7 @@ from demo.driver import Clock, skipper
 from demo.patients import BERND, CLARA, DORA, EMIL, FRIEDA, GERD, PRESCRIBER, Patient
 from plumbing.keys import SubjectKey
 from services.courses import CourseClient, CourseError
+from services.starting import start_course
 
 ARTICLE, LABEL = "article-2025.1", "us-label-2024.1"
 LAID_OUT = "laid-out"
@@ -97,8 +99,11 @@ async def admitted(
 class Beds:
     """Lays invented patients out on one server that skips time; each has a clock of its own, and one driver."""
 
-    def __init__(self, client: Client, task_queue: str, key: SubjectKey, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, client: Client, engine: AsyncEngine, task_queue: str, key: SubjectKey, say: Callable[[str], None]
+    ) -> None:
         self._client = client
+        self._engine = engine
         self._task_queue = task_queue
         self._key = key
         self._say = say
@@ -119,7 +124,8 @@ class Beds:
     async def _start(self, bed: Bed, course_id: str) -> Bedside:
         bedside = self._bedside(bed, course_id)
         started_at = datetime.now(UTC)
-        await bedside.courses.start(bed.patient.course(course_id, bed.protocol, self._key, started_at))
+        course = bed.patient.course(course_id, bed.protocol, self._key, started_at)
+        await start_course(bedside.courses, self._engine, course)
         await asyncio.wait_for(bedside.status(), WORKER_PATIENCE_S)
         return bedside
 

@@ -223,6 +223,22 @@ class InboxRow(Row, table=True):
     settled_why: str | None = Field(default=None, sa_type=Text)
 
 
+class CourseStartRow(Row, table=True):
+    """A course's id, given to one patient by a door before its execution was started. Wall clock; no identity.
+
+    Its row in `course` follows with the first decision. One without is a course that has just begun, or nobody's.
+    """
+
+    __tablename__ = "course_start"
+
+    course_id: str = Field(primary_key=True)
+    subject_hash: str
+    zone: str
+    invented: bool
+    reserved_at: datetime = Field(sa_type=InstantText)
+    reserved_by: str
+
+
 class NotificationRow(Row, table=True):
     """One call to a person through one channel, committed before the channel is asked.
 

@@ -1,4 +1,4 @@
-"""How a door speaks to a course: start, signal, command, look. One place for ids, update ids and refusals."""
+"""How a door speaks to a course: signal, command, look. One place for ids, update ids and refusals."""
 
 import asyncio
 import json
@@ -14,14 +14,12 @@ from temporalio.client import (
     WorkflowUpdateFailedError,
     WorkflowUpdateRPCTimeoutOrCancelledError,
 )
-from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
-from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
+from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
 from models.assessment import Assessment, Receipt, Refused
 from models.base import Frozen
-from models.carried import Carried
-from models.chart import Chart, Course
+from models.chart import Chart
 from models.messages import Command, MachineMessage
 from models.status import Status
 
@@ -65,21 +63,6 @@ class CourseClient:
     def handle(self, course_id: str) -> WorkflowHandle[Any, Any]:
         """The course's execution, whichever run is current."""
         return self.client.get_workflow_handle(course_id)
-
-    async def start(self, course: Course) -> WorkflowHandle[Any, Any]:
-        """Start a course that `judge_start` has let pass. Raises `CourseError` of type `CourseExists`."""
-        try:
-            return await self.client.start_workflow(
-                "TreatmentCycle",
-                Carried(course=course),
-                id=course.course_id,
-                task_queue=self.task_queue,
-                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
-                id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
-                memo={"protocol": course.protocol.name, "invented patient": course.invented, "zone": course.zone},
-            )
-        except WorkflowAlreadyStartedError:
-            raise CourseError("CourseExists", f"{course.course_id} was started before") from None
 
     async def send(self, course_id: str, message: MachineMessage) -> None:
         """Send a machine's message; it is decided on when a worker is there."""

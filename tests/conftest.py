@@ -27,15 +27,17 @@ from demo.bedside import Bedside
 from demo.driver import Clock, skipper
 from demo.patients import ANNA, Patient
 from models.attributes import SEARCH_ATTRIBUTES
+from models.chart import Course
 from models.record import RecordEntry
 from plumbing.converter import data_converter
-from plumbing.database import make_engine, migrate
+from plumbing.database import make_engine, migrate, settle_mode
 from plumbing.dev_server import DevServer, find_binary, free_port
 from plumbing.keys import TEST_KEY_RING, TEST_SUBJECT_KEY
 from plumbing.logging import configure_logging
-from plumbing.settings import ROOT, Settings
+from plumbing.settings import ROOT, Mode, Settings
 from record.reader import read_entries
 from services.courses import CourseClient
+from services.starting import start_course
 from tests.examples import examples
 from worker import make_worker
 
@@ -96,9 +98,13 @@ class Ward:
         clock = Clock(self.client, course_id)
         bedside = Bedside(self.courses, clock, course_id, patient, TEST_SUBJECT_KEY)
         started_at = datetime.now(UTC)
-        await self.courses.start(patient.course(course_id, protocol, TEST_SUBJECT_KEY, started_at))
+        await self.start(patient.course(course_id, protocol, TEST_SUBJECT_KEY, started_at))
         await bedside.status()
         return bedside
+
+    async def start(self, course: Course) -> None:
+        """Start a course as a door does."""
+        await start_course(self.courses, self.engine, course)
 
     def handle(self, bedside: Bedside, run_id: str | None = None) -> WorkflowHandle[object, object]:
         """The execution of a course, or one of its runs."""
@@ -136,6 +142,7 @@ async def open_ward(
     """The ward of the stories: everything encrypted with the published test key, the record in SQLite."""
     engine = make_engine(f"sqlite:///{tmp_path_factory.mktemp('record') / 'record.db'}")
     await migrate(engine)
+    await settle_mode(engine, Mode.DEMO)
     client = await Client.connect(dev_server.address, data_converter=data_converter(TEST_KEY_RING))
     settings = Settings(var_dir=tmp_path_factory.mktemp("var"))
     async with make_worker(client, engine, settings, task_queue=TASK_QUEUE):

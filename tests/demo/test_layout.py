@@ -88,7 +88,7 @@ async def test_on_a_real_server_the_half_told_course_comes_to_its_end_and_the_ne
 ) -> None:
     said: list[str] = []
     layout = Layout(tmp_path / "laid-out")
-    beds = Beds(open_ward.client, TASK_QUEUE, TEST_SUBJECT_KEY, said.append)
+    beds = Beds(open_ward.client, open_ward.engine, TASK_QUEUE, TEST_SUBJECT_KEY, said.append)
     bed = Bed("course-half-told", EMIL, LABEL, ready_to_authorise)
     half = await beds.admit(bed)
     await half.screen()

@@ -34,7 +34,7 @@ async def laid_out(open_ward: Ward, tmp_path_factory: pytest.TempPathFactory) ->
     """The six patients in the middle of their stories, laid out at the same time."""
     await settle_mode(open_ward.engine, Mode.DEMO)
     layout = Layout(tmp_path_factory.mktemp("ward") / "laid-out")
-    beds = Beds(open_ward.client, TASK_QUEUE, TEST_SUBJECT_KEY, lambda _: None)
+    beds = Beds(open_ward.client, open_ward.engine, TASK_QUEUE, TEST_SUBJECT_KEY, lambda _: None)
     bedsides = await asyncio.gather(*(beds.lay_out(bed, layout) for bed in MID_STORY))
     for bedside in bedsides:
         await until_written(bedside)

@@ -82,3 +82,8 @@ def test_no_file_of_the_tests_bears_the_name_of_a_module_of_the_language() -> No
     """The folders of tests stand on the path of processes that a test starts: there such a file would be imported instead."""
     taken = [str(p.relative_to(ROOT)) for p in (ROOT / "tests").rglob("*.py") if p.stem in sys.stdlib_module_names]
     assert taken == []
+
+
+def test_courses_are_started_in_one_place_which_reserves_their_ids() -> None:
+    files = [*ROOT.glob("*.py"), *(file for room in SETUP["packages"] for file in (ROOT / room).rglob("*.py"))]
+    assert [str(f.relative_to(ROOT)) for f in files if "start_workflow(" in f.read_text()] == ["services/starting.py"]

@@ -24,6 +24,7 @@ from plumbing.dev_server import DevServer, free_port
 from plumbing.keys import TEST_KEY_RING, TEST_SUBJECT_KEY
 from plumbing.settings import ROOT, Settings
 from services.courses import CourseClient
+from services.starting import start_course
 from tests.conftest import TASK_QUEUE, Ward
 from tests.factories import LABEL
 from worker import make_worker
@@ -70,7 +71,8 @@ class SmallWard:
 
     async def course(self, name: str) -> Bedside:
         course_id = f"course-{name}-{self.engine.dialect.name}"
-        await self.courses.start(ANNA.course(course_id, LABEL, TEST_SUBJECT_KEY, datetime.now(UTC)))
+        course = ANNA.course(course_id, LABEL, TEST_SUBJECT_KEY, datetime.now(UTC))
+        await start_course(self.courses, self.engine, course)
         return Bedside(self.courses, Clock(self.client, course_id), course_id, ANNA, TEST_SUBJECT_KEY)
 
 

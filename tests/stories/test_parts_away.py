@@ -172,7 +172,7 @@ async def test_three_courses_at_once_each_keep_their_own_record(ward: Ward) -> N
 async def test_an_unknown_protocol_pin_is_a_hold_and_a_call_not_a_crash(ward: Ward) -> None:
     course = ANNA.course("course-unknown-pin", LABEL, TEST_SUBJECT_KEY, datetime.now(UTC))
     pinned = course.model_copy(update={"protocol": course.protocol.model_copy(update={"sha256": "0" * 64})})
-    await ward.courses.start(pinned)
+    await ward.start(pinned)
     bedside = Bedside(ward.courses, Clock(ward.client, pinned.course_id), pinned.course_id, ANNA, TEST_SUBJECT_KEY)
     status = await held_without_rules(bedside)
     assert "rules could not be evaluated" in status.sentence

@@ -89,7 +89,7 @@ async def test_a_real_patient_goes_through_a_real_course_and_a_second_time_nothi
     read = [intake for _, _, _, intake in read_as_sent(patient)]
     messages = [message for intake in read for message in intake.messages]
     course_id = f"course-sample-{os.getpid()}-{next(ids)}"
-    await ward.courses.start(a_course_of(messages[0], course_id, datetime.now(UTC)))
+    await ward.start(a_course_of(messages[0], course_id, datetime.now(UTC)))
     facts = await sent(ward, course_id, messages)
     assert [(f.message, f.what) for f in facts] == [(m.id, result) for m in messages for result in m.results]
     assert len(facts) == sum(len(results(intake)) for intake in read)

@@ -1,0 +1,46 @@
+"""Starting a course: its id is reserved in the record, then its execution is started. Nothing else starts one."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio.client import WorkflowHandle
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
+
+from models.carried import Carried
+from models.chart import Course
+from record.starts import MADE, IdTaken, release, reserve
+from services.courses import CourseClient, CourseError
+
+
+async def start_course(courses: CourseClient, engine: AsyncEngine, course: Course) -> WorkflowHandle[Any, Any]:
+    """Start a course that `judge_start` has let pass. Raises `CourseError` of type `CourseExists`.
+
+    An id that the record or Temporal knows is not given to another patient, also where the execution has ended or was
+    deleted. The same patient may be started again under it while nothing is on record: after an error half-way, or
+    where the execution was broken off before its first decision was written.
+    """
+    try:
+        made = await reserve(engine, course, datetime.now(UTC)) == MADE
+    except IdTaken as taken:
+        raise CourseError("CourseExists", str(taken)) from None
+    try:
+        return await _started(courses, course, broken_off_too=not made)
+    except WorkflowAlreadyStartedError:
+        if made:  # whoever runs under this id was started before there were reservations, or the record was exchanged
+            await release(engine, course)
+        raise CourseError("CourseExists", f"{course.course_id} was started before") from None
+
+
+async def _started(courses: CourseClient, course: Course, *, broken_off_too: bool) -> WorkflowHandle[Any, Any]:
+    reuse = WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY if broken_off_too else None
+    return await courses.client.start_workflow(
+        "TreatmentCycle",
+        Carried(course=course),
+        id=course.course_id,
+        task_queue=courses.task_queue,
+        id_reuse_policy=reuse or WorkflowIDReusePolicy.REJECT_DUPLICATE,
+        id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
+        memo={"protocol": course.protocol.name, "invented patient": course.invented, "zone": course.zone},
+    )
