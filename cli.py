@@ -22,7 +22,7 @@ import cli_inbox
 import cli_render
 import cli_rules
 import cli_ward
-from cli_answers import EXITS, Exit, Failed, answer, failure_of, not_confirmed, refused, start_refused, tell
+from cli_answers import EXITS, Exit, Failed, answer, failure_of, refused, start_refused, tell
 from cli_rules import pin_named, protocol_named, reading
 from intake.typed import read_acknowledgement, read_actor, read_course_id, read_instant, read_state
 from models.chart import Chart, Course
@@ -265,21 +265,19 @@ def _header(course_id: str, by: str, message_id: str, at: str) -> dict[str, str]
 def _give(
     course_id: str, name: str, words: Sequence[str], header: Mapping[str, str], within: timedelta, as_json: bool
 ) -> None:
-    from cli_courses import settings_for_commands, with_courses, zone_of_course
+    from cli_courses import settings_for_commands, with_courses
     from intake.command_words import read_command
 
     command = read_command(name, words, header)
     settings = settings_for_commands(f"do {name}")
 
     async def give(courses: "CourseClient") -> Any:
-        from services.courses import CommandRefused, NotConfirmed
+        from services.courses import CommandRefused
 
         try:
             return await courses.command(course_id, command, within)
         except CommandRefused as error:
-            raise refused(error.refusal, await zone_of_course(courses, course_id)) from None
-        except NotConfirmed:
-            raise not_confirmed(command.id) from None
+            raise refused(error.refusal, await courses.zone(course_id)) from None
 
     receipt = with_courses(settings, give)
     answer(as_json, receipt, cli_render.receipt_lines(receipt))

@@ -3,7 +3,7 @@
 import json
 from datetime import UTC, datetime
 from enum import IntEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 from pydantic import BaseModel
@@ -13,6 +13,9 @@ import cli_render
 from intake.written import NotReadable
 from models.assessment import Refused
 from models.protocol import Protocol
+
+if TYPE_CHECKING:
+    from services.courses import CourseError
 
 
 class Exit(IntEnum):
@@ -41,6 +44,9 @@ _EXIT_OF_COURSE_ERROR = {
     "NotAssessedYet": Exit.NOT_CONFIRMED,
     "RulesUnavailable": Exit.NOT_CONFIRMED,
     "HandlerFault": Exit.NOT_CONFIRMED,
+    "NoAnswer": Exit.UNREACHABLE,
+    "QueryFailed": Exit.UNREACHABLE,
+    "NotTaken": Exit.USAGE,
     "MalformedMessage": Exit.USAGE,
     "UnknownCommand": Exit.USAGE,
 }
@@ -78,12 +84,6 @@ def refused(refusal: Refused, zone: str | None) -> Failed:
     """A refusal as a card: what is refused, each finding, what clears it, and when at the earliest."""
     shown = cli_render.refusal_card(refusal, cli_render.zone_of(zone))
     return Failed(Exit.REFUSED, refusal.type, refusal.message, shown, refusal=refusal)
-
-
-def not_confirmed(message_id: str) -> Failed:
-    """Nobody answered in time: the command may still be applied, and repeating it tells what became of it."""
-    words = f"not confirmed: no worker answered; it may still be applied. Repeat it with --message-id {message_id}"
-    return Failed(Exit.NOT_CONFIRMED, "NotConfirmed", words, message_id=message_id)
 
 
 def start_refused(refusal: Refused, protocol: Protocol, label: Protocol | None) -> Failed:
@@ -124,7 +124,7 @@ def _failure_below(error: Exception) -> Failed | None:
     from services.courses import CourseError
 
     if isinstance(error, CourseError):
-        return Failed(_EXIT_OF_COURSE_ERROR.get(error.type, Exit.REFUSED), error.type, str(error))
+        return _of_course(error)
     if isinstance(error, ProtocolError | SettingsRefused | KeyRefused):
         return Failed(Exit.USAGE, type(error).__name__, str(error))
     if isinstance(error, NamespaceMismatch):
@@ -137,6 +137,15 @@ def _failure_below(error: Exception) -> Failed | None:
         words = f"Temporal did not answer as it should ({error.status.name}); `inocycle worker` starts a worker"
         return Failed(Exit.UNREACHABLE, "NoAnswer", words)
     return None
+
+
+def _of_course(error: "CourseError") -> Failed:
+    """What a course or its server said; where the same message may be sent again, its id stands beside it."""
+    code = _EXIT_OF_COURSE_ERROR.get(error.type, Exit.REFUSED)
+    if error.message_id is None:
+        return Failed(code, error.type, str(error))
+    words = f"{error}.\nRepeat it with --message-id {error.message_id}"
+    return Failed(code, error.type, words, message_id=error.message_id)
 
 
 def _as_plain(value: Any) -> Any:

@@ -6,7 +6,6 @@ from functools import partial
 from typing import Any, TypeVar
 
 from temporalio.client import WorkflowExecution
-from temporalio.service import RPCError
 
 from cli_answers import Exit, Failed
 from intake.fhir import read_fhir
@@ -16,7 +15,7 @@ from models.people import Actor
 from plumbing.connection import connect, settle_namespace_mode
 from plumbing.keys import birth_hash, subject_hash
 from plumbing.settings import Mode, Settings, load_settings, with_demo_keys
-from services.courses import CourseClient, CourseError
+from services.courses import CourseClient, CourseError, NotConfirmed
 
 Result = TypeVar("Result")
 
@@ -67,15 +66,6 @@ def start_one(settings: Settings, course: Course) -> None:
     with_courses(settings, started)
 
 
-async def zone_of_course(courses: CourseClient, course_id: str) -> str | None:
-    """The zone of a course from its memo, for which no worker is needed."""
-    try:
-        description = await courses.handle(course_id).describe()
-        return str(await description.memo_value("zone", default="UTC"))
-    except RPCError:
-        return None
-
-
 async def send_labs(
     courses: CourseClient,
     course_id: str,
@@ -91,15 +81,19 @@ async def send_labs(
     course = (await asyncio.wait_for(courses.chart(course_id), within)).course
     read = {name: _read_labs(raw, course, settings, by) for name, raw in documents.items()}
     messages = [message for intake in read.values() for message in intake.messages]
-    for message in messages:
-        await courses.send(course_id, message)
+    try:
+        for message in messages:
+            await courses.send(course_id, message)
+    except NotConfirmed as error:
+        words = f"{course_id}: not confirmed; send the same files again, what arrives twice counts once"
+        raise Failed(Exit.NOT_CONFIRMED, error.type, words, message_id=error.message_id) from None
     return read, await _sentence(courses, course_id, within) if messages else None
 
 
 async def _sentence(courses: CourseClient, course_id: str, within: float) -> str | None:
     try:
         return (await asyncio.wait_for(courses.settled(course_id), within)).sentence
-    except (CourseError, RPCError, TimeoutError):
+    except (CourseError, TimeoutError):
         return None
 
 

@@ -12,8 +12,6 @@ from typing import TypeVar
 
 from pydantic import TypeAdapter
 from sqlalchemy.ext.asyncio import AsyncEngine
-from temporalio.client import WorkflowExecutionStatus
-from temporalio.service import RPCError, RPCStatusCode
 
 from cli_answers import Exit, Failed
 from cli_record import record_of
@@ -127,8 +125,8 @@ class Reception:
             return item
         courses = await inbox.courses_of(self._engine, item.subjects)
         try:
-            opened = [course for course in courses if await self._is_open(course.course_id)]
-        except (TemporalUnreachable, RPCError):
+            opened = [course for course in courses if await (await self._client()).is_open(course.course_id)]
+        except (TemporalUnreachable, CourseError):
             return await inbox.leave_waiting(self._engine, item, WaitsFor.TEMPORAL)
         if len(opened) != 1:
             return await inbox.leave_waiting(self._engine, item, _without_a_course(item, courses, opened))
@@ -143,9 +141,10 @@ class Reception:
         try:
             for message in read.messages:
                 await (await self._client()).send(course.course_id, message)
-        except CourseError:
-            return await inbox.leave_waiting(self._engine, item, WaitsFor.AN_OPEN_COURSE)
-        except (TemporalUnreachable, RPCError):
+        except CourseError as error:
+            waits_for = WaitsFor.AN_OPEN_COURSE if error.type == "NoSuchCourse" else WaitsFor.TEMPORAL
+            return await inbox.leave_waiting(self._engine, item, waits_for)
+        except TemporalUnreachable:
             return await inbox.leave_waiting(self._engine, item, WaitsFor.TEMPORAL)
         try:
             return await inbox.settle(
@@ -153,15 +152,6 @@ class Reception:
             )
         except ItemSettled as settled:  # another process was first
             return settled.item
-
-    async def _is_open(self, course_id: str) -> bool:
-        try:
-            found = await (await self._client()).handle(course_id).describe()
-        except RPCError as error:
-            if error.status is RPCStatusCode.NOT_FOUND:
-                return False
-            raise
-        return found.status in (WorkflowExecutionStatus.RUNNING, WorkflowExecutionStatus.CONTINUED_AS_NEW)
 
     async def _client(self) -> CourseClient:
         if self._courses is None:

@@ -58,9 +58,12 @@ class Message(Frozen):
         """
         return content_hash({"name": self.name, **self.model_dump(mode="json", exclude_none=True)})
 
-    def update_id(self) -> str:
-        """The Temporal update id: `<message id>:<first 16 hex digits of the content hash>`."""
-        return f"{self.id}:{self.content_hash()[:16]}"
+    def update_id(self, attempt: int = 1) -> str:
+        """The Temporal update id: `<message id>:<first 16 hex digits of the content hash>:<attempt>`.
+
+        The attempt is raised where the outcome of the one before is no answer: Temporal keeps it for its id for ever.
+        """
+        return f"{self.id}:{self.content_hash()[:16]}:{attempt}"
 
 
 class MachineMessage(Message):

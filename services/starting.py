@@ -12,6 +12,7 @@ from models.carried import Carried
 from models.chart import Course
 from record.starts import MADE, IdTaken, release, reserve
 from services.courses import CourseClient, CourseError
+from services.errors import told
 
 
 async def start_course(courses: CourseClient, engine: AsyncEngine, course: Course) -> WorkflowHandle[Any, Any]:
@@ -35,12 +36,13 @@ async def start_course(courses: CourseClient, engine: AsyncEngine, course: Cours
 
 async def _started(courses: CourseClient, course: Course, *, broken_off_too: bool) -> WorkflowHandle[Any, Any]:
     reuse = WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY if broken_off_too else None
-    return await courses.client.start_workflow(
-        "TreatmentCycle",
-        Carried(course=course),
-        id=course.course_id,
-        task_queue=courses.task_queue,
-        id_reuse_policy=reuse or WorkflowIDReusePolicy.REJECT_DUPLICATE,
-        id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
-        memo={"protocol": course.protocol.name, "invented patient": course.invented, "zone": course.zone},
-    )
+    with told(course.course_id):
+        return await courses.client.start_workflow(
+            "TreatmentCycle",
+            Carried(course=course),
+            id=course.course_id,
+            task_queue=courses.task_queue,
+            id_reuse_policy=reuse or WorkflowIDReusePolicy.REJECT_DUPLICATE,
+            id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
+            memo={"protocol": course.protocol.name, "invented patient": course.invented, "zone": course.zone},
+        )

@@ -265,6 +265,10 @@ async def test_without_a_worker_a_command_is_not_confirmed_and_says_how_to_repea
     answer = await does(terminal, course, "record_finding", *words)
     assert (answer.code, answer.document["error"], answer.document["message_id"]) == (4, "NotConfirmed", "m-lost")
     assert "Repeat it with --message-id m-lost" in answer.err
+    answer = await does(terminal, course, "record_finding", "finding.kind=weight", "finding.kg=70", "--wait", "0.5")
+    made_up = answer.document["message_id"]
+    assert answer.code == 4
+    assert f"Repeat it with --message-id {made_up}" in answer.err
     for look in (["course", "show", course], ["labs", "send", course, PATIENT]):
         answer = await terminal.asks(*look, "--wait", "0.5", "--json")
         assert (answer.code, answer.document["error"]) == (5, "NoAnswer")

@@ -201,7 +201,7 @@ def test_the_same_message_has_the_same_update_id_and_another_content_another() -
     one = Hold(id="m-1", by=Actor(role=Role.NURSE, id="n-1"), reason="unwell")
     same = Hold.model_validate_json(one.model_dump_json())
     other = one.model_copy(update={"reason": "well"})
-    assert one.update_id() == same.update_id() == f"m-1:{one.content_hash()[:16]}"
+    assert one.update_id() == same.update_id() == f"m-1:{one.content_hash()[:16]}:1"
     assert one.update_id() != other.update_id()
 
 
