@@ -19,6 +19,7 @@ import typer
 
 import cli_check
 import cli_inbox
+import cli_record
 import cli_render
 import cli_rules
 import cli_ward
@@ -298,6 +299,7 @@ def _list_commands(as_json: bool) -> None:
 # ── the ward ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 cli_ward.add_to(app)
+cli_record.add_to(app)
 cli_inbox.add_to(app, labs_app)
 cli_rules.add_to(app)
 cli_check.add_to(app)

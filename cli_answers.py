@@ -116,8 +116,9 @@ def _failure_below(error: Exception) -> Failed | None:
     from temporalio.client import WorkflowQueryFailedError, WorkflowQueryRejectedError
     from temporalio.service import RPCError
 
-    from plumbing.connection import NamespaceMismatch, TemporalUnreachable
+    from plumbing.connection import TemporalUnreachable
     from plumbing.dev_server import DevServerFailed, NoDevServer
+    from plumbing.installation import InstallationRefused
     from plumbing.keys import KeyRefused
     from plumbing.protocol_files import ProtocolError
     from plumbing.settings import SettingsRefused
@@ -127,8 +128,8 @@ def _failure_below(error: Exception) -> Failed | None:
         return _of_course(error)
     if isinstance(error, ProtocolError | SettingsRefused | KeyRefused):
         return Failed(Exit.USAGE, type(error).__name__, str(error))
-    if isinstance(error, NamespaceMismatch):
-        return Failed(Exit.REFUSED, "NamespaceMismatch", str(error))
+    if isinstance(error, InstallationRefused):
+        return Failed(Exit.REFUSED, type(error).__name__, str(error))
     if isinstance(error, TemporalUnreachable | DevServerFailed | NoDevServer):
         return Failed(Exit.UNREACHABLE, type(error).__name__, str(error))
     if isinstance(error, WorkflowQueryFailedError | WorkflowQueryRejectedError):

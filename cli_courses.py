@@ -12,7 +12,8 @@ from intake.fhir import read_fhir
 from intake.outcome import LOST_NOTHING, ExpectedSubject, Intake, Refusal
 from models.chart import Course
 from models.people import Actor
-from plumbing.connection import connect, settle_namespace_mode
+from plumbing.connection import connect
+from plumbing.installation import namespace_must_be_ours
 from plumbing.keys import birth_hash, subject_hash
 from plumbing.settings import Mode, Settings, load_settings, with_demo_keys
 from services.courses import CourseClient, CourseError, NotConfirmed
@@ -44,7 +45,7 @@ def with_courses(
 
     async def connected() -> Result:
         client = await connect(settings)
-        await settle_namespace_mode(client, settings.mode)  # or a demo's --by would be believed on a ward's server
+        await namespace_must_be_ours(client, settings.mode)  # or a demo's --by would be believed on a ward's server
         return await asyncio.wait_for(act(CourseClient(client, settings.task_queue)), within)
 
     return asyncio.run(connected())
@@ -56,11 +57,8 @@ def start_one(settings: Settings, course: Course) -> None:
     from services.starting import start_course
 
     async def started(courses: CourseClient) -> None:
-        async with record_of(
-            settings,
-            comes_with="the first worker: `inocycle up` or `inocycle worker`",
-            unreachable="no course was started: its id could not be reserved in the record ({})",
-        ) as engine:
+        unreachable = "no course was started: its id could not be reserved in the record ({})"
+        async with record_of(settings, unreachable=unreachable) as engine:
             await start_course(courses, engine, course)
 
     with_courses(settings, started)

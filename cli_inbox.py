@@ -91,7 +91,7 @@ def list_items(
     from cli_reception import with_reception
     from plumbing.settings import load_settings
 
-    found = with_reception(load_settings(), lambda r: r.look(settled_too=settled_too), lay_out=False)
+    found = with_reception(load_settings(), lambda r: r.look(settled_too=settled_too))
     document = [{**_shown(item), "courses": [c.course_id for c in courses]} for item, courses in found]
     items = [item for item, _ in found]
     answer(as_json, document, inbox_table(items, datetime.now(UTC)) if items else "nothing waits")

@@ -20,7 +20,8 @@ from intake.fhir import read_fhir
 from intake.outcome import ExpectedSubject, Intake, Refusal
 from models.messages import ResolveUnreadable
 from models.people import CLOCK, Actor, By
-from plumbing.connection import TemporalUnreachable, connect, settle_namespace_mode
+from plumbing.connection import TemporalUnreachable, connect
+from plumbing.installation import namespace_must_be_ours
 from plumbing.keys import birth_hash, subject_hash
 from plumbing.settings import Settings
 from record import inbox
@@ -34,17 +35,12 @@ MAY_SETTLE = ROLES[ResolveUnreadable.name]
 """Who may say what becomes of an item: whoever may resolve an unreadable message, so never a machine."""
 
 
-def with_reception(
-    settings: Settings, act: Callable[["Reception"], Awaitable[Result]], *, lay_out: bool = True
-) -> Result:
-    """Open the record, laid out where it is not yet, and act; what is wrong with it is said in words."""
+def with_reception(settings: Settings, act: Callable[["Reception"], Awaitable[Result]]) -> Result:
+    """Open the record and act; what is wrong with it is said in words."""
 
     async def opened() -> Result:
         async with record_of(
-            settings,
-            comes_with="the first worker or document",
-            unreachable="the inbox cannot be reached ({}); nothing is acknowledged",
-            lay_out=lay_out,
+            settings, unreachable="the inbox cannot be reached ({}); nothing is acknowledged"
         ) as engine:
             return await act(Reception(engine, settings))
 
@@ -156,7 +152,7 @@ class Reception:
     async def _client(self) -> CourseClient:
         if self._courses is None:
             client = await connect(self._settings)
-            await settle_namespace_mode(client, self._settings.mode)
+            await namespace_must_be_ours(client, self._settings.mode)
             self._courses = CourseClient(client, self._settings.task_queue)
         return self._courses
 

@@ -116,11 +116,7 @@ def _record() -> "AbstractAsyncContextManager[AsyncEngine]":
     from cli_record import record_of
     from plumbing.settings import load_settings
 
-    return record_of(
-        load_settings(),
-        comes_with="the first worker: `inocycle up` or `inocycle worker`",
-        unreachable="the record cannot be read ({}); its database does not answer",
-    )
+    return record_of(load_settings(), unreachable="the record cannot be read ({}); its database does not answer")
 
 
 async def _watch(every: float) -> None:

@@ -15,8 +15,9 @@ from temporalio.worker import Worker, WorkerDeploymentConfig, WorkerDeploymentVe
 from activities.decide import Decider
 from activities.notify import Notifier
 from activities.record import Record
-from plumbing.connection import NamespaceMismatch, TemporalUnreachable, connect, settle_namespace_mode
-from plumbing.database import DatabaseRefused, ModeMismatch, make_engine, migrate, settle_mode
+from plumbing.connection import TemporalUnreachable, connect
+from plumbing.database import DatabaseRefused, make_engine, migrate
+from plumbing.installation import InstallationRefused, must_be_ours, opened
 from plumbing.logging import configure_logging, get_logger
 from plumbing.settings import Mode, Settings, SettingsRefused, load_settings
 from plumbing.site_file import ProtocolError, read_site_files
@@ -61,11 +62,11 @@ async def work_until_told_to_stop(settings: Settings) -> None:
         loop.add_signal_handler(signal_number, stopping.set)
     engine = make_engine(settings.database_url.get_secret_value())
     try:
-        await migrate(engine)
-        await settle_mode(engine, settings.mode)
+        await must_be_ours(engine, settings.mode)  # to say at once what is wrong with it
         client = await connect(settings)
-        await settle_namespace_mode(client, settings.mode)
-        async with make_worker(client, engine, settings):
+        record = await opened(engine, client, settings.mode)  # before anything is changed in it
+        await migrate(record)
+        async with make_worker(client, record, settings):
             get_logger().info("worker_started", address=settings.temporal_address)
             await stopping.wait()
     finally:
@@ -79,7 +80,7 @@ def main() -> None:
         asyncio.run(work_until_told_to_stop(load_settings()))
     except (SettingsRefused, DatabaseRefused, ProtocolError) as error:
         _give_up(2, str(error))
-    except (ModeMismatch, NamespaceMismatch) as error:
+    except InstallationRefused as error:
         _give_up(3, str(error))
     except TemporalUnreachable as error:
         _give_up(5, str(error))

@@ -21,7 +21,7 @@ from models.facts import Fact, ObligationMet, RungFired, UnreadableMessage, Unre
 from models.people import Role
 from models.record import RecordBatch, RecordEntry, RefusedMessage
 from models.tables import CourseRow, DecisionRow, RawMessageRow, WorklistItemRow
-from plumbing.database import writing
+from plumbing.database import RecordExchanged, writing
 from plumbing.logging import get_logger
 from record.rows import (
     advance,
@@ -84,7 +84,8 @@ class Record:
     async def write_record(self, batch: RecordBatch) -> None:
         """Write the entries in order with their facts and worklist items: all or none, each once.
 
-        An entry that is there already is an earlier attempt's. Raises a `RecordRefused`.
+        An entry that is there already is an earlier attempt's. Raises a `RecordRefused`, or an `ApplicationError` of
+        type `RecordExchanged` where the database is not the one that was opened: nothing is written into that one.
         """
         try:
             async with AsyncSession(self._engine) as session, session.begin():
@@ -93,6 +94,9 @@ class Record:
         except RecordRefused as refused:
             _report(refused)
             raise
+        except RecordExchanged as exchanged:
+            log.error("record_exchanged", reason=str(exchanged), count=len(batch.entries))
+            raise ApplicationError(str(exchanged), type=type(exchanged).__name__) from None
 
     async def _write(self, session: AsyncSession, entry: RecordEntry) -> None:
         if (content := content_of(entry)) is None:

@@ -19,8 +19,9 @@ from demo.layout import ARTICLE, LAID_OUT, MID_STORY, Bed, Beds, Layout
 from demo.patients import ANNA
 from models.attributes import SEARCH_ATTRIBUTES
 from plumbing.connection import connect
-from plumbing.database import make_engine, migrate, settle_mode
+from plumbing.database import make_engine
 from plumbing.dev_server import DevServer, DevServerFailed, NoDevServer, find_binary, must_be_free
+from plumbing.installation import InstallationRefused, lay_out, opened
 from plumbing.settings import DEMO_KEY_FILES, ROOT, Mode, Settings, with_demo_keys
 
 KEPT_WHEN_FRESH = ("bin", *DEMO_KEY_FILES)  # the keys are in this process already: the others must find the same
@@ -46,8 +47,11 @@ class House:
         if fresh:
             self._clear()
         self._settings = with_demo_keys(self._settings)
-        async with self._server(), self._worker() as worker, self._door("codec_server") as codec_server:
-            client = await connect(self._settings)
+        async with self._server():
+            await self._keep_the_rest(await self._initialised(), stopping)
+
+    async def _keep_the_rest(self, client: Client, stopping: asyncio.Event) -> None:
+        async with self._worker() as worker, self._door("codec_server") as codec_server:
             laying_out = asyncio.ensure_future(self._lay_out(client))
             await _first_of(laying_out, stopping.wait(), worker.given_up.wait(), codec_server.wait())
             if laying_out.done() and not laying_out.cancelled():
@@ -58,6 +62,15 @@ class House:
                 name = "worker" if worker.given_up.is_set() else "codec_server"
                 raise HouseFault(f"the {name} ended by itself; its words are in {self._log(name)}")
             self._say("stopping; the invented patients stay as they are for the next start")
+
+    async def _initialised(self) -> Client:
+        """Lay the installation out, as `inocycle init` does, or see that record and server still belong together."""
+        client = await connect(self._settings)
+        try:
+            await lay_out(self._settings, client)
+        except InstallationRefused as refused:
+            raise HouseFault(f"{refused}\n`make fresh` lays everything out anew, with nothing of before") from None
+        return client
 
     def _clear(self) -> None:
         """Throw away what earlier starts wrote, but for the server that was built and the keys."""
@@ -125,7 +138,7 @@ class House:
 
     async def _lay_out(self, client: Client) -> None:
         """Lay out whoever is not there yet: the six at the same time, then one whole course on screen."""
-        async with self._record() as engine:
+        async with self._record(client) as engine:
             await self._lay_out_missing(self._beds(client, engine))
 
     def _beds(self, client: Client, engine: AsyncEngine) -> Beds:
@@ -134,13 +147,11 @@ class House:
         return Beds(client, engine, self._settings.task_queue, key, self._say)
 
     @asynccontextmanager
-    async def _record(self) -> AsyncIterator[AsyncEngine]:
-        """The record, in which the start of each course is reserved; laid out here where the worker is not so far yet."""
+    async def _record(self, client: Client) -> AsyncIterator[AsyncEngine]:
+        """The record, in which the start of each course is reserved."""
         engine = make_engine(self._settings.database_url.get_secret_value())
         try:
-            await migrate(engine)
-            await settle_mode(engine, self._settings.mode)
-            yield engine
+            yield await opened(engine, client, self._settings.mode)
         finally:
             await engine.dispose()
 

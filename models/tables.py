@@ -270,7 +270,10 @@ class NotificationRow(Row, table=True):
 
 
 class InstallationRow(Row, table=True):
-    """The one row that says what this database is for, `demo` or `ward`; written once."""
+    """The one row that says whose database this is and what for, `demo` or `ward`; written once, by `inocycle init`.
+
+    `installation_id` stands in the Temporal namespace, too. `seal` is the keyed hash over the others.
+    """
 
     __tablename__ = "installation"
     __table_args__ = (
@@ -280,3 +283,5 @@ class InstallationRow(Row, table=True):
 
     id: int = Field(default=1, primary_key=True, sa_column_kwargs={"autoincrement": False})
     mode: str
+    installation_id: str | None = None
+    seal: str | None = None

@@ -1,10 +1,15 @@
-"""The database of the record: its engine, its schema, and the mode that it was laid out for.
+"""The database of the record: its engine and its schema.
 
-What belongs here: how to reach and prepare a database. What is written into it is the business of `activities`.
+What belongs here: how to reach and prepare a database. Whose it is, is for `installation.py`; what is written into it is
+the business of `activities`.
 """
 
+import sqlite3
+import tempfile
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote
 
 # A driver that is first imported inside an activity, while the workflow sandbox is active, takes the whole worker down
 # with a segmentation fault (asyncpg is a C extension). So whoever makes an engine has loaded both by then.
@@ -12,12 +17,11 @@ import aiosqlite
 import asyncpg  # type: ignore[import-untyped]
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import URL, Connection, event, inspect, make_url, text
-from sqlalchemy.exc import ArgumentError, IntegrityError
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy import URL, Connection, event, make_url, text
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from models.tables import InstallationRow
-from plumbing.settings import ROOT, Mode
+from plumbing.settings import ROOT
 
 MIGRATIONS: Final = ROOT / "migrations"
 
@@ -27,6 +31,7 @@ _DRIVERS: Final = {
 }
 _BUSY_MS: Final = 30_000
 _WRITES: Final = "inocycle_writes"
+_INSTALLATION: Final = "inocycle_installation"
 _MIGRATION_LOCK: Final = 0x1_0C1C1E  # any number that no other program takes on this database
 
 
@@ -34,41 +39,56 @@ class DatabaseRefused(Exception):
     """The record cannot live at this address. The message does not repeat it: it may hold a password."""
 
 
-class ModeMismatch(Exception):
-    """The database was laid out for the other mode: invented patients and real ones never share one (design §3)."""
-
-    def __init__(self, found: str, wanted: Mode) -> None:
-        super().__init__(
-            f"This database belongs to mode {found}, and these settings say {wanted}."
-            " Set INOCYCLE_MODE or INOCYCLE_DATABASE_URL so that they agree; a database never changes its mode."
-        )
-        self.found = found
-        self.wanted = wanted
+class RecordExchanged(Exception):
+    """The database is not the one that was opened: its file was exchanged, or another installation is in it."""
 
 
 def make_engine(url: str) -> AsyncEngine:
     """An engine for an address of SQLite (`sqlite:///path`) or PostgreSQL (`postgresql://user:password@host/name`).
 
-    It connects when it is first used; the folder of an SQLite file is made here. Errors of the engine show no
-    parameters, because those are facts of patients. Raises `DatabaseRefused`.
+    It connects when it is first used, and never makes a database. An SQLite file that was exchanged since then is
+    noticed by the next transaction (`RecordExchanged`). Errors of the engine show no parameters, because those are
+    facts of patients. Raises `DatabaseRefused`.
     """
     address = _address(url)
+    file = database_file(address)
     engine = create_async_engine(address, hide_parameters=True, pool_pre_ping=True)
     if engine.dialect.name == "sqlite":
-        _make_private_file(address)
         event.listen(engine.sync_engine, "connect", _prepare_sqlite)
         event.listen(engine.sync_engine, "begin", _begin_sqlite)
+    if file:
+        same = _SameFile(file)
+        event.listen(engine.sync_engine, "do_connect", same.open)
+        event.listen(engine.sync_engine, "begin", same.must_be_there, insert=True)
+    event.listen(engine.sync_engine, "begin", _must_be_of_its_installation)
     return engine
 
 
-def may_exist(url: str) -> bool:
-    """Whether somebody who only looks may make an engine for it: that of an SQLite file makes the file.
-
-    Raises `DatabaseRefused`.
-    """
-    address = _address(url)
+def database_file(address: URL) -> Path | None:
+    """The file of an SQLite database; `None` for one in memory or on a server."""
     file = address.database if address.get_backend_name() == "sqlite" else None
-    return not file or file == ":memory:" or Path(file).exists()
+    return None if not file or file == ":memory:" else Path(file)
+
+
+def make_private_file(address: URL) -> None:
+    """Make the file of an SQLite database with its folder, readable by its owner only; for who lays a record out."""
+    file = database_file(address)
+    if file is None or file.exists():
+        return
+    file.parent.mkdir(parents=True, exist_ok=True)
+    # Made aside and linked: of two at once neither meets a file that is half switched over to its write-ahead log.
+    with tempfile.TemporaryDirectory(dir=file.parent) as folder:
+        made = Path(folder) / file.name
+        made.touch(mode=0o600)  # the log beside it takes over these rights
+        with closing(sqlite3.connect(made)) as connection:
+            connection.execute("PRAGMA journal_mode = WAL")
+        with suppress(FileExistsError):
+            file.hardlink_to(made)
+
+
+def of_installation(engine: AsyncEngine, installation_id: str) -> AsyncEngine:
+    """The same engine for one installation: a transaction that writes is refused once another one is in the database."""
+    return engine.execution_options(**{_INSTALLATION: installation_id})
 
 
 def writing(engine: AsyncEngine) -> AsyncEngine:
@@ -86,13 +106,20 @@ def reading(engine: AsyncEngine) -> AsyncEngine:
     return engine  # on SQLite every transaction is a snapshot
 
 
+def upgrade(connection: Connection) -> None:
+    """Bring the schema to the newest version, within a transaction; on PostgreSQL under a lock that ends with it."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK})
+    command.upgrade(alembic_config(connection), "head")
+
+
 async def migrate(engine: AsyncEngine) -> None:
     """Bring the schema to the newest version, in one transaction; several processes may do so at once.
 
     One process migrates one database at a time: alembic keeps its state in a global.
     """
     async with writing(engine).begin() as connection:
-        await connection.run_sync(_upgrade)
+        await connection.run_sync(upgrade)
 
 
 def alembic_config(connection: Connection) -> Config:
@@ -101,29 +128,6 @@ def alembic_config(connection: Connection) -> Config:
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
     return config
-
-
-async def settle_mode(engine: AsyncEngine, mode: Mode) -> None:
-    """Write the mode of this installation, once. Raises `ModeMismatch` when the database belongs to the other one."""
-    found = await mode_of(engine)
-    if found is None:
-        try:
-            async with AsyncSession(writing(engine)) as session, session.begin():
-                session.add(InstallationRow(mode=mode))
-        except IntegrityError:
-            pass  # another process was first; its word counts
-        found = await mode_of(engine)
-    if found != mode:
-        raise ModeMismatch(str(found), mode)
-
-
-async def mode_of(engine: AsyncEngine) -> str | None:
-    """The mode that this database was laid out for; `None` where no worker has been yet."""
-    async with AsyncSession(engine) as session:
-        if not await session.run_sync(lambda s: inspect(s.connection()).has_table(InstallationRow.__tablename__)):
-            return None
-        row = await session.get(InstallationRow, 1)
-        return row.mode if row else None
 
 
 def _address(url: str) -> URL:
@@ -136,19 +140,42 @@ def _address(url: str) -> URL:
     raise DatabaseRefused("the database address must begin with sqlite:// or postgresql://")
 
 
-def _make_private_file(address: URL) -> None:
-    if address.database and address.database != ":memory:":
-        file = Path(address.database)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.touch(mode=0o600)  # the log beside it takes over these rights
+class _SameFile:
+    """One file, known by where it lies on the disk: at every later look it must be the same one."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._lies_at: tuple[int, int] | None = None
+
+    def must_be_there(self, *_: object) -> None:
+        """Raises `RecordExchanged` where the file is gone or is another one than at the first look."""
+        try:
+            found = self._file.stat()
+        except FileNotFoundError:
+            raise RecordExchanged("the file of the record is gone") from None
+        lies_at = found.st_dev, found.st_ino
+        self._lies_at = self._lies_at or lies_at
+        if lies_at != self._lies_at:
+            raise RecordExchanged("the file of the record was exchanged for another one")
+
+    def open(self, _dialect: object, _record: object, where: list[Any], how: dict[str, Any]) -> None:
+        """Connect to a file that is there: by itself the driver would make an empty one."""
+        self.must_be_there()
+        where[0], how["uri"] = f"file:{quote(str(self._file))}?mode=rw", True
 
 
 def _prepare_sqlite(connection: Any, _: object) -> None:
+    # A byte that is no UTF-8 would fail the whole answer; so it stays in its row, as a character that nobody writes.
+    connection.driver_connection.text_factory = _lenient_text
     cursor = connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")  # first, for the next line may have to wait
     cursor.execute("PRAGMA journal_mode = WAL")
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.close()
+
+
+def _lenient_text(data: bytes) -> str:
+    return data.decode("utf-8", "surrogateescape")
 
 
 def _begin_sqlite(connection: Connection) -> None:
@@ -157,7 +184,11 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
-def _upgrade(connection: Connection) -> None:
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK})
-    command.upgrade(alembic_config(connection), "head")
+def _must_be_of_its_installation(connection: Connection) -> None:
+    options = connection.get_execution_options()
+    wanted = options.get(_INSTALLATION)
+    if wanted is None or not options.get(_WRITES, False):
+        return
+    found = connection.exec_driver_sql("SELECT installation_id FROM installation").scalar()
+    if found != wanted:
+        raise RecordExchanged("another installation is in the database")

@@ -1,6 +1,6 @@
-"""Key material: the ring that encrypts payloads and the key that hashes identities.
+"""Key material: the ring that encrypts payloads, the key that hashes identities, the key that seals the record.
 
-What belongs here: the text form of keys, their files, the two hashes. What does not: the encryption itself
+What belongs here: the text form of keys, their files, the keyed hashes. What does not: the encryption itself
 (`payload_codec.py`) and where keys come from (`settings.py`).
 
 No text made here holds key bytes, neither a `repr` nor an error: an error names an entry by its position, because a
@@ -11,6 +11,7 @@ import base64
 import binascii
 import hashlib
 import hmac
+import json
 import os
 import re
 import secrets
@@ -18,7 +19,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Final, Self
+from typing import ClassVar, Final, Self
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -100,13 +101,12 @@ class KeyRing:
         raise TypeError("a key ring is not pickled: its keys would leave this process")
 
 
-class SubjectKey:
-    """The key under which a course knows whose results are meant. Text form: one `keyid:base64` of 32 bytes.
-
-    It must outlive every course: with another key no result matches its patient any more.
-    """
+class _OneKey:
+    """One key of 32 bytes. Text form: one `keyid:base64`."""
 
     __slots__ = ("_key", "key_id")
+    _CALLED: ClassVar = "key"
+    _PUBLIC: ClassVar = b""
 
     def __init__(self, key_id: str, key: bytes) -> None:
         _check(key_id, key, 1)
@@ -118,7 +118,7 @@ class SubjectKey:
         """Read the text form. Raises `KeyRefused` unless it holds exactly one usable key."""
         entries = _entries(text)
         if len(entries) != 1:
-            raise KeyRefused(f"exactly one subject key is needed, {len(entries)} were given")
+            raise KeyRefused(f"exactly one {cls._CALLED} is needed, {len(entries)} were given")
         return cls(*entries[0])
 
     @classmethod
@@ -135,20 +135,52 @@ class SubjectKey:
         """Write a new key file (mode 0600); an existing one raises `FileExistsError` and is never replaced."""
         _write_secret(path, _text({self.key_id: self._key}), replace=False)
 
-    def keyed_hash(self, text: str) -> str:
-        """HMAC-SHA-256 of the text as `keyid:hex`."""
-        data = text.encode("utf-8", "surrogatepass")  # JSON of a sender can hold half a surrogate pair
-        return f"{self.key_id}:{hmac.new(self._key, data, hashlib.sha256).hexdigest()}"
-
     def is_public(self) -> bool:
         """Whether this is the key published with the source."""
-        return hmac.compare_digest(self._key, _PUBLIC_SUBJECT_KEY)
+        return hmac.compare_digest(self._key, self._PUBLIC)
+
+    def _hash(self, data: bytes) -> str:
+        return f"{self.key_id}:{hmac.new(self._key, data, hashlib.sha256).hexdigest()}"
 
     def __repr__(self) -> str:
-        return f"SubjectKey({self.key_id}; key hidden)"
+        return f"{type(self).__name__}({self.key_id}; key hidden)"
 
     def __reduce__(self) -> str | tuple[object, ...]:
-        raise TypeError("a subject key is not pickled: it would leave this process")
+        raise TypeError(f"a {self._CALLED} is not pickled: it would leave this process")
+
+
+class SubjectKey(_OneKey):
+    """The key under which a course knows whose results are meant.
+
+    It must outlive every course: with another key no result matches its patient any more.
+    """
+
+    __slots__ = ()
+    _CALLED = "subject key"
+    _PUBLIC = hashlib.sha256(b"inocycle: public subject key for tests, protects nothing").digest()
+
+    def keyed_hash(self, text: str) -> str:
+        """HMAC-SHA-256 of the text as `keyid:hex`."""
+        return self._hash(text.encode("utf-8", "surrogatepass"))  # JSON of a sender can hold half a surrogate pair
+
+
+class RecordKey(_OneKey):
+    """The key under which the record seals its rows: who changes one and lacks the key is found.
+
+    It must outlive the record: what was sealed with another key cannot be told from what was forged.
+    """
+
+    __slots__ = ()
+    _CALLED = "record key"
+    _PUBLIC = hashlib.sha256(b"inocycle: public record key for tests, protects nothing").digest()
+
+    def seal(self, kind: str, *parts: str | int | None) -> str:
+        """HMAC-SHA-256 over a kind of row and its parts, as `keyid:hex`; no two lists of parts have one text."""
+        return self._hash(json.dumps([kind, *parts], separators=(",", ":")).encode())
+
+    def has_sealed(self, seal: str, kind: str, *parts: str | int | None) -> bool:
+        """Whether this seal was made with this key over just this."""
+        return hmac.compare_digest(seal.encode("utf-8", "surrogatepass"), self.seal(kind, *parts).encode())
 
 
 def subject_hash(key: SubjectKey, system: str, value: str) -> str:
@@ -243,10 +275,12 @@ def _write_synced(descriptor: int, text: str) -> None:
 
 # Published with the source: they protect nothing. Kept histories are encrypted with the first, so it never changes.
 _PUBLIC_PAYLOAD_KEY: Final = hashlib.sha256(b"inocycle: public payload key for tests, protects nothing").digest()
-_PUBLIC_SUBJECT_KEY: Final = hashlib.sha256(b"inocycle: public subject key for tests, protects nothing").digest()
 
 TEST_KEY_RING: Final = KeyRing({"public-test-key": _PUBLIC_PAYLOAD_KEY})
 """A public key for kept histories and tests. Mode `ward` refuses it."""
 
-TEST_SUBJECT_KEY: Final = SubjectKey("public-test-key", _PUBLIC_SUBJECT_KEY)
+TEST_SUBJECT_KEY: Final = SubjectKey("public-test-key", SubjectKey._PUBLIC)
+"""A public key for tests. Mode `ward` refuses it."""
+
+TEST_RECORD_KEY: Final = RecordKey("public-test-key", RecordKey._PUBLIC)
 """A public key for tests. Mode `ward` refuses it."""

@@ -15,7 +15,7 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 
 from models.people import Role
 from plumbing.bearers import Bearer
-from plumbing.keys import KeyRefused, KeyRing, SubjectKey
+from plumbing.keys import KeyRefused, KeyRing, RecordKey, SubjectKey
 from plumbing.site_settings import PREFIX, ROOT, SettingsRefused, SiteSettings, entries, from_root
 
 __all__ = ["DEMO_KEY_FILES", "ROOT", "Mode", "Settings", "SettingsRefused", "load_settings", "with_demo_keys"]
@@ -23,7 +23,8 @@ __all__ = ["DEMO_KEY_FILES", "ROOT", "Mode", "Settings", "SettingsRefused", "loa
 _PAYLOAD_KEYS: Final = "INOCYCLE_PAYLOAD_KEYS"
 _DEMO_PAYLOAD_KEY_FILE: Final = "payload-keys"
 _DEMO_SUBJECT_KEY_FILE: Final = "subject-key"
-DEMO_KEY_FILES: Final = (_DEMO_PAYLOAD_KEY_FILE, _DEMO_SUBJECT_KEY_FILE)
+_DEMO_RECORD_KEY_FILE: Final = "record-key"
+DEMO_KEY_FILES: Final = (_DEMO_PAYLOAD_KEY_FILE, _DEMO_SUBJECT_KEY_FILE, _DEMO_RECORD_KEY_FILE)
 """What `with_demo_keys` writes into the var folder."""
 
 
@@ -68,8 +69,17 @@ def _subject_key(value: object) -> object:
     return SubjectKey.parse(value) if isinstance(value, str) else value
 
 
+def _record_key(value: object) -> object:
+    return RecordKey.parse(value) if isinstance(value, str) else value
+
+
 def _database_in_var(before: dict[str, Any]) -> SecretStr:
     return SecretStr(f"sqlite+aiosqlite:///{before['var_dir'] / 'inocycle.db'}")
+
+
+def _anchors_in_var(before: dict[str, Any]) -> Path:
+    folder: Path = before["var_dir"]
+    return folder / "record-anchors.jsonl"
 
 
 def _payload_keys_from_file(before: dict[str, Any]) -> KeyRing | None:
@@ -80,6 +90,11 @@ def _payload_keys_from_file(before: dict[str, Any]) -> KeyRing | None:
 def _subject_key_from_file(before: dict[str, Any]) -> SubjectKey | None:
     path = _key_file(before, "subject_key_file", _DEMO_SUBJECT_KEY_FILE)
     return SubjectKey.read(path) if path else None
+
+
+def _record_key_from_file(before: dict[str, Any]) -> RecordKey | None:
+    path = _key_file(before, "record_key_file", _DEMO_RECORD_KEY_FILE)
+    return RecordKey.read(path) if path else None
 
 
 def _key_file(before: dict[str, Any], setting: str, demo_name: str) -> Path | None:
@@ -134,9 +149,12 @@ class Settings(SiteSettings):
     """Who may come to the codec server until sign-in exists, as `token-sha256:role:id`, separated by commas."""
 
     database_url: SecretStr = Field(default_factory=_database_in_var)
+    anchor_file: _Path = Field(default_factory=_anchors_in_var)
+    """Where the heads of the record are written down outside the database: on a ward, beside the backups."""
 
     payload_key_file: _Path | None = None
     subject_key_file: _Path | None = None
+    record_key_file: _Path | None = None
     key_ring: Annotated[KeyRing | None, BeforeValidator(_key_ring)] = Field(
         default_factory=_payload_keys_from_file, validation_alias=_PAYLOAD_KEYS
     )
@@ -144,6 +162,7 @@ class Settings(SiteSettings):
     subject_key: Annotated[SubjectKey | None, BeforeValidator(_subject_key)] = Field(
         default_factory=_subject_key_from_file
     )
+    record_key: Annotated[RecordKey | None, BeforeValidator(_record_key)] = Field(default_factory=_record_key_from_file)
 
     deployment_name: str = Field(default="inocycle", min_length=1)
     build_id: str | None = Field(default=None, min_length=1)
@@ -161,7 +180,12 @@ class Settings(SiteSettings):
 
     @model_validator(mode="after")
     def _one_source_of_keys(self) -> Self:
-        for name, key_file in (("key_ring", self.payload_key_file), ("subject_key", self.subject_key_file)):
+        named = {
+            "key_ring": self.payload_key_file,
+            "subject_key": self.subject_key_file,
+            "record_key": self.record_key_file,
+        }
+        for name, key_file in named.items():
             if key_file and name in self.model_fields_set:
                 raise ValueError(f"{_variable(name)} and its key file are both set: name one")
         return self
@@ -182,6 +206,10 @@ class Settings(SiteSettings):
             faults.append("set INOCYCLE_SUBJECT_KEY or INOCYCLE_SUBJECT_KEY_FILE")
         elif self.subject_key.is_public():
             faults.append("the public test key protects nothing: replace the subject key")
+        if self.record_key is None:
+            faults.append("set INOCYCLE_RECORD_KEY or INOCYCLE_RECORD_KEY_FILE")
+        elif self.record_key.is_public():
+            faults.append("the public test key protects nothing: replace the record key")
         return faults
 
 
@@ -210,13 +238,16 @@ def with_demo_keys(settings: Settings) -> Settings:
     """
     if settings.mode is not Mode.DEMO:
         raise SettingsRefused("only a demo makes up its keys")
-    made: dict[str, KeyRing | SubjectKey] = {}
+    made: dict[str, KeyRing | SubjectKey | RecordKey] = {}
     if settings.key_ring is None:
         made["key_ring"] = key_ring = KeyRing.generate()
         key_ring.write(settings.var_dir / _DEMO_PAYLOAD_KEY_FILE)
     if settings.subject_key is None:
         made["subject_key"] = subject_key = SubjectKey.generate()
         subject_key.write(settings.var_dir / _DEMO_SUBJECT_KEY_FILE)
+    if settings.record_key is None:
+        made["record_key"] = record_key = RecordKey.generate()
+        record_key.write(settings.var_dir / _DEMO_RECORD_KEY_FILE)
     return settings.model_copy(update=made)
 
 

@@ -29,16 +29,15 @@ from demo.patients import ANNA, Patient
 from models.attributes import SEARCH_ATTRIBUTES
 from models.chart import Course
 from models.record import RecordEntry
-from plumbing.converter import data_converter
-from plumbing.database import make_engine, migrate, settle_mode
 from plumbing.dev_server import DevServer, find_binary, free_port
-from plumbing.keys import TEST_KEY_RING, TEST_SUBJECT_KEY
+from plumbing.keys import TEST_SUBJECT_KEY
 from plumbing.logging import configure_logging
-from plumbing.settings import ROOT, Mode, Settings
+from plumbing.settings import ROOT, Settings
 from record.reader import read_entries
 from services.courses import CourseClient
 from services.starting import start_course
 from tests.examples import examples
+from tests.laid_out import a_namespace, a_record
 from worker import make_worker
 
 settings.register_profile("house", examples(100))
@@ -140,10 +139,8 @@ async def open_ward(
     pytestconfig: pytest.Config, dev_server: DevServer, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Ward]:
     """The ward of the stories: everything encrypted with the published test key, the record in SQLite."""
-    engine = make_engine(f"sqlite:///{tmp_path_factory.mktemp('record') / 'record.db'}")
-    await migrate(engine)
-    await settle_mode(engine, Mode.DEMO)
-    client = await Client.connect(dev_server.address, data_converter=data_converter(TEST_KEY_RING))
+    engine = await a_record(f"sqlite:///{tmp_path_factory.mktemp('record') / 'record.db'}")
+    client = await a_namespace(dev_server.address, engine)
     settings = Settings(var_dir=tmp_path_factory.mktemp("var"))
     async with make_worker(client, engine, settings, task_queue=TASK_QUEUE):
         ward = Ward(client, engine)

@@ -10,7 +10,7 @@ import pytest
 
 import cli
 from plumbing.dev_server import DevServer
-from plumbing.keys import TEST_KEY_RING, TEST_SUBJECT_KEY
+from plumbing.keys import TEST_KEY_RING, TEST_RECORD_KEY, TEST_SUBJECT_KEY
 from tests.conftest import TASK_QUEUE, Ward
 
 
@@ -69,9 +69,12 @@ def at_the_ward(
     folder = tmp_path_factory.mktemp("keys")
     TEST_KEY_RING.write(folder / "payload-keys")
     TEST_SUBJECT_KEY.write(folder / "subject-key")
+    TEST_RECORD_KEY.write(folder / "record-key")
     surroundings.setenv("INOCYCLE_PAYLOAD_KEY_FILE", str(folder / "payload-keys"))
     surroundings.setenv("INOCYCLE_SUBJECT_KEY_FILE", str(folder / "subject-key"))
+    surroundings.setenv("INOCYCLE_RECORD_KEY_FILE", str(folder / "record-key"))
     surroundings.setenv("INOCYCLE_TEMPORAL_ADDRESS", dev_server.address)
+    surroundings.setenv("INOCYCLE_TEMPORAL_NAMESPACE", open_ward.client.namespace)
     surroundings.setenv("INOCYCLE_TASK_QUEUE", TASK_QUEUE)
     surroundings.setenv("INOCYCLE_DATABASE_URL", open_ward.engine.url.render_as_string(hide_password=False))
     return surroundings

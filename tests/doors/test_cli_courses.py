@@ -12,7 +12,7 @@ import pytest
 from demo import bundles
 from demo.driver import Clock
 from models.facts import LabResult
-from plumbing.keys import TEST_SUBJECT_KEY, KeyRing, SubjectKey
+from plumbing.keys import TEST_SUBJECT_KEY, KeyRing, RecordKey, SubjectKey
 from plumbing.settings import ROOT
 from tests.conftest import Ward
 from tests.doors.conftest import Answer, Terminal
@@ -139,6 +139,8 @@ async def test_a_server_laid_out_for_the_demo_is_no_ward(
 ) -> None:
     KeyRing.generate().write(tmp_path / "payload-keys")
     SubjectKey.generate().write(tmp_path / "subject-key")
+    RecordKey.generate().write(tmp_path / "record-key")
+    at_the_ward.setenv("INOCYCLE_RECORD_KEY_FILE", str(tmp_path / "record-key"))
     at_the_ward.setenv("INOCYCLE_MODE", "ward")
     at_the_ward.setenv("INOCYCLE_PAYLOAD_KEY_FILE", str(tmp_path / "payload-keys"))
     at_the_ward.setenv("INOCYCLE_SUBJECT_KEY_FILE", str(tmp_path / "subject-key"))

@@ -28,6 +28,7 @@ from record.reader import list_courses
 from tests.conftest import MANY_LOOKS, Ward
 from tests.doors.conftest import Answer, Terminal
 from tests.factories import LABEL
+from tests.laid_out import a_record
 
 EXAMPLE = json.loads((ROOT / "docs" / "examples" / "patient.json").read_text())
 RESULTS = len(bundles.LIVER_PANEL)
@@ -331,10 +332,23 @@ async def test_a_list_makes_no_record(desk: Desk, at_the_ward: pytest.MonkeyPatc
     assert not (desk.folder / "none.db").exists()
 
 
-async def test_a_first_document_lays_the_record_out(desk: Desk, at_the_ward: pytest.MonkeyPatch) -> None:
+async def test_a_document_makes_no_record_and_is_not_acknowledged(desk: Desk, at_the_ward: pytest.MonkeyPatch) -> None:
     at_the_ward.setenv("INOCYCLE_DATABASE_URL", f"sqlite:///{desk.folder / 'first.db'}")
-    assert (await desk.receives(desk.labs()))["state"] == "waiting"
-    assert len((await desk.inbox()).document) == 1
+    answer = await desk.terminal.asks("labs", "receive", desk.labs(), "--json")
+    assert (answer.code, answer.document["error"]) == (5, "NoRecord")
+    assert not (desk.folder / "first.db").exists()
+
+
+async def test_a_document_is_not_kept_in_the_record_of_another_ward(
+    desk: Desk, at_the_ward: pytest.MonkeyPatch
+) -> None:
+    other = await a_record(f"sqlite:///{desk.folder / 'other.db'}")
+    at_the_ward.setenv("INOCYCLE_DATABASE_URL", f"sqlite:///{desk.folder / 'other.db'}")
+    for words in (["labs", "receive", desk.labs()], ["inbox"], ["board"], ["worklist"]):
+        answer = await desk.terminal.asks(*words, "--json")
+        assert (answer.code, answer.document["error"]) == (3, "OtherInstallation")
+    assert await inbox.everything(other) == []
+    await other.dispose()
 
 
 async def test_a_document_larger_than_a_door_takes_is_not_kept(desk: Desk) -> None:

@@ -1,5 +1,6 @@
 """The command line without a server: protocols, what starting a course asks for, words of a command, exit codes."""
 
+import asyncio
 import json
 import os
 import signal
@@ -18,10 +19,11 @@ from intake.written import NotReadable
 from models.facts import Toxicity, Weight
 from models.messages import COMMANDS, RecordFinding, RecordPreparation, ReportReaction, ResolveUnreadable, StartInfusion
 from plumbing.dev_server import DevServer, DevServerFailed, free_port
-from plumbing.keys import KeyRing, SubjectKey
+from plumbing.keys import KeyRing, RecordKey, SubjectKey
 from plumbing.settings import ROOT
 from tests.doors.conftest import Answer, Terminal
 from tests.factories import ARTICLE, EU, LABEL
+from tests.laid_out import a_record
 
 PATIENT = ROOT / "docs" / "examples" / "patient.json"
 DIVERGENCES = ("DIV-01", "DIV-03", "DIV-07")
@@ -321,7 +323,9 @@ def test_a_ward_believes_nobody_who_only_says_who_they_are(
 ) -> None:
     KeyRing.generate().write(tmp_path / "payload-keys")
     SubjectKey.generate().write(tmp_path / "subject-key")
+    RecordKey.generate().write(tmp_path / "record-key")
     surroundings.setenv("INOCYCLE_MODE", "ward")
+    surroundings.setenv("INOCYCLE_RECORD_KEY_FILE", str(tmp_path / "record-key"))
     surroundings.setenv("INOCYCLE_PAYLOAD_KEY_FILE", str(tmp_path / "payload-keys"))
     surroundings.setenv("INOCYCLE_SUBJECT_KEY_FILE", str(tmp_path / "subject-key"))
     given = terminal.types("do", "course-1", "hold", "reason=x", "--by", "prescriber:p-1")
@@ -402,12 +406,14 @@ def test_the_dev_server_says_where_it_is_and_ends_when_told(binary: Path, tmp_pa
         ("INOCYCLE_TEMPORAL_ADDRESS", "127.0.0.1:1", 5, "No Temporal server answers at 127.0.0.1:1"),
         ("INOCYCLE_DATABASE_URL", "postgresql://ino:SECRET@127.0.0.1:1/ino", 5, "the database cannot be reached"),
         ("INOCYCLE_DATABASE_URL", "SECRET", 2, "the database address must begin with"),
+        ("INOCYCLE_DATABASE_URL", "sqlite:////nowhere/record.db", 3, "There is no record here: no file"),
         ("INOCYCLE_MODE", "clinic", 2, "INOCYCLE_MODE"),
     ],
 )
 def test_a_worker_that_cannot_start_says_why(tmp_path: Path, setting: str, value: str, code: int, words: str) -> None:
     surroundings = {name: v for name, v in os.environ.items() if not name.startswith("INOCYCLE_")}
     surroundings |= {"INOCYCLE_VAR_DIR": str(tmp_path), setting: value}
+    asyncio.run(_a_record_in(tmp_path))
     ended = subprocess.run(
         [sys.executable, "-m", "worker"], cwd=ROOT, env=surroundings, capture_output=True, text=True, timeout=60
     )
@@ -415,6 +421,10 @@ def test_a_worker_that_cannot_start_says_why(tmp_path: Path, setting: str, value
     assert words in ended.stderr
     assert "Traceback" not in ended.stderr
     assert "SECRET" not in ended.stderr
+
+
+async def _a_record_in(var_dir: Path) -> None:
+    await (await a_record(f"sqlite:///{var_dir / 'inocycle.db'}")).dispose()
 
 
 def test_a_dev_server_that_ends_by_itself_is_not_waited_for(tmp_path: Path) -> None:

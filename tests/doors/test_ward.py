@@ -18,12 +18,12 @@ from cli_answers import Exit, Failed
 from demo import tour
 from demo.layout import MID_STORY, Beds, Layout
 from demo.patients import PRESCRIBER
-from plumbing.database import make_engine, migrate, settle_mode
 from plumbing.keys import TEST_SUBJECT_KEY
 from plumbing.settings import Mode
 from record.ward import Ward as WardOnRecord
 from tests.conftest import TASK_QUEUE, Ward, until_written
 from tests.doors.conftest import Terminal
+from tests.laid_out import a_record
 
 Laid = Mapping[str, str]
 """Invented patient -> course."""
@@ -32,7 +32,6 @@ Laid = Mapping[str, str]
 @pytest.fixture(scope="module")
 async def laid_out(open_ward: Ward, tmp_path_factory: pytest.TempPathFactory) -> Laid:
     """The six patients in the middle of their stories, laid out at the same time."""
-    await settle_mode(open_ward.engine, Mode.DEMO)
     layout = Layout(tmp_path_factory.mktemp("ward") / "laid-out")
     beds = Beds(open_ward.client, open_ward.engine, TASK_QUEUE, TEST_SUBJECT_KEY, lambda _: None)
     bedsides = await asyncio.gather(*(beds.lay_out(bed, layout) for bed in MID_STORY))
@@ -178,10 +177,7 @@ def test_a_database_that_does_not_answer_is_said_without_its_address(
 async def test_the_record_of_a_ward_is_not_shown_as_a_demo(
     terminal: Terminal, surroundings: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    engine = make_engine(f"sqlite:///{tmp_path / 'ward.db'}")
-    await migrate(engine)
-    await settle_mode(engine, Mode.WARD)
-    await engine.dispose()
+    await (await a_record(f"sqlite:///{tmp_path / 'ward.db'}", Mode.WARD)).dispose()
     surroundings.setenv("INOCYCLE_DATABASE_URL", f"sqlite:///{tmp_path / 'ward.db'}")
     answer = await terminal.asks("board", "--json")
     assert (answer.code, answer.document["error"]) == (3, "ModeMismatch")

@@ -14,13 +14,13 @@ from demo.bedside import Bedside
 from demo.patients import ANNA, BERND
 from models.attributes import SEARCH_ATTRIBUTES
 from plumbing.converter import data_converter
-from plumbing.database import make_engine, migrate
 from plumbing.dev_server import DevServer, free_port
 from plumbing.keys import TEST_KEY_RING
 from plumbing.settings import Settings
 from tests.conftest import TASK_QUEUE, Ward
 from tests.doors.serving import codec_server
 from tests.factories import ARTICLE
+from tests.laid_out import a_record
 from tools.screenshot import CHROMIUM, PATIENCE_MS, SIZE, WebUi, find_chromium, open_browser
 from worker import make_worker
 
@@ -66,8 +66,7 @@ async def pages(binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Async
         search_attributes=SEARCH_ATTRIBUTES,
         codec_endpoint=f"http://127.0.0.1:{codec_port}",
     )
-    engine = make_engine(f"sqlite:///{folder / 'record.db'}")
-    await migrate(engine)
+    engine = await a_record(f"sqlite:///{folder / 'record.db'}")
     async with server:
         client = await Client.connect(server.address, data_converter=data_converter(TEST_KEY_RING))
         async with make_worker(client, engine, settings, task_queue=TASK_QUEUE):

@@ -127,7 +127,7 @@ def test_our_processes_run_in_mode_ward_with_their_keys_as_secrets() -> None:
     for service in built:
         environment = service["environment"]
         assert environment["INOCYCLE_MODE"] == "ward"
-        for variable in ("INOCYCLE_PAYLOAD_KEY_FILE", "INOCYCLE_SUBJECT_KEY_FILE"):
+        for variable in ("INOCYCLE_PAYLOAD_KEY_FILE", "INOCYCLE_SUBJECT_KEY_FILE", "INOCYCLE_RECORD_KEY_FILE"):
             assert environment[variable].removeprefix("/run/secrets/") in service["secrets"]
         assert set(service["secrets"]) == set(COMPOSE["secrets"])
 
@@ -138,6 +138,12 @@ def test_nothing_of_the_demo_is_here() -> None:
     assert "TimeSkipping" not in written
     commands = [word for service in SERVICES.values() for word in service.get("command", ())]
     assert not {"up", "demo", "dev-server"} & set(commands)
+
+
+def test_no_worker_starts_before_record_and_namespace_are_known_to_belong_together() -> None:
+    assert SERVICES["init"]["command"] == ["init"]
+    assert ("worker", "init", "service_completed_successfully") in set(waits())
+    assert SERVICES["init"]["environment"] == SERVICES["worker"]["environment"]
 
 
 def test_the_worker_and_the_web_ui_look_at_the_namespace_that_is_made() -> None:

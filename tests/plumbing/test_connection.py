@@ -5,13 +5,11 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
-from temporalio.client import Client
 
 from plumbing import connection
-from plumbing.connection import NamespaceMismatch, TemporalUnreachable, connect, settle_namespace_mode
-from plumbing.dev_server import DevServer
+from plumbing.connection import TemporalUnreachable, connect
 from plumbing.keys import TEST_KEY_RING, TEST_SUBJECT_KEY
-from plumbing.settings import Mode, Settings
+from plumbing.settings import Settings
 
 
 @pytest.fixture
@@ -45,12 +43,3 @@ async def test_a_silent_server_is_not_waited_for(monkeypatch: pytest.MonkeyPatch
     assert timedelta(seconds=5) >= connection._PATIENCE
     monkeypatch.setattr(connection, "_PATIENCE", timedelta(milliseconds=100))
     assert f"at {silent}" in await refusal(silent)
-
-
-async def test_a_namespace_belongs_to_one_mode_for_good(dev_server: DevServer) -> None:
-    client = await Client.connect(dev_server.address)
-    await settle_namespace_mode(client, Mode.DEMO)
-    await settle_namespace_mode(client, Mode.DEMO)
-    with pytest.raises(NamespaceMismatch) as mismatch:
-        await settle_namespace_mode(client, Mode.WARD)
-    assert (mismatch.value.found, mismatch.value.wanted) == ("demo", Mode.WARD)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from plumbing.keys import KEY_BYTES, TEST_KEY_RING, KeyRefused, KeyRing, SubjectKey, birth_hash, subject_hash
+from plumbing.keys import KEY_BYTES, TEST_KEY_RING, KeyRefused, KeyRing, RecordKey, SubjectKey, birth_hash, subject_hash
 
 OLD_KEY, NEW_KEY = b"o" * KEY_BYTES, b"n" * KEY_BYTES
 OLD = KeyRing({"2025": OLD_KEY})
@@ -173,3 +173,37 @@ def test_a_subject_key_is_exactly_one(tmp_path: Path) -> None:
     assert subject_hash(SubjectKey.read(tmp_path / "subject-key"), "a", "b") == subject_hash(made, "a", "b")
     with pytest.raises(FileExistsError):
         made.write(tmp_path / "subject-key")
+
+
+# What seals the record.
+
+
+SEALING = RecordKey("r1", b"r" * KEY_BYTES)
+
+
+def test_a_seal_is_of_its_kind_its_parts_and_its_key() -> None:
+    seals = {
+        SEALING.seal("decision", "course-1", 2, "ab"),
+        SEALING.seal("course", "course-1", 2, "ab"),
+        SEALING.seal("decision", "course-1", 2, "ab", None),
+        SEALING.seal("decision", "course-1", "2", "ab"),
+        SEALING.seal("decision", 'course-1",2', "ab"),
+        SEALING.seal("decision", "course-1", None, "ab"),
+        RecordKey("r1", b"q" * KEY_BYTES).seal("decision", "course-1", 2, "ab"),
+    }
+    assert len(seals) == 7
+    assert all(seal.startswith("r1:") for seal in seals)
+
+
+def test_a_seal_holds_only_over_what_it_was_made_of() -> None:
+    seal = SEALING.seal("decision", "course-1", 2)
+    assert SEALING.has_sealed(seal, "decision", "course-1", 2)
+    assert not SEALING.has_sealed(seal, "decision", "course-1", 3)
+    assert not SEALING.has_sealed("\udcff", "decision", "course-1", 2)
+    assert not RecordKey("r1", b"q" * KEY_BYTES).has_sealed(seal, "decision", "course-1", 2)
+
+
+def test_a_record_key_stays_in_its_process() -> None:
+    assert "hidden" in repr(SEALING)
+    with pytest.raises(TypeError, match="record key is not pickled"):
+        pickle.dumps(SEALING)

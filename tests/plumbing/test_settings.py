@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from plumbing.keys import TEST_KEY_RING, TEST_SUBJECT_KEY, KeyRing, SubjectKey
+from plumbing.keys import TEST_KEY_RING, TEST_RECORD_KEY, TEST_SUBJECT_KEY, KeyRing, SubjectKey
 from plumbing.settings import ROOT, Mode, Settings, SettingsRefused, load_settings, with_demo_keys
 
 SECRET = base64.b64encode(b"SECRET-SECRET-SECRET-SECRET-SECR").decode()
@@ -34,6 +34,7 @@ def ward(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
         "MODE": "ward",
         "PAYLOAD_KEYS": f"2026:{SECRET}",
         "SUBJECT_KEY": f"s1:{OTHER}",
+        "RECORD_KEY": f"r1:{OTHER}",
         "DATABASE_URL": "postgresql+asyncpg://ino:SECRET@db/ino",
     }.items():
         monkeypatch.setenv(f"INOCYCLE_{name}", value)
@@ -105,7 +106,7 @@ def test_a_ward_refuses_plaintext(ward: pytest.MonkeyPatch) -> None:
     assert load_settings().refuses_plaintext
 
 
-@pytest.mark.parametrize("name", ["INOCYCLE_PAYLOAD_KEYS", "INOCYCLE_SUBJECT_KEY"])
+@pytest.mark.parametrize("name", ["INOCYCLE_PAYLOAD_KEYS", "INOCYCLE_SUBJECT_KEY", "INOCYCLE_RECORD_KEY"])
 def test_a_ward_without_a_key_refuses_to_start(ward: pytest.MonkeyPatch, name: str) -> None:
     ward.delenv(name)
     assert f"set {name} or " in refusal()
@@ -123,12 +124,15 @@ def test_a_ward_refuses_the_public_test_keys() -> None:
         Settings(mode=Mode.WARD, key_ring=TEST_KEY_RING, subject_key=own)
     with pytest.raises(ValidationError, match="replace the subject key"):
         Settings(mode=Mode.WARD, key_ring=KeyRing.generate(), subject_key=TEST_SUBJECT_KEY)
+    with pytest.raises(ValidationError, match="replace the record key"):
+        Settings(mode=Mode.WARD, key_ring=KeyRing.generate(), subject_key=own, record_key=TEST_RECORD_KEY)
 
 
 def test_keys_are_read_from_files(ward: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "ring").write_text(f"new:{OTHER}\nold:{SECRET}\n")
     (tmp_path / "subject").write_text(f"s2:{SECRET}\n")
-    for name, file in (("PAYLOAD_KEY", "ring"), ("SUBJECT_KEY", "subject")):
+    (tmp_path / "record").write_text(f"r2:{SECRET}\n")
+    for name, file in (("PAYLOAD_KEY", "ring"), ("SUBJECT_KEY", "subject"), ("RECORD_KEY", "record")):
         ward.setenv(f"INOCYCLE_{name}_FILE", str(tmp_path / file))
         ward.delenv(f"INOCYCLE_{name}S" if name == "PAYLOAD_KEY" else f"INOCYCLE_{name}")
     settings = load_settings()
@@ -136,9 +140,11 @@ def test_keys_are_read_from_files(ward: pytest.MonkeyPatch, tmp_path: Path) -> N
     assert settings.key_ring.ids == ("new", "old")
     assert settings.subject_key is not None
     assert settings.subject_key.key_id == "s2"
+    assert settings.record_key is not None
+    assert settings.record_key.key_id == "r2"
 
 
-@pytest.mark.parametrize("name", ["INOCYCLE_PAYLOAD_KEY_FILE", "INOCYCLE_SUBJECT_KEY_FILE"])
+@pytest.mark.parametrize("name", ["INOCYCLE_PAYLOAD_KEY_FILE", "INOCYCLE_SUBJECT_KEY_FILE", "INOCYCLE_RECORD_KEY_FILE"])
 def test_two_sources_of_one_key_are_refused(ward: pytest.MonkeyPatch, tmp_path: Path, name: str) -> None:
     (tmp_path / "file").write_text(f"a:{SECRET}\n")
     ward.setenv(name, str(tmp_path / "file"))
@@ -146,7 +152,7 @@ def test_two_sources_of_one_key_are_refused(ward: pytest.MonkeyPatch, tmp_path: 
 
 
 @pytest.mark.parametrize("content", ["", f"{SECRET}\n", f"{SECRET}:a\n", f"a:{SECRET}SECRET\n", None])
-@pytest.mark.parametrize("name", ["INOCYCLE_PAYLOAD_KEY_FILE", "INOCYCLE_SUBJECT_KEY_FILE"])
+@pytest.mark.parametrize("name", ["INOCYCLE_PAYLOAD_KEY_FILE", "INOCYCLE_SUBJECT_KEY_FILE", "INOCYCLE_RECORD_KEY_FILE"])
 def test_an_unusable_key_file_is_refused_unseen(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, content: str | None
 ) -> None:
@@ -157,7 +163,7 @@ def test_an_unusable_key_file_is_refused_unseen(
 
 
 @pytest.mark.parametrize("value", ["", SECRET, f"{SECRET}:a", f"a:{SECRET}SECRET", f"a:{SECRET},a:{SECRET}"])
-@pytest.mark.parametrize("name", ["INOCYCLE_PAYLOAD_KEYS", "INOCYCLE_SUBJECT_KEY"])
+@pytest.mark.parametrize("name", ["INOCYCLE_PAYLOAD_KEYS", "INOCYCLE_SUBJECT_KEY", "INOCYCLE_RECORD_KEY"])
 def test_an_unusable_key_is_refused_by_name_only(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(name, value)
     assert f"{name}: " in refusal()
@@ -223,7 +229,7 @@ def test_a_demo_keeps_the_keys_it_is_given(monkeypatch: pytest.MonkeyPatch, tmp_
     settings = with_demo_keys(load_settings())
     assert settings.key_ring is not None
     assert settings.key_ring.ids == ("mine",)
-    assert [path.name for path in tmp_path.iterdir()] == ["subject-key"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["record-key", "subject-key"]
 
 
 def test_nobody_makes_up_keys_on_a_ward(ward: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -6,22 +6,26 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from activities.record import Record
-from plumbing.database import make_engine, migrate
+from plumbing.database import make_engine, make_private_file, of_installation
+from plumbing.installation import write_installation
+from plumbing.keys import TEST_RECORD_KEY
+from plumbing.settings import Mode
 
 
 @pytest.fixture
 async def empty_engine(database_url: str) -> AsyncIterator[AsyncEngine]:
     """An engine for a database without tables."""
     engine = make_engine(database_url)
+    make_private_file(engine.url)
     yield engine
     await engine.dispose()
 
 
 @pytest.fixture
 async def record_engine(empty_engine: AsyncEngine) -> AsyncEngine:
-    """An engine for a database at the newest version, with no rows."""
-    await migrate(empty_engine)
-    return empty_engine
+    """An engine for a record with no course, bound to its installation."""
+    installation = await write_installation(empty_engine, Mode.DEMO, TEST_RECORD_KEY)
+    return of_installation(empty_engine, installation.id)
 
 
 @pytest.fixture

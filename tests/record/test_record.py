@@ -28,8 +28,8 @@ from models.people import Role
 from models.record import RecordBatch, RecordEntry
 from models.tables import InstantText, Row
 from plumbing.converter import TEST_KEY_RING, data_converter
-from plumbing.database import DatabaseRefused, ModeMismatch, make_engine, migrate, reading, settle_mode
-from plumbing.settings import ROOT, Mode
+from plumbing.database import DatabaseRefused, make_engine, migrate, reading
+from plumbing.settings import ROOT
 from record.reader import (
     RecordAltered,
     UnknownCourse,
@@ -193,6 +193,21 @@ async def test_an_entry_sealed_by_a_release_without_a_field_is_still_written(
     assert await read_entries(record_engine, COURSE_ID) == [sealed, following]
     (fact,) = await rows_of(record_engine, "fact")
     assert "qrs_ms" not in fact["body_json"]  # or a release with one more field would call the row changed
+
+
+async def test_nothing_is_written_into_a_database_that_became_another_ones(
+    record: Record, record_engine: AsyncEngine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second = a_chain([a_fact()], [])
+    await record.write_record(a_batch(first))
+    async with record_engine.connect() as connection:
+        own = (await connection.execute(text("SELECT installation_id FROM installation"))).scalar()
+    await change(record_engine, "UPDATE installation SET installation_id = 'another'")
+    assert await refused(record, second) == "RecordExchanged"
+    assert "record_exchanged" in capsys.readouterr().err
+    await change(record_engine, f"UPDATE installation SET installation_id = '{own}'")
+    await record.write_record(a_batch(second))
+    assert await read_entries(record_engine, COURSE_ID) == [first, second]
 
 
 # ── two attempts at once ───────────────────────────────────────────────────────────────────────────────────────────
@@ -581,19 +596,6 @@ async def test_migrating_again_or_twice_at_once_changes_nothing(empty_engine: As
         await asyncio.gather(*(migrate(empty_engine) for _ in range(4)))
     await migrate(empty_engine)
     assert await list_courses(empty_engine) == []
-
-
-async def test_a_database_keeps_its_mode(record_engine: AsyncEngine) -> None:
-    await asyncio.gather(*(settle_mode(record_engine, Mode.DEMO) for _ in range(4)))
-    await settle_mode(record_engine, Mode.DEMO)
-    with pytest.raises(ModeMismatch, match="belongs to mode demo, and these settings say ward"):
-        await settle_mode(record_engine, Mode.WARD)
-    assert await rows_of_installation(record_engine) == [(1, "demo")]
-
-
-async def rows_of_installation(engine: AsyncEngine) -> list[tuple[int, str]]:
-    async with engine.connect() as connection:
-        return [(row.id, row.mode) for row in await connection.execute(text("SELECT id, mode FROM installation"))]
 
 
 async def test_a_fact_belongs_to_a_course(record: Record, record_engine: AsyncEngine) -> None:

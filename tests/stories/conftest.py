@@ -18,15 +18,14 @@ from demo.bedside import Bedside
 from demo.driver import Clock, skipper
 from demo.patients import ANNA
 from models.attributes import SEARCH_ATTRIBUTES
-from plumbing.converter import data_converter
-from plumbing.database import make_engine, migrate
 from plumbing.dev_server import DevServer, free_port
-from plumbing.keys import TEST_KEY_RING, TEST_SUBJECT_KEY
+from plumbing.keys import TEST_SUBJECT_KEY
 from plumbing.settings import ROOT, Settings
 from services.courses import CourseClient
 from services.starting import start_course
 from tests.conftest import TASK_QUEUE, Ward
 from tests.factories import LABEL
+from tests.laid_out import a_namespace, a_record
 from worker import make_worker
 
 
@@ -47,11 +46,13 @@ class SmallWard:
         """A worker in a process of its own, to be killed."""
         settings = {
             "INOCYCLE_TEMPORAL_ADDRESS": self.client.service_client.config.target_host,
+            "INOCYCLE_TEMPORAL_NAMESPACE": self.client.namespace,
             "INOCYCLE_DATABASE_URL": self.engine.url.render_as_string(hide_password=False),
             "INOCYCLE_TASK_QUEUE": self.queue,
             "INOCYCLE_VAR_DIR": str(var_dir),
             "INOCYCLE_PAYLOAD_KEY_FILE": str(var_dir / "payload-keys"),
             "INOCYCLE_SUBJECT_KEY_FILE": str(var_dir / "subject-key"),
+            "INOCYCLE_RECORD_KEY_FILE": str(var_dir / "record-key"),
         }
         command = (sys.executable, "-m", "worker")
         log = (var_dir / "worker.log").open("ab")
@@ -80,9 +81,8 @@ class SmallWard:
 async def small_ward(
     dev_server: DevServer, database_url: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> AsyncIterator[SmallWard]:
-    engine = make_engine(database_url)
-    await migrate(engine)
-    client = await Client.connect(dev_server.address, data_converter=data_converter(TEST_KEY_RING))
+    engine = await a_record(database_url)
+    client = await a_namespace(dev_server.address, engine)
     yield SmallWard(client, engine, f"queue-{request.node.name}", tmp_path)
     await engine.dispose()
 
@@ -101,10 +101,9 @@ async def impatient_ward(binary: Path, tmp_path: Path) -> AsyncIterator[Ward]:
         search_attributes=SEARCH_ATTRIBUTES,
         dynamic_config=(SHORT_RUNS,),
     )
-    engine = make_engine(f"sqlite:///{tmp_path / 'record.db'}")
-    await migrate(engine)
+    engine = await a_record(f"sqlite:///{tmp_path / 'record.db'}")
     async with server:
-        client = await Client.connect(server.address, data_converter=data_converter(TEST_KEY_RING))
+        client = await a_namespace(server.address, engine)
         async with make_worker(client, engine, Settings(var_dir=tmp_path), task_queue=TASK_QUEUE):
             yield Ward(client, engine)
     await engine.dispose()

@@ -16,7 +16,7 @@ from intake.outcome import ExpectedSubject
 from models.assessment import Verdict
 from models.messages import COMMANDS
 from models.status import Status
-from plumbing.keys import TEST_KEY_RING, TEST_SUBJECT_KEY, birth_hash, subject_hash
+from plumbing.keys import TEST_KEY_RING, TEST_RECORD_KEY, TEST_SUBJECT_KEY, birth_hash, subject_hash
 from record.reader import read_entries, verify_chain
 from services.courses import CourseError, NotConfirmed
 from tests.conftest import MANY_LOOKS, Ward, until_written
@@ -61,6 +61,7 @@ async def test_nothing_is_lost_while_the_worker_is_away(small_ward: SmallWard) -
 async def test_a_worker_killed_in_the_middle_loses_and_doubles_nothing(small_ward: SmallWard, tmp_path: Path) -> None:
     TEST_KEY_RING.write(tmp_path / "payload-keys")
     TEST_SUBJECT_KEY.write(tmp_path / "subject-key")
+    TEST_RECORD_KEY.write(tmp_path / "record-key")
     worker = await small_ward.worker_process(tmp_path)
     bedside = await small_ward.course("worker-killed")
     await bedside.screen()

@@ -11,13 +11,13 @@ from demo.patients import PRESCRIBER
 from models.attributes import SEARCH_ATTRIBUTES
 from models.facts import RungFired
 from plumbing.converter import data_converter
-from plumbing.database import make_engine, migrate
 from plumbing.dev_server import DevServer, free_port
 from plumbing.keys import TEST_KEY_RING
 from plumbing.settings import Settings
 from record.reader import verify_chain
 from tests.conftest import MANY_LOOKS, TASK_QUEUE, Ward, until_written
 from tests.factories import ARTICLE, LABEL
+from tests.laid_out import a_record
 from worker import make_worker
 
 
@@ -33,8 +33,7 @@ def a_server(binary: Path, port: int, folder: Path) -> DevServer:
 
 
 async def test_open_courses_go_on_after_the_server_was_restarted(binary: Path, tmp_path: Path) -> None:
-    engine, port = make_engine(f"sqlite:///{tmp_path / 'record.db'}"), free_port()
-    await migrate(engine)
+    engine, port = await a_record(f"sqlite:///{tmp_path / 'record.db'}"), free_port()
     async with a_server(binary, port, tmp_path) as server:
         client = await Client.connect(server.address, data_converter=data_converter(TEST_KEY_RING))
         async with make_worker(client, engine, Settings(var_dir=tmp_path), task_queue=TASK_QUEUE):
@@ -65,8 +64,7 @@ async def test_a_server_stopped_in_the_middle_of_a_skip_loses_no_rung_and_fires_
     binary: Path, tmp_path: Path
 ) -> None:
     """The rungs of two courses fire one after another while the server goes away under them."""
-    engine, port = make_engine(f"sqlite:///{tmp_path / 'record.db'}"), free_port()
-    await migrate(engine)
+    engine, port = await a_record(f"sqlite:///{tmp_path / 'record.db'}"), free_port()
     settings = Settings(var_dir=tmp_path)
     async with a_server(binary, port, tmp_path) as server:
         client = await Client.connect(server.address, data_converter=data_converter(TEST_KEY_RING))

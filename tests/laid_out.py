@@ -1,0 +1,54 @@
+"""What `inocycle init` does, for tests: a record laid out, and a namespace of its own that belongs to it."""
+
+import re
+
+from google.protobuf.duration_pb2 import Duration
+from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
+from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
+from temporalio.client import Client
+
+from models.attributes import SEARCH_ATTRIBUTES
+from plumbing.converter import data_converter
+from plumbing.database import make_engine, make_private_file, of_installation
+from plumbing.installation import Installation, mark, must_be_ours, write_installation
+from plumbing.keys import TEST_KEY_RING, TEST_RECORD_KEY
+from plumbing.settings import Mode
+
+KEPT_S = 30 * 86400
+
+
+async def a_record(url: str, mode: Mode = Mode.DEMO) -> AsyncEngine:
+    """A record with no course in it, its engine bound to its installation."""
+    engine = make_engine(url)
+    make_private_file(engine.url)
+    installation = await write_installation(engine, mode, TEST_RECORD_KEY)
+    return of_installation(engine, installation.id)
+
+
+async def installation_of(engine: AsyncEngine, mode: Mode = Mode.DEMO) -> Installation:
+    """Whose record this is."""
+    found = await must_be_ours(engine, mode)
+    return Installation(str(found.id), found.mode)
+
+
+async def a_namespace(address: str, engine: AsyncEngine) -> Client:
+    """A client, with the published test key, in a new namespace that belongs to this record: some 10 ms each."""
+    installation = await installation_of(engine)
+    name = f"ward-{installation.id[:12]}"
+    client = await Client.connect(address, namespace=name, data_converter=data_converter(TEST_KEY_RING))
+    request = RegisterNamespaceRequest(namespace=name, workflow_execution_retention_period=Duration(seconds=KEPT_S))
+    await client.workflow_service.register_namespace(request)
+    attributes = AddSearchAttributesRequest(namespace=name, search_attributes=_TYPES)
+    await client.operator_service.add_search_attributes(attributes, retry=True)
+    await mark(client, installation)
+    return client
+
+
+def _type_of(kind: str) -> IndexedValueType.ValueType:
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", kind).upper()
+    return IndexedValueType.Value(f"INDEXED_VALUE_TYPE_{words}")
+
+
+_TYPES = {name: _type_of(kind) for name, kind in SEARCH_ATTRIBUTES.items()}
