@@ -192,7 +192,7 @@ RULES: tuple[Mutant, ...] = (
         ("LAB-05",),
         "An older value is used under a newer unreadable one.",
         _at(D8),
-        rules={"Results._find_latest": _without_unknowns},
+        rules={"Results.latest": _without_unknowns},
     ),
     Mutant(
         "any unit",

@@ -1,8 +1,9 @@
 """`assess`: where a course stands as of one instant. A pure function, folded in the order of the reference §3.5."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
 
 from clinical.after_dose import dates_after_the_last_dose
@@ -69,7 +70,7 @@ def assess_case(case: Case) -> Assessment:
 
 
 @once
-def _card(case: Case) -> dict[str, Any]:
+def _card(case: Case) -> Mapping[str, Any]:
     """All of the assessment that does not change until `valid_until`."""
     case.results.urgent()  # also of a course that is closed: a result from the future changes the card when its time comes
     over = course_over(case)
@@ -83,7 +84,7 @@ def _card(case: Case) -> dict[str, Any]:
     state = _state(case, verdict, over, findings, plan)
     urgent = any(f.verdict is Verdict.HOLD_URGENT for f in findings)
     owner, next_action = turn_of(case, state, verdict, plan, urgent=urgent)
-    return {
+    card = {
         "state": state,
         "verdict": verdict,
         "cycle": case.cycle,
@@ -98,6 +99,7 @@ def _card(case: Case) -> dict[str, Any]:
         "owner": owner,
         "next_action": next_action,
     }
+    return MappingProxyType(card)
 
 
 def _verdict(
@@ -143,7 +145,7 @@ def _implausibly_high(case: Case) -> Iterator[Finding]:
     unknowns = case.results.urgent()
     qtcf = latest_qtcf(case)
     if isinstance(qtcf, Unknown) and qtcf.urgent and qtcf not in unknowns:
-        unknowns = [*unknowns, qtcf]
+        unknowns = (*unknowns, qtcf)
     for unknown in unknowns:
         clears = "the result corrected or dismissed, or a later usable one"
         yield case.finding("LAB-06", Verdict.HOLD_URGENT, unknown.why, clears=clears)

@@ -62,11 +62,11 @@ def calls(case: Case) -> Iterator[Call]:
         yield Call("lost-to-follow-up", title, "CLOSE-01", Role.PHYSICIAN, missed[0].recorded_at, False, clears)
 
 
-def _implausibly_high(case: Case) -> list[Unknown]:
+def _implausibly_high(case: Case) -> tuple[Unknown, ...]:
     """LAB-06: results that a laboratory sent, and a QT that a person charted."""
     qtcf, sent = latest_qtcf(case) if case.reading.of(Ecg) else None, case.results.urgent()
     charted = isinstance(qtcf, Unknown) and qtcf.urgent and qtcf.analyte not in {u.analyte for u in sent}
-    return [*sent, qtcf] if charted and isinstance(qtcf, Unknown) else sent
+    return (*sent, qtcf) if charted and isinstance(qtcf, Unknown) else sent
 
 
 def _deaths(case: Case) -> Iterator[Call]:

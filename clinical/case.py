@@ -1,5 +1,8 @@
 """A case: a treatment with the dose that is next. What every rule about a dose is a function of."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from clinical.interruption import BELOW_TWO_DOSES, TWO_DOSES, Interruptions, day_left_out, interruptions
 from clinical.levels import Signed, levels_signed
 from clinical.once import once
@@ -34,9 +37,10 @@ class Case(Planned):
 
     @property
     @once
-    def decided(self) -> dict[str, tuple[Fact, DoseDecided]]:
+    def decided(self) -> Mapping[str, tuple[Fact, DoseDecided]]:
         """The prescriber's latest decision on each dose (DAY-06), by the dose."""
-        return {f"C{what.cycle}D{what.day}": (fact, what) for fact, what in self.reading.of(DoseDecided)}
+        said = {f"C{what.cycle}D{what.day}": (fact, what) for fact, what in self.reading.of(DoseDecided)}
+        return MappingProxyType(said)
 
     @property
     @once

@@ -24,13 +24,13 @@ class Draw:
         return any(k.uln is None or k.above(k.uln) is not False for k in self.results)
 
 
-def complete_draws(case: Case, analytes: Iterable[str]) -> list[Draw]:
+def complete_draws(case: Case, analytes: Iterable[str]) -> tuple[Draw, ...]:
     """Complete sets, oldest first: of one draw, or completed by further draws of the same day."""
     return _complete(case, tuple(analytes))
 
 
 @once
-def _complete(case: Case, wanted: tuple[str, ...]) -> list[Draw]:
+def _complete(case: Case, wanted: tuple[str, ...]) -> tuple[Draw, ...]:
     by_draw: dict[object, dict[str, Known]] = {}
     dates: dict[datetime, date] = {}  # all of one draw have one instant: its date is worked out once
     for analyte in wanted:
@@ -46,7 +46,7 @@ def _complete(case: Case, wanted: tuple[str, ...]) -> list[Draw]:
         if len(draw) == len(wanted):
             at = max(k.collected_at for k in draw.values())
             found[at] = Draw(at, max(recorded_at(k) for k in draw.values()), tuple(draw.values()))
-    return sorted(found.values(), key=lambda draw: draw.at)
+    return tuple(sorted(found.values(), key=lambda draw: draw.at))
 
 
 def all_known_at(case: Case, analytes: Iterable[str]) -> datetime | None:

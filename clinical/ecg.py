@@ -54,12 +54,12 @@ def latest_qtcf(case: Treatment) -> Known | Unknown | None:
 
 
 @once
-def qtcf_history(case: Treatment) -> list[Known]:
+def qtcf_history(case: Treatment) -> tuple[Known, ...]:
     """Every usable QTcF, oldest first."""
     charted = [_read(case, _charted(fact, ecg)) for fact, ecg in case.reading.of(Ecg)]
     sent = [_reviewed(case, known) for known in case.results.history("qtcf")]
     usable = [k for k in (*charted, *sent, *_computed(case)) if isinstance(k, Known)]
-    return sorted(usable, key=lambda k: k.collected_at)
+    return tuple(sorted(usable, key=lambda k: k.collected_at))
 
 
 def _time_of(found: Known | Unknown) -> datetime:

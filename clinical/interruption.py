@@ -5,7 +5,7 @@ the planned date of the first dose that was held to the collection of the first 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from itertools import groupby
 
@@ -50,13 +50,14 @@ class Interruption:
         return self.first.cycle if self.first.day == CYCLE_DAYS[0] else self.first.cycle + 1
 
 
-@dataclass
+@dataclass(frozen=True)
 class Interruptions:
     """All interruptions of a course, the doses that they leave out, and the level that they ask for in each cycle."""
 
-    found: list[Interruption] = field(default_factory=list)
-    dropped: list[DoseSlot] = field(default_factory=list)
-    levels: dict[int, int] = field(default_factory=dict)
+    found: tuple[Interruption, ...] = ()
+    dropped: tuple[DoseSlot, ...] = ()
+    levels: tuple[tuple[int, int], ...] = ()
+    """Each cycle with its level."""
 
     @property
     def pending(self) -> Interruption | None:
@@ -65,7 +66,7 @@ class Interruptions:
 
     def level_of(self, cycle: int) -> int:
         """The level that the interruptions before this cycle ask for; 3 stands for "below L2"."""
-        return max((level for of, level in self.levels.items() if of <= cycle), default=FULL)
+        return max((level for of, level in self.levels if of <= cycle), default=FULL)
 
 
 def interruptions(case: Planned) -> Interruptions:
@@ -77,9 +78,9 @@ def interruptions(case: Planned) -> Interruptions:
     for cycle in range(1, case.cycle + 2):
         for day in CYCLE_DAYS if cycle in begun else CYCLE_DAYS[:1]:  # day 8 and 15 are planned from day 1
             if walk.level_of(cycle) < TWO_DOSES or day != day_left_out(case, cycle):
-                _look_at(case, walk, slot_of(cycle, day), stretches)
+                walk = _look_at(case, walk, slot_of(cycle, day), stretches)
             if day == CYCLE_DAYS[0]:
-                walk.levels[cycle] = _level_after(case, walk, cycle)
+                walk = replace(walk, levels=(*walk.levels, (cycle, _level_after(case, walk, cycle))))
     return walk
 
 
@@ -96,22 +97,23 @@ def _level_after(case: Planned, walk: Interruptions, cycle: int) -> int:
     return min(walk.level_of(cycle - 1) + (1 if due else 0), BELOW_TWO_DOSES)
 
 
-def _look_at(case: Planned, walk: Interruptions, slot: DoseSlot, stretches: list[Toxic]) -> None:
+def _look_at(case: Planned, walk: Interruptions, slot: DoseSlot, stretches: list[Toxic]) -> Interruptions:
     """Add what held this dose, joined to what held the one before, and leave it out where the ladder says so (DUR-02)."""
     window = case.window_of(slot)
     before = walk.found[-1] if walk.found else None
     carried = before.stretch if before is not None and not _given(case, before.slots) else None
     held = None if window is None else _held(case, window, slot, stretches, carried)
     if held is None or window is None:
-        return
+        return walk
+    dropped, found = walk.dropped, walk.found
     if slot.day != CYCLE_DAYS[0] and not _given(case, (slot,)) and _left_out(case, held, window, carried):
-        walk.dropped.append(slot)
+        dropped = (*dropped, slot)
     if before is not None and held.stretch == carried:
         days = held.days + (held.planned_on - before.planned_on).days
         slots = (*before.slots, slot)
-        walk.found[-1] = replace(held, first=before.first, planned_on=before.planned_on, slots=slots, days=days)
-    else:
-        walk.found.append(held)
+        found = found[:-1]
+        held = replace(held, first=before.first, planned_on=before.planned_on, slots=slots, days=days)
+    return replace(walk, found=(*found, held), dropped=dropped)
 
 
 def _given(case: Planned, slots: tuple[DoseSlot, ...]) -> bool:

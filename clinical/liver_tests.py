@@ -18,7 +18,7 @@ from models.people import Role
 PANEL = "a complete liver panel: ALT, AST, total bilirubin, ALP"
 
 
-def panels(case: Case) -> list[Draw]:
+def panels(case: Case) -> tuple[Draw, ...]:
     """Complete liver panels, oldest first (LAB-07)."""
     return complete_draws(case, case.protocol.ages.liver_analytes.words)
 
@@ -34,7 +34,7 @@ def liver_tests(case: Case) -> Iterator[Obligation]:
     yield from _while_suspected(case, tested)
 
 
-def _after_dose(case: Case, tested: list[Draw]) -> Iterator[Obligation]:
+def _after_dose(case: Case, tested: tuple[Draw, ...]) -> Iterator[Obligation]:
     """MON-02: 24-96 h after each dose. A later panel still meets it; the next dose has its own."""
     dose, spans = case.last_dose, case.protocol.monitoring
     if dose is None:
@@ -46,7 +46,7 @@ def _after_dose(case: Case, tested: list[Draw]) -> Iterator[Obligation]:
         yield obligation(case, key, title, "MON-02", Role.COORDINATOR, due_at, overdue_at, f"{PANEL}, {span}")
 
 
-def _after_abnormal(case: Case, tested: list[Draw]) -> Iterator[Obligation]:
+def _after_abnormal(case: Case, tested: tuple[Draw, ...]) -> Iterator[Obligation]:
     """LAB-07: an abnormal panel meets what was due and opens the next one in 48-72 h."""
     if not case.doses or not tested or not tested[-1].abnormal:
         return
@@ -57,7 +57,7 @@ def _after_abnormal(case: Case, tested: list[Draw]) -> Iterator[Obligation]:
         yield obligation(case, f"{LIVER}-repeat", title, "LAB-07", Role.COORDINATOR, due_at, overdue_at, PANEL)
 
 
-def _while_suspected(case: Case, tested: list[Draw]) -> Iterator[Obligation]:
+def _while_suspected(case: Case, tested: tuple[Draw, ...]) -> Iterator[Obligation]:
     """ALERT-02: while VOD waits for a physician's judgement, or is called suspected, the liver is tested every day."""
     if not case.doses or not tested or not ladder(case).waits:
         return
@@ -65,7 +65,7 @@ def _while_suspected(case: Case, tested: list[Draw]) -> Iterator[Obligation]:
     yield _rolling(case, f"{LIVER}-daily", "daily liver test while VOD is suspected", "ALERT-02", due_at)
 
 
-def _after_last_dose(case: Case, tested: list[Draw]) -> Iterator[Obligation]:
+def _after_last_dose(case: Case, tested: tuple[Draw, ...]) -> Iterator[Obligation]:
     """MON-04: at least every 7 days after the last dose, none created after day 56."""
     last = case.last_dose
     if last is None:
@@ -79,7 +79,7 @@ def _after_last_dose(case: Case, tested: list[Draw]) -> Iterator[Obligation]:
         yield _rolling(case, f"{LIVER}-after-last-dose", title, "MON-04", due_at)
 
 
-def _after_transplant(case: Case, tested: list[Draw]) -> Iterator[Obligation]:
+def _after_transplant(case: Case, tested: tuple[Draw, ...]) -> Iterator[Obligation]:
     """MON-03: every 7 days to day 30, 14 to day 60, 28 to day 100, counted on the day of the last test."""
     if case.transplant is None:
         return

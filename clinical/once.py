@@ -4,13 +4,16 @@ An answer rests on the kinds of fact that it read and on the instants that it co
 long as both still say the same: at another time between the nearest of these instants, and of a longer chart whose
 further facts are of other kinds (`told`). So what time or a new fact cannot have changed is not worked out anew.
 
-Only for functions of a case and small values; an answer holds no case, for a case is of one instant.
+Only for functions of a case and small values. An answer holds no case, for a case is of one instant; and it can never be
+changed (tuples, frozen values), for it is given to every longer chart that it still holds for.
 """
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
-from functools import cache, wraps
+from functools import wraps
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast
+
+from clinical.stores import Store
 
 Asked = ParamSpec("Asked")
 Answer = TypeVar("Answer")
@@ -18,15 +21,6 @@ Answer = TypeVar("Answer")
 ALWAYS, NEVER = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 INSTANT = timedelta(microseconds=1)
 """The smallest difference of two instants: what holds at `now > instant` holds from one of these later on."""
-
-EVERY_FACT = 1
-"""The mark of an answer that rests on the whole chart."""
-
-
-@cache
-def mark(kind: str) -> int:
-    """One bit for each kind of fact, and for each group of laboratory results: a set of them is one number."""
-    return 2 << mark.cache_info().currsize
 
 
 class Basis:
@@ -48,7 +42,7 @@ class Remembers(Protocol):
 
     instant: datetime
     basis: Basis
-    answers: dict[object, Basis]
+    answers: Store[object, Basis]
 
 
 class Asks(Protocol):

@@ -4,11 +4,11 @@ Time is asked only through `reached` and `passed`, so that `valid_until` is neve
 """
 
 from datetime import date, datetime, timedelta
-from functools import cache
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from clinical.calendar import local_date
-from clinical.once import EVERY_FACT, INSTANT, NEVER, Basis, mark
+from clinical.marks import EVERY_FACT, KIND_MARKS, TAGS
+from clinical.once import INSTANT, NEVER, Basis
 from clinical.told import Told, told_by
 from models.base import Frozen
 from models.chart import Chart
@@ -39,8 +39,8 @@ class Reading:
         self.course, self.zone = told.course, told.zone
         self.later = len(later)
         self.basis = Basis(min(later, default=NEVER))
-        memory = told.memory(protocol)
-        self.answers, self.read_before = memory.answers, memory.read
+        self.memory = told.memory(protocol)
+        self.answers = self.memory.answers
 
     @property
     def now(self) -> datetime:
@@ -55,14 +55,14 @@ class Reading:
 
     def of(self, kind: type[What]) -> tuple[tuple[Fact, What], ...]:
         """All facts of one kind with what they say, in the order in which they were recorded."""
-        tag, marked = _tag(kind)
-        self.basis.marks |= marked
+        tag = TAGS[kind]
+        self.basis.marks |= KIND_MARKS[tag]
         return self.told.by_kind.get(tag, ())
 
     def latest(self, kind: type[What]) -> tuple[Fact, What] | None:
         """The fact of this kind that was true last (by `at`, then by arrival)."""
-        tag, marked = _tag(kind)
-        self.basis.marks |= marked
+        tag = TAGS[kind]
+        self.basis.marks |= KIND_MARKS[tag]
         if tag not in self.told.latest:
             found = self.told.by_kind.get(tag, ())
             self.told.latest[tag] = max(reversed(found), key=_true_at) if found else None
@@ -88,7 +88,7 @@ class Reading:
     def rests_on(self, *kinds: str) -> None:
         """What is being answered rests on these kinds of fact, which are read elsewhere."""
         for kind in kinds:
-            self.basis.marks |= mark(kind)
+            self.basis.marks |= KIND_MARKS[kind]
 
     def rests_on_every_fact(self) -> None:
         """What is being answered changes with any fact."""
@@ -161,12 +161,6 @@ class Reading:
 
 def _true_at(pair: tuple[Fact, Any]) -> datetime:
     return pair[0].at
-
-
-@cache
-def _tag(kind: type[Frozen]) -> tuple[str, int]:
-    tag = cast("str", kind.model_fields["kind"].default)
-    return tag, mark(tag)
 
 
 def stops_for_good(fact: Fact, stop_grade: int) -> bool:

@@ -183,7 +183,7 @@ def _body(case: Case, slot: DoseSlot) -> Iterator[Finding]:
         yield from _plausible_body(case, "weight", "kg")
 
 
-def _unusable_body(case: Case, name: str, measured: list[Measured]) -> Iterator[Finding]:
+def _unusable_body(case: Case, name: str, measured: tuple[Measured, ...]) -> Iterator[Finding]:
     """LAB-05: a measurement sent later than every usable one, and not usable itself."""
     sent = case.latest(name)
     if isinstance(sent, Unknown) and not (measured and measured[-1].at > sent.since):

@@ -4,17 +4,19 @@ An analyte is `Known`, `Unknown` (something newer cannot be used, and an older v
 missing (`None`). A comparator makes a value an interval; a limit inside it makes the answer unknown.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
+from types import MappingProxyType
 from typing import cast
 
+from clinical.marks import group_of, lab_mark
 from clinical.once import once
 from clinical.plausibility import Drawn, contradictions, jumps, more_than_all
 from clinical.reading import Reading
-from clinical.told import LAB, group_of, lab_mark
+from clinical.told import LAB
 from clinical.trouble import in_ucum, limits_in_unit, trouble_of, with_comparator_read
 from clinical.units import FACTORS, SEGMENTED_ONLY, analyte_of, label, times
 from models.assessment import Input
@@ -137,7 +139,7 @@ def recorded_at(known: Known) -> datetime:
     return known.recorded_at
 
 
-Read = list[tuple[Fact, Known | Unknown]]
+Read = Sequence[tuple[Fact, Known | Unknown]]
 
 
 def _drawn_at(known: Known) -> datetime:
@@ -145,18 +147,14 @@ def _drawn_at(known: Known) -> datetime:
 
 
 class Series:
-    """The results of one analyte: as they arrived, the usable ones by time, and the one that counts."""
+    """The results of one analyte: as they arrived, the usable ones by time, and the one that counts. It never changes."""
 
-    __slots__ = ("history", "latest", "looked_at", "read")
+    __slots__ = ("history", "latest", "read")
 
     def __init__(self, read: Read) -> None:
-        self.read = read
-        self.history = sorted((k for _, k in read if isinstance(k, Known)), key=_drawn_at)
-        self.latest: Usable = None
-        self.looked_at = not read
-
-
-NO_RESULTS = Series([])
+        self.read = tuple(read)
+        self.history = tuple(sorted((k for _, k in read if isinstance(k, Known)), key=_drawn_at))
+        self.latest: Usable = _find_latest(read)
 
 
 class Results:
@@ -174,22 +172,9 @@ class Results:
 
     def latest(self, analyte: str) -> Usable:
         """The usable result of an analyte, or why there is none (LAB-04, LAB-05)."""
-        series = self._series(analyte)
-        if not series.looked_at:
-            series.latest, series.looked_at = self._find_latest(analyte), True
-        return series.latest
+        return self._series(analyte).latest
 
-    def _find_latest(self, analyte: str) -> Usable:
-        read = self._series(analyte).read
-        known = [(fact, k) for fact, k in read if isinstance(k, Known)]
-        best = max(reversed(known), key=_how_new, default=None)  # of two that came at one instant the later one
-        if len(known) < len(read):
-            newer = [u for fact, u in read if isinstance(u, Unknown) and _is_newer(fact, u, best)]
-            if newer:
-                return max(newer, key=lambda u: (u.urgent, u.since))
-        return best[1] if best else None
-
-    def history(self, analyte: str) -> list[Known]:
+    def history(self, analyte: str) -> tuple[Known, ...]:
         """All usable results of an analyte, oldest first."""
         return self._series(analyte).history
 
@@ -204,10 +189,10 @@ class Results:
         return frozenset(u.fact for u in found if isinstance(u, Unknown))
 
     @once
-    def urgent(self) -> list[Unknown]:
+    def urgent(self) -> tuple[Unknown, ...]:
         """LAB-06: analytes whose newest result is implausibly high."""
         newest = (self.latest(analyte) for analyte in self._analytes())
-        return [u for u in newest if isinstance(u, Unknown) and u.urgent]
+        return tuple(u for u in newest if isinstance(u, Unknown) and u.urgent)
 
     def _analytes(self) -> list[str]:
         """The analytes of which any result was sent."""
@@ -227,17 +212,12 @@ class Results:
         """Every result of an analyte that stands, usable or not, as it arrived."""
         return [found for _, found in self._series(analyte).read]
 
-    def _stands(self, group: str) -> dict[str, list[tuple[Fact, LabResult]]]:
+    def _stands(self, group: str) -> Mapping[str, tuple[tuple[Fact, LabResult], ...]]:
         """The results of one group that stand, by analyte."""
         told = self.reading.told
         if group not in told.results:
-            found: dict[str, list[tuple[Fact, LabResult]]] = {}
-            for fact, result in _standing(told.labs.get(group, ())):
-                analyte = analyte_of(result.loinc, result.method)
-                if analyte is not None and result.status is not LabStatus.ENTERED_IN_ERROR:  # and what it had replaced
-                    found.setdefault(analyte, []).append((fact, result))
-            told.results[group] = found
-        return cast("dict[str, list[tuple[Fact, LabResult]]]", told.results[group])
+            told.results[group] = _by_analyte(_standing(told.labs.get(group, ())))
+        return cast("Mapping[str, tuple[tuple[Fact, LabResult], ...]]", told.results[group])
 
     def _series(self, analyte: str) -> Series:
         group = group_of(analyte)
@@ -256,33 +236,15 @@ class Results:
         return Series(self._beside_others(analyte, [(f, self._read_one(analyte, f, result)) for f, result in sent]))
 
     def _read_one(self, analyte: str, fact: Fact, sent: LabResult) -> Known | Unknown:
-        """The result as it can be used. Unless time or a person's word decides, it is read once for all assessments."""
+        """The result as it can be used. Only time, a person's word and the other results are asked for each time."""
         ahead = sent.collected_at is not None and self._from_the_future(sent.collected_at)
-        read_before = self.reading.read_before
-        # Two what-ifs of one chart may give one id to two facts: what was read belongs to the fact, not to its id.
-        known, found = read_before.get(fact.id, (None, None))
-        as_sent = sent is fact.what and not ahead
-        if known is not fact or not as_sent or (isinstance(found, Unknown) and found.confirmable):
-            found = self._read_anew(analyte, fact, sent, ahead=ahead)
-            if as_sent:
-                read_before[fact.id] = fact, found
-        return cast("Known | Unknown", found)
-
-    def _read_anew(self, analyte: str, fact: Fact, sent: LabResult, *, ahead: bool) -> Known | Unknown:
-        result = in_ucum(analyte, with_comparator_read(sent), self._protocol)
-        trouble = trouble_of(analyte, result, self._protocol, in_the_future=ahead)
-        if trouble is not None and not (trouble.confirmable and self.confirmed(fact.id)):
-            since, why = result.collected_at or fact.recorded_at, f"{label(analyte)}: {trouble.why}"
-            return Unknown(analyte, trouble.rule, why, fact.id, since, trouble.urgent, trouble.confirmable)
-        assert result.value is not None
-        assert result.unit is not None
-        assert result.collected_at is not None
-        limits = (_positive(result.uln), _positive(result.lln)) if limits_in_unit(result) else (None, None)
-        comparator = result.comparator or None
-        if result.loinc in SEGMENTED_ONLY:
-            comparator = ">" if comparator == ">" else ">="
-        value, unit, drawn_at = result.value, result.unit, result.collected_at
-        return Known(analyte, fact.id, value, unit, drawn_at, *limits, comparator, result.loinc, fact.recorded_at)
+        if ahead or sent is not fact.what:
+            found = _looked_at_alone(analyte, fact, sent, self._protocol, in_the_future=ahead)
+        else:
+            found = self.reading.memory.alone(fact, _as_sent)
+        if isinstance(found, Unknown) and found.confirmable and self.confirmed(fact.id):
+            return _usable(analyte, fact, in_ucum(analyte, with_comparator_read(sent), self._protocol))
+        return found
 
     def _from_the_future(self, collected_at: datetime) -> bool:
         return not self.reading.reached(collected_at - self._protocol.ages.future_tolerance.span)
@@ -316,6 +278,47 @@ class Results:
                     analyte, read, dict.fromkeys(doubted, "the same message gives this draw another value too")
                 )
         return read
+
+
+def _as_sent(fact: Fact, protocol: Protocol) -> Known | Unknown:
+    """A result of an analyte looked at alone, drawn before now, without a person's word."""
+    assert isinstance(fact.what, LabResult)
+    analyte = analyte_of(fact.what.loinc, fact.what.method)
+    assert analyte is not None
+    return _looked_at_alone(analyte, fact, fact.what, protocol, in_the_future=False)
+
+
+def _looked_at_alone(
+    analyte: str, fact: Fact, sent: LabResult, protocol: Protocol, *, in_the_future: bool
+) -> Known | Unknown:
+    result = in_ucum(analyte, with_comparator_read(sent), protocol)
+    trouble = trouble_of(analyte, result, protocol, in_the_future=in_the_future)
+    if trouble is None:
+        return _usable(analyte, fact, result)
+    since, why = result.collected_at or fact.recorded_at, f"{label(analyte)}: {trouble.why}"
+    return Unknown(analyte, trouble.rule, why, fact.id, since, trouble.urgent, trouble.confirmable)
+
+
+def _usable(analyte: str, fact: Fact, result: LabResult) -> Known:
+    assert result.value is not None
+    assert result.unit is not None
+    assert result.collected_at is not None
+    limits = (_positive(result.uln), _positive(result.lln)) if limits_in_unit(result) else (None, None)
+    comparator = result.comparator or None
+    if result.loinc in SEGMENTED_ONLY:
+        comparator = ">" if comparator == ">" else ">="
+    value, unit, drawn_at = result.value, result.unit, result.collected_at
+    return Known(analyte, fact.id, value, unit, drawn_at, *limits, comparator, result.loinc, fact.recorded_at)
+
+
+def _find_latest(read: Read) -> Usable:
+    known = [(fact, k) for fact, k in read if isinstance(k, Known)]
+    best = max(reversed(known), key=_how_new, default=None)  # of two that came at one instant the later one
+    if len(known) < len(read):
+        newer = [u for fact, u in read if isinstance(u, Unknown) and _is_newer(fact, u, best)]
+        if newer:
+            return max(newer, key=lambda u: (u.urgent, u.since))
+    return best[1] if best else None
 
 
 def _drawn(read: Read) -> list[Drawn]:
@@ -375,6 +378,16 @@ def _standing(told: Iterable[tuple[Fact, LabResult]]) -> list[tuple[Fact, LabRes
     return [(fact, result) for _, fact, result in chains.values()]
 
 
+def _by_analyte(standing: Iterable[tuple[Fact, LabResult]]) -> Mapping[str, tuple[tuple[Fact, LabResult], ...]]:
+    """Listed results by what they measure; one entered in error is gone, and so is what it had replaced."""
+    found: dict[str, list[tuple[Fact, LabResult]]] = {}
+    for fact, result in standing:
+        analyte = analyte_of(result.loinc, result.method)
+        if analyte is not None and result.status is not LabStatus.ENTERED_IN_ERROR:
+            found.setdefault(analyte, []).append((fact, result))
+    return MappingProxyType({analyte: tuple(pairs) for analyte, pairs in found.items()})
+
+
 def _contradict(fact: Fact, result: LabResult, other_fact: Fact, other: LabResult) -> bool:
     """One message gives one analyte of one draw two values: which is right is not ours to guess."""
     same_message = bool(fact.message) and fact.message == other_fact.message and result.status == other.status
@@ -400,3 +413,7 @@ def _chain_key(fact: Fact, result: LabResult) -> object:
 def _open_messages(reading: Reading) -> list[tuple[Fact, UnreadableMessage]]:
     resolved = {what.target for _, what in reading.of(UnreadableResolved)}
     return [(f, m) for f, m in reading.of(UnreadableMessage) if m.sha256 not in resolved and f.id not in resolved]
+
+
+NO_RESULTS = Series(())
+"""Of an analyte that nobody ever sent."""

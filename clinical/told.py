@@ -3,17 +3,22 @@
 It is read once and kept with the chart. A chart that is longer by some facts takes it over and reads only these; of the
 answers it takes over all that do not rest on a kind of fact that came. A correction changes what was told before: then the
 chart is read anew.
+
+Nothing that can change is shared. Two longer charts of one beginning are what-ifs that exclude each other: what one of them
+learns must never reach the other. So a longer chart begins with copies, and what goes into them can only follow from what
+is behind it: an answer from the facts of its own chart (`once`), a reading from its fact alone (`Memory.alone`). Whatever two
+threads do to one chart at once, each entry is put in whole, and is the same whoever puts it in.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
-from functools import cache
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 from zoneinfo import ZoneInfo
 
 from clinical.calendar import zone_named
-from clinical.once import EVERY_FACT, Basis, mark
-from clinical.units import LOINC
+from clinical.marks import EVERY_FACT, KIND_MARKS, group_of_code, lab_mark
+from clinical.once import Basis
+from clinical.stores import Store
 from models.chart import Chart, Course
 from models.facts import Correction, Fact, LabResult
 from models.people import Actor
@@ -23,32 +28,38 @@ Pairs = tuple[tuple[Fact, Any], ...]
 """Facts of one kind with what they say, as they arrived."""
 
 LAB, CORRECTION = "lab_result", "correction"
-QT_GROUP = "qtc"
-"""A QTc counts as QTcF when its method says so (LAB-01): both are one group."""
 
-
-def group_of(analyte: str) -> str:
-    """The group of results that this analyte is read from: all that one code can mean."""
-    return QT_GROUP if analyte == "qtcf" else analyte
-
-
-@cache
-def lab_mark(group: str) -> int:
-    """The mark of what rests on this group of results."""
-    return mark(f"{LAB}/{group}")
+Made = TypeVar("Made")
 
 
 class Memory:
-    """What was worked out of a chart under one protocol: answers with what they rest on, and each result as it was read.
+    """What was worked out of one chart under one protocol: answers with what they rest on, and each result looked at alone."""
 
-    `read` is shared by a chart and the longer ones made of it; what is in it belongs to the fact itself, never to its id.
-    """
+    __slots__ = ("_alone", "_protocol", "answers")
 
-    __slots__ = ("answers", "read")
+    def __init__(
+        self,
+        protocol: Protocol,
+        answers: Store[object, Basis] | None = None,
+        alone: Store[str, tuple[Fact, Any]] | None = None,
+    ) -> None:
+        self.answers: Store[object, Basis] = Store() if answers is None else answers
+        self._protocol = protocol
+        self._alone: Store[str, tuple[Fact, Any]] = Store() if alone is None else alone
 
-    def __init__(self, answers: dict[object, Basis], read: dict[str, tuple[Fact, Any]]) -> None:
-        self.answers = answers
-        self.read = read
+    def alone(self, fact: Fact, read: Callable[[Fact, Protocol], Made]) -> Made:
+        """What one fact says, made once. `read` is given the fact and nothing else of the chart it stands in."""
+        # Two what-ifs of one chart may give one id to two facts: what was read belongs to the fact, not to its id.
+        known = self._alone.get(fact.id)
+        if known is None or known[0] is not fact:
+            known = fact, read(fact, self._protocol)
+            self._alone[fact.id] = known
+        return known[1]
+
+    def longer(self, changed: int) -> "Memory":
+        """A memory of its own for a longer chart: what does not rest on the kinds of fact that came."""
+        answers = {key: basis for key, basis in self.answers.copy().items() if not basis.marks & changed}
+        return Memory(self._protocol, Store(answers), self._alone.copy())
 
 
 class Told:
@@ -62,9 +73,9 @@ class Told:
         self.zone = zone_named(course.zone) or ZoneInfo("UTC")
         self.all_facts = facts
         self.last_at: datetime | None = max((f.recorded_at for f in facts), default=None)
-        self.latest: dict[str, tuple[Fact, Any] | None] = {}
-        self.results: dict[str, Any] = {}
-        self._memories: list[tuple[Protocol, Memory]] = []
+        self.latest: Store[str, tuple[Fact, Any] | None] = Store()
+        self.results: Store[str, Any] = Store()
+        self._memories: tuple[tuple[Protocol, Memory], ...] = ()
         self._correctors, self.versions, self._standing = {}, None, None
         by_kind = _by_kind(facts)
         if CORRECTION in by_kind or len({f.id for f in facts}) < len(facts):
@@ -73,7 +84,7 @@ class Told:
             by_kind = _by_kind(self._standing.values())
         labs: dict[str, list[tuple[Fact, Any]]] = {}
         for pair in by_kind.get(LAB, ()):
-            labs.setdefault(_group(pair[1]), []).append(pair)
+            labs.setdefault(group_of_code(pair[1].loinc), []).append(pair)
         self.by_kind: dict[str, Pairs] = {kind: tuple(found) for kind, found in by_kind.items()}
         self.labs: dict[str, Pairs] = {group: tuple(found) for group, found in labs.items()}
 
@@ -95,8 +106,9 @@ class Told:
         for of, memory in self._memories:
             if of is protocol:
                 return memory
-        self._memories.append((protocol, Memory({}, {})))
-        return self._memories[-1][1]
+        memory = Memory(protocol)
+        self._memories = (*self._memories, (protocol, memory))
+        return memory
 
     def and_then(self, facts: tuple[Fact, ...], added: tuple[Fact, ...]) -> "Told":
         """The same and these further facts: what they do not touch is taken over."""
@@ -112,22 +124,19 @@ class Told:
             longer.last_at = max(longer.last_at, self.last_at)
         longer.versions, longer._standing, longer._correctors = None, None, {}
         longer.by_kind, longer.labs = dict(self.by_kind), dict(self.labs)
-        longer.latest, longer.results = dict(self.latest), dict(self.results)
+        longer.latest, longer.results = self.latest.copy(), self.results.copy()
         changed = EVERY_FACT
         for fact in added:
             what = fact.what
-            changed |= mark(what.kind)
+            changed |= KIND_MARKS[what.kind]
             longer.by_kind[what.kind] = (*longer.by_kind.get(what.kind, ()), (fact, what))
             longer.latest.pop(what.kind, None)
             if isinstance(what, LabResult):
-                group = _group(what)
+                group = group_of_code(what.loinc)
                 changed |= lab_mark(group)
                 longer.labs[group] = (*longer.labs.get(group, ()), (fact, what))
                 longer.results.pop(group, None)
-        longer._memories = [
-            (protocol, Memory({k: a for k, a in memory.answers.items() if not a.marks & changed}, memory.read))
-            for protocol, memory in self._memories
-        ]
+        longer._memories = tuple((protocol, memory.longer(changed)) for protocol, memory in self._memories)
         return longer
 
 
@@ -160,11 +169,6 @@ def _by_kind(facts: Iterable[Fact]) -> dict[str, list[tuple[Fact, Any]]]:
             found = by_kind[what.kind] = []
         found.append((fact, what))
     return by_kind
-
-
-def _group(result: LabResult) -> str:
-    """Results whose code is not listed are kept together: no analyte reads them."""
-    return group_of(LOINC.get(result.loinc, ""))
 
 
 def _versions(facts: Iterable[Fact]) -> dict[str, list[Fact | None]]:

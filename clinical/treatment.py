@@ -373,22 +373,22 @@ class Treatment:
         return said if said is not None and isinstance(said.what, NoTransplantDeclared) else None
 
     @once
-    def plausible_weights(self) -> list[Measured]:
+    def plausible_weights(self) -> tuple[Measured, ...]:
         """Weights that can be a person's, oldest first."""
         limits = self.protocol.plausible["weight"]
-        return [m for m in self.weights() if limits.low.number <= m.value <= limits.high.number]
+        return tuple(m for m in self.weights() if limits.low.number <= m.value <= limits.high.number)
 
     @once
-    def weights(self) -> list[Measured]:
+    def weights(self) -> tuple[Measured, ...]:
         """All weights in kg, oldest first: charted by people or sent by machines."""
         charted = [Measured(w.kg, f.at, f.id) for f, w in self.reading.of(Weight)]
-        return sorted(charted + self._measured("weight"), key=lambda m: m.at)
+        return tuple(sorted(charted + self._measured("weight"), key=lambda m: m.at))
 
     @once
-    def heights(self) -> list[Measured]:
+    def heights(self) -> tuple[Measured, ...]:
         """All heights in cm, oldest first."""
         charted = [Measured(h.cm, f.at, f.id) for f, h in self.reading.of(Height)]
-        return sorted(charted + self._measured("height"), key=lambda m: m.at)
+        return tuple(sorted(charted + self._measured("height"), key=lambda m: m.at))
 
     def _measured(self, analyte: str) -> list[Measured]:
         return [Measured(k.canonical, k.collected_at, k.fact) for k in self.results.history(analyte)]

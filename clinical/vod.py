@@ -3,9 +3,10 @@
 A sign that was seen stays seen until somebody looks again; one that was not seen counts only while the look is fresh.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
+from types import MappingProxyType
 
 from clinical.calendar import birthday, local_date, midnight_of
 from clinical.case import Case
@@ -148,7 +149,7 @@ class Signs:
         return not self.case.reading.reached(midnight_of(of_age_on, self.case.reading.zone))
 
     @once
-    def present(self) -> dict[str, Decimal | None]:
+    def present(self) -> Mapping[str, Decimal | None]:
         """The signs that are there, with how much where there is a number: what a judgement covers."""
         names = ("ruq_pain", "hepatomegaly", "ascites", "refractory_thrombocytopenia", "weight_gain_despite_diuretics")
         found: dict[str, Decimal | None] = {name: None for name in names if self.seen(name)}
@@ -158,7 +159,7 @@ class Signs:
             found["bilirubin"] = self.bilirubin_umol
         if self.gained_more_than(self.case.protocol.vod.gain_seattle_above.number) and self.gain is not None:
             found["weight_gain"] = self.gain
-        return found
+        return MappingProxyType(found)
 
     @once
     def to_watch(self) -> tuple[str, ...]:

@@ -69,7 +69,7 @@ def weighing(case: Case, slot: DoseSlot) -> Weighing | None:
     return Weighing(latest, last_kg, wanted if anew or changed else last_kg, fluid)
 
 
-def _shown_not_fluid(case: Case, weights: list[Measured]) -> Decimal | None:
+def _shown_not_fluid(case: Case, weights: tuple[Measured, ...]) -> Decimal | None:
     """The last weight since the last dose of which the prescriber said, besides an examination, that it is not fluid."""
     since = case.doses[-1].started_at
     examined = [

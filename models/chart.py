@@ -86,6 +86,10 @@ class Chart(Frozen):
             notes = self.__dict__["notes"] = Notes(self.course, self.facts)
         return cast("Notes", notes)
 
+    def __copy__(self) -> "Chart":
+        """A copy knows nothing: what was read of this chart is not true of one with other facts (`model_copy`)."""
+        return Chart.model_construct(self.model_fields_set, course=self.course, facts=self.facts)
+
     def with_facts(self, *facts: Fact) -> "Chart":
         """The chart with these facts behind the others; what was read of the others is not read again."""
         if not facts:

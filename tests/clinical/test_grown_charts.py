@@ -9,6 +9,7 @@ from clinical.assess import assess
 from clinical.told import told_by
 from models.chart import Chart
 from plumbing.protocol_files import load_protocol
+from tests.factories import D1, ChartBuilder
 from tests.strategies import charts, facts, protocols
 
 hours = st.sampled_from([-48, -5, 0, 0, 1, 3, 30, 200])
@@ -56,3 +57,12 @@ def test_a_copy_of_a_chart_with_other_facts_knows_nothing_of_the_first(drawn: tu
     assert [f.rule for f in assess(shorter, protocol, now).findings] == [
         f.rule for f in assess(anew(shorter), protocol, now).findings
     ]
+
+
+def test_a_copy_of_a_chart_with_other_facts_reads_its_protocol_anew() -> None:
+    amended = ChartBuilder()
+    amended.add({"kind": "protocol_amended", "protocol": {"name": "other", "sha256": "0" * 64}, "reason": "newer"}, D1)
+    chart = amended.chart()
+    assert chart.protocol.name == "other"
+    assert chart.model_copy(update={"facts": ()}).protocol == chart.course.protocol
+    assert chart.model_copy().protocol.name == "other"
