@@ -9,7 +9,7 @@ from datetime import datetime
 from clinical.bedside import latest_start, standing_authorisation
 from clinical.case import Case
 from clinical.dosing import dose_plan
-from clinical.due import BROKEN_OFF, INFUSION, OBSERVATION, PREPARATION, VITAL_SIGNS, obligation
+from clinical.due import BROKEN_OFF, INFUSION, OBSERVATION, PREPARATION, VITAL_SIGNS, key_of, obligation
 from clinical.infusion import Flow, broken_off, flow
 from clinical.treatment import Dose
 from models.assessment import Obligation
@@ -104,7 +104,7 @@ def _broken_off(case: Case) -> Iterator[Obligation]:
     if found is None or found.seen_at is not None:
         return
     spans, slot = case.protocol.observation, found.dose.slot
-    title = f"observation after {slot} was broken off after {found.minutes} min: {found.note}"
+    title = f"observation after {slot} was broken off after {found.minutes} min"
     clears = "vital signs, or an examination, after the hour that was to be observed"
     due_at, key = found.over_at, f"{BROKEN_OFF}-{slot}"
     yield obligation(case, key, title, "INF-04", Role.PHYSICIAN, due_at, due_at + spans.overdue_after.span, clears)
@@ -122,7 +122,7 @@ def _drug_expiry(case: Case) -> Iterator[Obligation]:
             continue
         start_by = latest_start(case, made)
         expires = made.reconstituted_at + case.protocol.preparation.to_end.span
-        title = f"preparation {made.preparation_id}: last start, then it expires"
-        clears = "start the infusion, or discard and prepare anew"
-        key = f"{PREPARATION}-{made.preparation_id}"
+        title = f"preparation of {case.slot}: last start, then it expires"
+        clears = f"start the infusion of {made.preparation_id}, or discard it and prepare anew"
+        key = key_of(PREPARATION, made.preparation_id)
         yield obligation(case, key, title, "PREP-12", Role.PHARMACIST, start_by, expires, clears)

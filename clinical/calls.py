@@ -7,8 +7,10 @@ from typing import NamedTuple
 from clinical.alerts import ladder
 from clinical.case import Case
 from clinical.closing import lost_to_follow_up
+from clinical.due import IMPLAUSIBLE, REACTION, UNREADABLE, key_of
 from clinical.ecg import latest_qtcf
 from clinical.results import Unknown
+from clinical.units import label
 from clinical.vod import Signs
 from models.facts import Ecg, Fact, Reaction
 from models.people import Role
@@ -32,17 +34,18 @@ def calls(case: Case) -> Iterator[Call]:
         title = f"message {message.sha256[:12]} could not be read"
         clears = "resolve_unreadable: transcribe its values or dismiss it"
         yield Call(
-            f"unreadable-{message.sha256[:12]}", title, "LAB-05", Role.PHYSICIAN, fact.recorded_at, False, clears
+            f"{UNREADABLE}-{message.sha256[:12]}", title, "LAB-05", Role.PHYSICIAN, fact.recorded_at, False, clears
         )
     for unknown in _implausibly_high(case):
         clears = "the result confirmed or corrected, or a later usable one"
         since = _recorded(case)[unknown.fact]
-        yield Call(f"implausible-{unknown.analyte}", unknown.why, "LAB-06", Role.PHYSICIAN, since, True, clears)
+        title = f"{label(unknown.analyte)} implausibly high: a person must look"
+        yield Call(f"{IMPLAUSIBLE}-{unknown.analyte}", title, "LAB-06", Role.PHYSICIAN, since, True, clears)
     ungraded = case.ungraded_reaction
     if ungraded is not None:
         since = min(f.recorded_at for f in _reports_of(case, ungraded.reaction_id))
         title, clears = "infusion-related reaction without a grade", "report_reaction with its grade"
-        yield Call(f"reaction-{ungraded.reaction_id}", title, "NON-04", Role.PHYSICIAN, since, True, clears)
+        yield Call(key_of(REACTION, ungraded.reaction_id), title, "NON-04", Role.PHYSICIAN, since, True, clears)
     back = case.reaction_come_back
     if back is not None and back.came_back is not None:
         title, clears = (
@@ -50,7 +53,8 @@ def calls(case: Case) -> Iterator[Call]:
             "report_reaction with its grade, or correct_fact",
         )
         since = back.came_back.recorded_at
-        yield Call(f"reaction-{back.reaction_id}-again", title, "NON-04", Role.PHYSICIAN, since, True, clears)
+        key = f"{key_of(REACTION, back.reaction_id)}-again"
+        yield Call(key, title, "NON-04", Role.PHYSICIAN, since, True, clears)
     yield from _deaths(case)
     yield from _vod(case)
     missed = lost_to_follow_up(case.reading)
@@ -76,7 +80,7 @@ def _deaths(case: Case) -> Iterator[Call]:
             since = min(f.recorded_at for f in _reports_of(case, reaction.reaction_id))
             title = f"infusion-related reaction of grade {reaction.grade}: close the record and report it"
             clears = "close_course with the death, or correct_fact"
-            key = f"reaction-{reaction.reaction_id}-death"
+            key = f"{key_of(REACTION, reaction.reaction_id)}-death"
             yield Call(key, title, "NON-05", Role.PHYSICIAN, since, True, clears)
 
 

@@ -95,7 +95,7 @@ def _marrow(case: Case, key: str, due_at: datetime, since: datetime) -> str | No
 
 
 def _preparation(case: Case, key: str, due_at: datetime, since: datetime) -> str | None:
-    used = any(key == f"{due.PREPARATION}-{what.preparation_id}" for _, what in case.reading.of(InfusionStarted))
+    used = any(key == due.key_of(due.PREPARATION, what.preparation_id) for _, what in case.reading.of(InfusionStarted))
     return "the preparation was started" if used else None
 
 
@@ -126,9 +126,9 @@ MET_BY: tuple[tuple[str, MetBy], ...] = (
     (due.CYTOREDUCTION, _cytoreduction),
     (due.MONITORING_ENDS, _the_end),
     (due.TRANSPLANT, _charted("the prescriber said it", NoTransplantDeclared, Transplant)),
-    ("unreadable-", _charted("somebody read it", UnreadableResolved)),
-    ("implausible-", _charted("a usable result, or a correction, came", LabResult)),
-    ("reaction-", _charted("the reaction was reported further", Reaction)),
+    (f"{due.UNREADABLE}-", _charted("somebody read it", UnreadableResolved)),
+    (f"{due.IMPLAUSIBLE}-", _charted("a usable result, or a correction, came", LabResult)),
+    (f"{due.REACTION}-", _charted("the reaction was reported further", Reaction)),
     ("vod-judgement", _charted("a physician judged", VodJudged)),
     ("lost-to-follow-up", _charted("a result came", LabResult)),
 )

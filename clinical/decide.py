@@ -10,7 +10,7 @@ from clinical.judge import judge
 from clinical.judging import Known, nothing_known
 from clinical.obligations import obligations
 from models.assessment import Accepted, Refused
-from models.base import Frozen
+from models.base import Frozen, content_hash
 from models.carried import CYCLE, ENDED, MONITORING, DecideRequest, Decision, Phase
 from models.chart import Chart
 from models.facts import Fact, MonitoringStarted, ObligationMet, RungFired
@@ -72,8 +72,9 @@ def _escalation(case: Case) -> list[Fact]:
 
 
 def _id_of(what: RungFired | ObligationMet) -> str:
+    """By a hash: the same rung of the same obligation has one id, however long the key of the obligation is."""
     last = what.rung if isinstance(what, RungFired) else what.how
-    return f"clock/{what.obligation}/{what.due_at:%Y-%m-%dT%H:%M:%SZ}/{last}"
+    return f"clock/{content_hash([what.obligation, what.due_at, last])}"
 
 
 def _by_the_clock(fact_id: str, what: Frozen, now: datetime) -> Fact:

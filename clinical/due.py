@@ -8,6 +8,7 @@ from datetime import datetime
 from clinical.case import Case
 from clinical.reading import STRICTLY_AFTER
 from models.assessment import Obligation
+from models.base import short_hash
 from models.people import Role
 
 DOSE, BEFORE, OBSERVATION, INFUSION, PREPARATION = "dose", "before", "observation", "infusion", "preparation"
@@ -15,7 +16,13 @@ LIVER, EXAMINATION, BLOOD_COUNT, TUMOUR_LYSIS = "liver-test", "examination", "bl
 ECG, PANCREAS, PROPHYLAXIS, MARROW = "ecg-after", "amylase-lipase", "prophylaxis", "marrow"
 VITAL_SIGNS, BROKEN_OFF = "vital-signs", "broken-off"
 CYTOREDUCTION, MONITORING_ENDS, TRANSPLANT = "cytoreduction-review", "monitoring-ends", "transplant-question"
+REACTION, IMPLAUSIBLE, UNREADABLE = "reaction", "implausible", "unreadable"
 """How the key of an obligation begins, by what it asks for."""
+
+
+def key_of(family: str, name: str) -> str:
+    """The key of one thing of a family: by a hash of its name, for a name from outside may be long, and may tell."""
+    return f"{family}-{short_hash(name)}"
 
 
 def obligation(

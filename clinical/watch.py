@@ -10,7 +10,7 @@ from clinical.before_dose import electrolytes_at, next_planned
 from clinical.calendar import local_date, midnight_of, plus_days
 from clinical.case import Case
 from clinical.draws import all_known_at, latest_draw
-from clinical.due import BLOOD_COUNT, ECG, MARROW, PANCREAS, PROPHYLAXIS, TUMOUR_LYSIS, obligation
+from clinical.due import BLOOD_COUNT, ECG, MARROW, PANCREAS, PROPHYLAXIS, TUMOUR_LYSIS, key_of, obligation
 from clinical.ecg import qtcf_history
 from clinical.infusion import HOUR
 from clinical.medications import taken
@@ -86,9 +86,9 @@ def _after_qt_drug(case: Case) -> Iterator[Obligation]:
         salts = electrolytes_at(case)
         if tracings and tracings[-1].collected_at >= from_at and salts is not None and salts >= from_at:
             continue
-        title = f"ECG and electrolytes after {what.drug} was started"
-        key = f"{ECG}-{what.drug.strip().casefold().replace(' ', '-')}"
-        clears, late = "ECG with QTcF; potassium, magnesium, calcium with albumin", due_at + spans.grace.span
+        title, key = "ECG and electrolytes after a drug that prolongs QT was started", key_of(ECG, started.id)
+        clears = f"ECG with QTcF; potassium, magnesium, calcium with albumin: {what.drug} was started"
+        late = due_at + spans.grace.span
         yield obligation(case, key, title, "MON-06", Role.COORDINATOR, due_at, late, clears)
 
 

@@ -123,6 +123,11 @@ def content_hash(value: Any) -> str:
     return hashlib.sha256(canonical_json(value).encode()).hexdigest()
 
 
+def short_hash(value: Any) -> str:
+    """The first 12 digits of the hash: tells apart what one course holds, without a word of it."""
+    return content_hash(value)[:12]
+
+
 def _as_text(value: Any) -> str:
     if isinstance(value, Decimal):
         return plain(value)

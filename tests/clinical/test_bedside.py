@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from clinical.due import PREPARATION, key_of
 from models.assessment import CourseState, Refused, Verdict
 from models.people import Actor, Role
 from tests.factories import (
@@ -318,11 +319,11 @@ def test_two_different_identifiers_are_checked(identifiers: list[str], enough: b
 
 def test_the_last_start_and_the_expiry_of_a_bag_are_obligations_of_the_pharmacist() -> None:
     course = may_start()
-    bag = next(o for o in course.card.obligations if o.key == "preparation-bag-1")
+    bag = next(o for o in course.card.obligations if o.key == key_of(PREPARATION, "bag-1"))
     made_at = D1 + H
     assert (bag.due_at, bag.overdue_at, bag.owner) == (made_at + 7 * H, made_at + 8 * H, Role.PHARMACIST)
     CHANGES["a newer alt"](course)
-    assert not any(o.key == "preparation-bag-1" for o in course.card.obligations)
+    assert not any(o.key == key_of(PREPARATION, "bag-1") for o in course.card.obligations)
 
 
 # ── infusion and observation (INF-01, INF-02, INF-04) ──────────────────────────────────────────────────────────────

@@ -8,6 +8,7 @@ import pytest
 
 from clinical.closures import MET_BY
 from clinical.decide import decide
+from clinical.due import ECG, PREPARATION, REACTION, key_of
 from clinical.harm import OF_OBLIGATIONS
 from models.carried import DecideRequest
 from models.facts import ObligationMet
@@ -75,7 +76,7 @@ def broken_off() -> ChartBuilder:
 
 def with_qt_drug() -> ChartBuilder:
     chart = day_1()
-    chart.add({"kind": "medication", "drug": "levofloxacin", "qt_prolonging": True}, D1 - DAY)
+    chart.add({"kind": "medication", "drug": "levofloxacin", "qt_prolonging": True}, D1 - DAY, id="the-drug")
     return chart
 
 
@@ -191,7 +192,7 @@ MET = (
         "the tests came",
     ),
     Met(
-        "ecg-after-levofloxacin",
+        key_of(ECG, "the-drug"),
         with_qt_drug,
         D1 + 6 * DAY,
         both(fact(kind="ecg", qtcf_ms="430"), drawn("potassium", "magnesium", "calcium", "albumin")),
@@ -252,7 +253,10 @@ def test_a_reaction_and_a_result_that_called_a_person_are_met_by_the_report_that
     chart = running()
     chart.add({"kind": "reaction", "reaction_id": "r-1"}, D1 + 5 * MIN)
     graded = fact(kind="reaction", reaction_id="r-1", grade=1)
-    assert ends(chart, D1 + 5 * MIN, graded, D1 + 6 * MIN)["reaction-r-1"].why == "the reaction was reported further"
+    assert (
+        ends(chart, D1 + 5 * MIN, graded, D1 + 6 * MIN)[key_of(REACTION, "r-1")].why
+        == "the reaction was reported further"
+    )
     high = ChartBuilder().ready(potassium="13")
     assert ends(high, D1, drawn("potassium"), D1 + H)["implausible-potassium"].how == "met"
 
@@ -263,8 +267,8 @@ def test_a_preparation_is_met_by_its_start() -> None:
     from clinical.case import Case
 
     case = Case(day_1().chart(), label, D1 + 3 * H)
-    assert how[0](case, "preparation-p-1-1", D1, D1) == "the preparation was started"
-    assert how[0](case, "preparation-p-2-2", D1, D1) is None
+    assert how[0](case, key_of(PREPARATION, "p-1-1"), D1, D1) == "the preparation was started"
+    assert how[0](case, key_of(PREPARATION, "p-2-2"), D1, D1) is None
 
 
 # ── withdrawn, closed as overdue ───────────────────────────────────────────────────────────────────────────────────

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from clinical.due import REACTION, key_of
 from models.assessment import CourseState, Verdict
 from models.facts import InfusionCompleted
 from models.people import Role
@@ -140,7 +141,7 @@ def test_irr_symptoms_that_come_back_hold_until_a_physician_grades_them(grade: i
     card = course.card
     assert (card.state, card.verdict) == (CourseState.REACTION, Verdict.HOLD_URGENT)
     assert any("came back: a physician grades it (grade 3 by definition)" in f.reason for f in card.findings)
-    assert any(o.key == "reaction-r-1-again" and o.due_at == course.now for o in card.obligations)
+    assert any(o.key == f"{key_of(REACTION, 'r-1')}-again" and o.due_at == course.now for o in card.obligations)
     assert resumes(course).type == "ReactionNotOver"
     over = course.later(minutes=5).now
     course.does("report_reaction", Role.NURSE, reaction_id="r-1", grade=2, resolved_at=over)

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from clinical.due import REACTION, key_of
 from models.assessment import CourseState, Verdict
 from models.people import Role
 from tests.factories import D1, ChartBuilder, PaperCourse
@@ -57,7 +58,7 @@ def test_grade_3_and_more_stop_the_drug_and_only_grade_5_asks_to_close_the_recor
     course.does("report_reaction", Role.PHYSICIAN, reaction_id="r-1", grade=grade)
     assert course.card.verdict is Verdict.DISCONTINUED
     assert reaction_notes(course) == []
-    calls = [o for o in course.card.obligations if o.key == "reaction-r-1-death"]
+    calls = [o for o in course.card.obligations if o.key == f"{key_of(REACTION, 'r-1')}-death"]
     assert [(o.owner, o.due_at) for o in calls] == ([(Role.PHYSICIAN, course.now)] if grade == 5 else [])
     course.does("close_course", Role.PHYSICIAN, reason="death")
     assert (course.card.state, course.card.obligations) == (CourseState.CLOSED, ())
