@@ -21,6 +21,7 @@ from rich.text import Text
 import cli_render
 from cli_answers import Failed, answer
 from intake.typed import read_role
+from models.attributes import OF_COURSES
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
@@ -189,12 +190,22 @@ def board_screen(ward: "Ward") -> RenderableType:
     for row in rows:
         if not row.over:
             _add(table, *_cells(row, cli_render.zone_of(row.zone)))
-    parts: list[RenderableType] = [_head(rows), _age_of(ward), Text(), table if rows else Text("no course on record")]
+    parts: list[RenderableType] = [_head(rows), _age_of(ward), *_alarms(ward), Text()]
+    parts.append(table if rows else Text("no course on record"))
     for course_id in unreadable:
         parts.append(Text(f"▲ {course_id}: its last decision is not as it was written", style="bold red"))
     if over := [row for row in rows if row.over]:
         parts += [Rule(style="dim"), *(_over(row, cli_render.zone_of(row.zone)) for row in over)]
     return Group(*parts)
+
+
+def _alarms(ward: "Ward") -> list[Text]:
+    """What comes before everything else: courses that nobody watches, and that nobody has looked for them."""
+    words = [f"{one.course_id}: {one.what}" for one in ward.unwatched]
+    if ward.unswept and ward.swept_at is not None:
+        since = f"{ward.swept_at:%Y-%m-%d %H:%M} UTC, {ago(ward.read_at - ward.swept_at)}"
+        words.append(f"no worker has looked after the courses since {since}: start one")
+    return [Text(f"▲ {said}", style="bold red") for said in words]
 
 
 def _board_document(ward: "Ward") -> dict[str, Any]:
@@ -205,6 +216,10 @@ def _board_document(ward: "Ward") -> dict[str, Any]:
         "read_at": ward.read_at,
         "open": [_shown(r) for r in rows if not r.over],
         "over": [_shown(r) for r in rows if r.over],
+        "unwatched": [
+            {**one.model_dump(mode="json"), "what": one.what, "clears": one.clears} for one in ward.unwatched
+        ],
+        "swept_at": ward.swept_at,
     }
 
 
@@ -230,7 +245,9 @@ def _cells(row: "BoardRow", zone: ZoneInfo) -> tuple[Text | str, ...]:
     where = Text(f"{row.state}\n")
     where.append(f"{row.verdict}{about}", style=cli_render.style_of(row.verdict))
     where.append(f"\nas of {_short(row.as_of, zone)}, {ago(row.now - row.as_of)}", style="dim")
-    if row.outdated:
+    if row.unwatched:
+        where.append("\nnot watched", style="bold red")
+    elif row.outdated:
         where.append(f"\nran out {_short(row.valid_until, zone)}: ask it", style="bold yellow")
     elif row.valid_until:
         where.append(f"\nuntil {_short(row.valid_until, zone)}", style="dim")
@@ -270,7 +287,7 @@ OF_OPEN_COURSES: tuple[tuple[str, str, str], ...] = (
 )
 """Name, the question that is answered, and the condition, which is asked of open courses only."""
 
-NOT_BY_THE_RULES = 'ExecutionStatus IN ("Failed", "Terminated", "TimedOut", "Canceled")'
+NOT_BY_THE_RULES = f'{OF_COURSES} AND ExecutionStatus IN ("Failed", "Terminated", "TimedOut", "Canceled")'
 
 
 class Link(NamedTuple):

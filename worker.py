@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import sys
+from collections.abc import Mapping
 from importlib.metadata import version
 from typing import NoReturn
 
@@ -10,37 +11,68 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 from temporalio.common import VersioningBehavior
+from temporalio.service import RPCError
 from temporalio.worker import Worker, WorkerDeploymentConfig, WorkerDeploymentVersion
 
 from activities.decide import Decider
-from activities.notify import Notifier
+from activities.housekeeping import Housekeeping, Sweep
+from activities.notify import Channel, Notifier
 from activities.record import Record
+from activities.watch import Watch
+from models.housekeeping import CALLS_ASKED_AGAIN, COURSES_WATCHED
 from plumbing.connection import TemporalUnreachable, connect
 from plumbing.database import DatabaseRefused, make_engine, migrate
 from plumbing.installation import InstallationRefused, must_be_ours, opened
 from plumbing.logging import configure_logging, get_logger
 from plumbing.settings import Mode, Settings, SettingsRefused, load_settings
 from plumbing.site_file import ProtocolError, read_site_files
+from services.housekeeping import settle_schedule
+from workflows.housekeeping import HousekeepingWorkflow
 from workflows.liver_monitoring import LiverMonitoring
 from workflows.treatment_cycle import TreatmentCycle
 
-WORKFLOWS = (TreatmentCycle, LiverMonitoring)
+WORKFLOWS = (TreatmentCycle, LiverMonitoring, HousekeepingWorkflow)
+AGAIN_AFTER_S = 10
 
 
-def make_worker(client: Client, engine: AsyncEngine, settings: Settings, *, task_queue: str | None = None) -> Worker:
-    """A worker over an engine that exists already: the database driver is loaded before the sandbox is active."""
+def make_worker(
+    client: Client,
+    engine: AsyncEngine,
+    settings: Settings,
+    *,
+    task_queue: str | None = None,
+    channels: Mapping[str, Channel] | None = None,
+) -> Worker:
+    """A worker over an engine that exists already: the database driver is loaded before the sandbox is active.
+
+    People are called through `channels`; where there are none, through the log.
+    """
     sites = read_site_files(settings.site_file, settings.former_site_files)
     decider = Decider(version("inocycle"), sites, must_be_signed=settings.mode is Mode.WARD)
-    record, notifier = Record(engine), Notifier(engine)
+    record, notifier = Record(engine), Notifier(engine, channels)
+    housekeeping = Housekeeping(engine, sweeps_of(engine, client, notifier))
     return Worker(
         client,
         task_queue=task_queue or settings.task_queue,
         workflows=list(WORKFLOWS),
-        activities=[decider.decide, record.write_record, notifier.notify],
+        activities=[decider.decide, record.write_record, notifier.notify, housekeeping.sweep],
         deployment_config=_deployment(settings),
         # Unversioned workers carry a name too; without one the SDK hashes every loaded module at the start.
         build_id=None if settings.build_id else f"inocycle-{version('inocycle')}",
     )
+
+
+def sweeps_of(engine: AsyncEngine, client: Client, notifier: Notifier) -> dict[str, Sweep]:
+    """What housekeeping does, by name."""
+
+    async def ask_again() -> tuple[int, int]:
+        asked = await notifier.ask_again()
+        return asked, asked
+
+    return {
+        COURSES_WATCHED: Sweep(Watch(engine, client, notifier).look),
+        CALLS_ASKED_AGAIN: Sweep(ask_again),
+    }
 
 
 def _deployment(settings: Settings) -> WorkerDeploymentConfig | None:
@@ -68,9 +100,23 @@ async def work_until_told_to_stop(settings: Settings) -> None:
         await migrate(record)
         async with make_worker(client, record, settings):
             get_logger().info("worker_started", address=settings.temporal_address)
+            scheduling = asyncio.create_task(_schedule_housekeeping(client, settings))
             await stopping.wait()
+            scheduling.cancel()
     finally:
         await engine.dispose()
+
+
+async def _schedule_housekeeping(client: Client, settings: Settings) -> None:
+    """Until it is done: a server that has just come up may not take a schedule yet, and courses do not wait for it."""
+    while True:
+        try:
+            await settle_schedule(client, settings.task_queue)
+        except RPCError as error:
+            get_logger().error("housekeeping_not_scheduled", error=error)
+            await asyncio.sleep(AGAIN_AFTER_S)
+        else:
+            return
 
 
 def main() -> None:

@@ -10,12 +10,14 @@ from typing import Final
 from temporalio import activity
 
 from models.carried import DecideRequest, Decision
+from models.housekeeping import SweepResult
 from models.notification import NotificationBatch
 from models.record import RecordBatch
 
 DECIDE: Final = "decide"
 WRITE_RECORD: Final = "write_record"
 NOTIFY: Final = "notify"
+SWEEP: Final = "sweep"
 
 
 @activity.defn(name=DECIDE)
@@ -37,4 +39,10 @@ async def write_record(batch: RecordBatch) -> None:
 @activity.defn(name=NOTIFY)
 async def notify(batch: NotificationBatch) -> None:
     """Tell people what is due or overdue, each rung once. A regular activity; never waits for the record."""
+    raise NotImplementedError
+
+
+@activity.defn(name=SWEEP)
+async def sweep(name: str) -> SweepResult:
+    """One named sweep over the whole ward. A regular activity; nothing waits for it but the sweeps behind it."""
     raise NotImplementedError

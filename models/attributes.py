@@ -11,3 +11,6 @@ SEARCH_ATTRIBUTES: dict[str, str] = {
     "NextDueAt": "Datetime",
     "Overdue": "Bool",
 }
+
+OF_COURSES = "WorkflowType IN ('TreatmentCycle', 'LiverMonitoring')"
+"""The condition of a visibility query that finds the executions of courses and no other."""

@@ -269,6 +269,34 @@ class NotificationRow(Row, table=True):
     failure: str | None = None
 
 
+class WatchRow(Row, table=True):
+    """A difference between Temporal and the record that a person must mend; open while `ended_at` is empty. Wall clock.
+
+    `kind` is `no_execution`, a course that nobody watches, or `no_course`, an execution that the record does not know.
+    `how` says how the execution ended. It may name what the record has no row of, so nothing here refers to one.
+    """
+
+    __tablename__ = "watch"
+    __table_args__ = (CheckConstraint("kind IN ('no_execution', 'no_course')", name="known_kind"),)
+
+    course_id: str = Field(primary_key=True)
+    kind: str = Field(primary_key=True)
+    noticed_at: datetime = Field(primary_key=True, sa_type=InstantText)
+    how: str
+    ended_at: datetime | None = Field(default=None, sa_type=InstantText)
+
+
+class SweepRow(Row, table=True):
+    """When a sweep of housekeeping was done last, by the wall clock, and what it counted."""
+
+    __tablename__ = "sweep"
+
+    name: str = Field(primary_key=True)
+    done_at: datetime = Field(sa_type=InstantText)
+    looked: int
+    found: int
+
+
 class InstallationRow(Row, table=True):
     """The one row that says whose database this is and what for, `demo` or `ward`; written once, by `inocycle init`.
 

@@ -15,9 +15,15 @@ from models.base import Frozen, Instant, plain
 from models.people import PHYSICIANS, Role
 from record.inbox import InboxItem
 from record.reader import CourseOnRecord, WorklistItem
+from record.watch import RULE, Unwatched
 
 SOON = timedelta(hours=24)
 """What is due later than this is no item of today's list; a course's own next step stands there all the same."""
+
+SWEPT_WITHIN = timedelta(minutes=15)
+"""Three sweeps of housekeeping."""
+
+NOT_WATCHED = "not-watched"
 
 Standing = Literal["coming", "due", "overdue"]
 
@@ -48,6 +54,7 @@ class CourseInWard(Frozen):
     course: CourseOnRecord
     assessment: Assessment | None
     items: tuple[WorklistItem, ...] = ()
+    unwatched: Unwatched | None = None
 
     @property
     def over(self) -> bool:
@@ -80,6 +87,8 @@ class Line(Frozen):
     def urgency(self) -> tuple[int, Harm, timedelta, str, str]:
         """What the worklist is sorted by: overdue, then what is due today, then the rest; in each by harm, then due."""
         until_due = self.due_at - self.now if self.due_at else timedelta()
+        if self.key == NOT_WATCHED:  # whatever else is due in that course, nobody will call for it
+            return -1, self.harm, until_due, self.course_id, self.key
         rank = 0 if self.standing == "overdue" else 1 if until_due <= SOON else 2
         return rank, self.harm, until_due, self.course_id, self.key
 
@@ -109,6 +118,7 @@ class BoardRow(Frozen):
     next_due: Line | None
     overdue: tuple[str, ...]
     last_decision: int
+    unwatched: bool = False
 
 
 class Ward(Frozen):
@@ -117,17 +127,38 @@ class Ward(Frozen):
     read_at: Instant
     courses: tuple[CourseInWard, ...]
     inbox: tuple[InboxItem, ...] = ()
+    unwatched: tuple[Unwatched, ...] = ()
+    """Courses that nobody watches, and executions that the record does not know: with a row in `courses`, or without."""
+    swept_at: Instant | None = None
+    """When somebody last looked for those."""
+
+    @property
+    def unswept(self) -> bool:
+        """Nobody has looked for a while, although somebody did before: no worker runs, or no sweep succeeds."""
+        return self.swept_at is not None and self.read_at - self.swept_at > SWEPT_WITHIN
+
+    @property
+    def not_on_record(self) -> list[Unwatched]:
+        """Those of which there is no course to show."""
+        there = {course.course.course_id for course in self.courses}
+        return [one for one in self.unwatched if one.course_id not in there]
 
 
 def worklist_lines(ward: Ward, role: Role | None = None) -> list[Line]:
     """Every open item of every course, of one role or of all, the gravest first."""
     lines = [line for course in ward.courses for line in lines_of(course, ward.read_at)]
+    lines += [_of_nobody(one, ward.read_at) for one in ward.not_on_record]
     lines += [_of_inbox(item, ward.read_at) for item in ward.inbox]
     return sorted((x for x in lines if role is None or x.is_for(role)), key=lambda x: x.urgency)
 
 
 def lines_of(course: CourseInWard, wall: datetime) -> list[Line]:
     """The open items of one course: its turn, what is due today from its last decision, and what else its rows keep."""
+    alarm = [_not_watched(course, course.unwatched, wall)] if course.unwatched else []
+    return alarm + _lines_of(course, wall)
+
+
+def _lines_of(course: CourseInWard, wall: datetime) -> list[Line]:
     if course.assessment is None:
         return [_altered(course, wall)]
     opened = _opened(course, course.assessment, wall)
@@ -143,7 +174,8 @@ def board_rows(ward: Ward) -> list[BoardRow]:
         if course.assessment is not None:
             lines = lines_of(course, ward.read_at)
             gravest = min((line.urgency for line in lines), default=(3, Harm.INBOX, timedelta(), "", ""))
-            rows.append((course.over, gravest[:3], _row(course, course.assessment, lines, ward.read_at)))
+            row = _row(course, course.assessment, lines, ward.read_at)
+            rows.append((course.over, gravest[:3], _as_watched(row, course.unwatched)))
     return [row for *_, row in sorted(rows, key=lambda r: (r[0], r[1], r[2].course_id))]
 
 
@@ -202,6 +234,28 @@ def _clears(item: WorklistItem) -> str:
 def _altered(course: CourseInWard, wall: datetime) -> Line:
     what = "the last decision in the record is not as it was written"
     return _line(course, wall, "record-altered", what, Role.ADMINISTRATOR, "", "the record compared with its backup")
+
+
+def _not_watched(course: CourseInWard, one: Unwatched, wall: datetime) -> Line:
+    line = _line(course, wall, NOT_WATCHED, one.what, Role.ADMINISTRATOR, RULE, one.clears)
+    return line.model_copy(update={"standing": "overdue"})
+
+
+def _of_nobody(one: Unwatched, wall: datetime) -> Line:
+    """What has no course on record has no time of its own."""
+    return Line(
+        course_id=one.course_id,
+        zone=one.zone,
+        now=wall,
+        as_of=one.noticed_at,
+        key=NOT_WATCHED,
+        what=one.what,
+        owner=Role.ADMINISTRATOR,
+        rule=RULE,
+        clears=one.clears,
+        harm=harm_of(NOT_WATCHED),
+        standing="overdue",
+    )
 
 
 # ── whose turn it is ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -306,9 +360,17 @@ def _row(course: CourseInWard, assessment: Assessment, lines: Sequence[Line], wa
         owner=assessment.owner,
         next_action=assessment.next_action,
         next_due=min(dated, key=lambda x: (x.due_at or now, x.key), default=None),
-        overdue=tuple(x.what for x in lines if x.standing == "overdue"),
+        overdue=tuple(x.what for x in lines if x.standing == "overdue" and x.key != NOT_WATCHED),
         last_decision=course.course.last_decision,
     )
+
+
+def _as_watched(row: BoardRow, one: Unwatched | None) -> BoardRow:
+    """Where nobody watches its course the last verdict is nobody's word any more, and the row says that instead."""
+    if one is None:
+        return row
+    says = {"rule": RULE, "why": one.what, "owner": Role.ADMINISTRATOR, "next_action": one.clears}
+    return row.model_copy(update={**says, "outdated": True, "unwatched": True})
 
 
 def _why(assessment: Assessment, finding: Finding | None) -> str:

@@ -8,12 +8,15 @@ from sqlmodel import and_, col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models.assessment import Assessment
+from models.housekeeping import COURSES_WATCHED
 from models.tables import CourseRow, DecisionRow
 from plumbing.database import reading
 from record.inbox import waiting
 from record.reader import course_on_record, open_items
 from record.rows import entry_of
+from record.sweeps import last_done
 from record.ward import CourseInWard, Ward
+from record.watch import unwatched
 
 
 async def read_ward(engine: AsyncEngine, wall: datetime) -> Ward:
@@ -28,15 +31,21 @@ async def read_ward(engine: AsyncEngine, wall: datetime) -> Ward:
         items = defaultdict(list)
         for item in await open_items(session):
             items[item.course_id].append(item)
+    nobodys = {one.course_id: one for one in await unwatched(engine, wall)}
     return Ward(
         read_at=wall,
         inbox=tuple(await waiting(engine)),
         courses=tuple(
             CourseInWard(
-                course=course_on_record(course), assessment=_assessment(last), items=tuple(items[course.course_id])
+                course=course_on_record(course),
+                assessment=_assessment(last),
+                items=tuple(items[course.course_id]),
+                unwatched=nobodys.get(course.course_id),
             )
             for course, last in found
         ),
+        unwatched=tuple(nobodys.values()),
+        swept_at=await last_done(engine, COURSES_WATCHED),
     )
 
 

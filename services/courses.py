@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from temporalio.client import Client, WorkflowExecution, WorkflowHandle
 
 from models.assessment import Assessment, Receipt
+from models.attributes import OF_COURSES
 from models.base import Frozen
 from models.chart import Chart
 from models.messages import Command, MachineMessage
@@ -72,9 +73,8 @@ class CourseClient:
 
     async def listed(self, query: str = "") -> AsyncIterator[WorkflowExecution]:
         """The current executions of courses, by a visibility query. Raises `CourseError`."""
-        kinds = "WorkflowType IN ('TreatmentCycle', 'LiverMonitoring')"
         with told("the list of courses"):
-            async for execution in self.client.list_workflows(f"{kinds} AND ({query})" if query else kinds):
+            async for execution in self.client.list_workflows(f"{OF_COURSES} AND ({query})" if query else OF_COURSES):
                 yield execution
 
     async def is_open(self, course_id: str) -> bool:

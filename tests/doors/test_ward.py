@@ -5,12 +5,14 @@ import re
 import shlex
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from io import StringIO
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from zoneinfo import ZoneInfo
 
 import pytest
+from rich.console import Console
 from rich.text import Text
 
 import cli_ward
@@ -21,6 +23,7 @@ from demo.patients import PRESCRIBER
 from plumbing.keys import TEST_SUBJECT_KEY
 from plumbing.settings import Mode
 from record.ward import Ward as WardOnRecord
+from record.watch import Difference, Unwatched
 from tests.conftest import TASK_QUEUE, Ward, until_written
 from tests.doors.conftest import Terminal
 from tests.laid_out import a_record
@@ -202,6 +205,19 @@ async def test_while_the_record_is_away_the_last_screen_stays_and_says_so() -> N
     assert [str(part) for part in second.renderables] == [  # type: ignore[union-attr]
         "▲ the record cannot be read; what follows is the last that was read",
         "the ward",
+    ]
+
+
+def test_what_nobody_watches_stands_above_everything_else_and_so_does_that_nobody_looks() -> None:
+    now = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
+    nobodys = Unwatched(course_id="course-x", kind=Difference.NO_EXECUTION, noticed_at=now, how="terminated")
+    ward = WardOnRecord(read_at=now, courses=(), unwatched=(nobodys,), swept_at=now - timedelta(hours=3))
+    console = Console(file=StringIO(), width=200)
+    console.print(cli_ward.board_screen(ward))
+    lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert [line.strip() for line in lines if line.startswith("▲")] == [
+        "▲ course-x: nobody watches this course: its execution was terminated",
+        "▲ no worker has looked after the courses since 2026-03-02 05:00 UTC, 3 h ago: start one",
     ]
 
 

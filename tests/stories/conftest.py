@@ -12,7 +12,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
 from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode
 
 from demo.bedside import Bedside
 from demo.driver import Clock, skipper
@@ -23,7 +26,7 @@ from plumbing.keys import TEST_SUBJECT_KEY
 from plumbing.settings import ROOT, Settings
 from services.courses import CourseClient
 from services.starting import start_course
-from tests.conftest import TASK_QUEUE, Ward
+from tests.conftest import MANY_LOOKS, TASK_QUEUE, Ward
 from tests.factories import LABEL
 from tests.laid_out import a_namespace, a_record
 from worker import make_worker
@@ -75,6 +78,21 @@ class SmallWard:
         course = ANNA.course(course_id, LABEL, TEST_SUBJECT_KEY, datetime.now(UTC))
         await start_course(self.courses, self.engine, course)
         return Bedside(self.courses, Clock(self.client, course_id), course_id, ANNA, TEST_SUBJECT_KEY)
+
+
+async def delete_execution(client: Client, course_id: str) -> None:
+    """Delete an execution, as an administrator or the end of retention does, and see it gone."""
+    execution = WorkflowExecution(workflow_id=course_id)
+    request = DeleteWorkflowExecutionRequest(namespace=client.namespace, workflow_execution=execution)
+    await client.workflow_service.delete_workflow_execution(request)
+    for _ in range(20 * MANY_LOOKS):
+        try:
+            await client.get_workflow_handle(course_id).describe()
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+            return
+    raise AssertionError("it is still there")
 
 
 @pytest.fixture

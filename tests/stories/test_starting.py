@@ -4,38 +4,19 @@ from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import text
-from temporalio.api.common.v1 import WorkflowExecution
-from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
-from temporalio.client import Client
-from temporalio.service import RPCError, RPCStatusCode
 
 from demo.patients import ANNA, BERND, Patient
 from models.chart import Course
 from plumbing.keys import TEST_SUBJECT_KEY
 from services.courses import CourseError
 from services.starting import start_course
-from tests.conftest import MANY_LOOKS, until_written
+from tests.conftest import until_written
 from tests.factories import LABEL
-from tests.stories.conftest import SmallWard
+from tests.stories.conftest import SmallWard, delete_execution
 
 
 def a_course(course_id: str, patient: Patient = ANNA) -> Course:
     return patient.course(course_id, LABEL, TEST_SUBJECT_KEY, datetime.now(UTC))
-
-
-async def delete(client: Client, course_id: str) -> None:
-    """Delete an execution, as an administrator can, and see it gone."""
-    execution = WorkflowExecution(workflow_id=course_id)
-    request = DeleteWorkflowExecutionRequest(namespace=client.namespace, workflow_execution=execution)
-    await client.workflow_service.delete_workflow_execution(request)
-    for _ in range(20 * MANY_LOOKS):
-        try:
-            await client.get_workflow_handle(course_id).describe()
-        except RPCError as error:
-            if error.status is not RPCStatusCode.NOT_FOUND:
-                raise
-            return
-    raise AssertionError("it is still there")
 
 
 async def refused(ward: SmallWard, course: Course) -> str:
@@ -55,14 +36,14 @@ async def test_an_id_on_record_is_given_to_nobody_also_when_its_execution_was_de
     async with small_ward.worker():
         bedside = await small_ward.course("deleted")
         await until_written(bedside)
-    await delete(small_ward.client, bedside.course_id)
+    await delete_execution(small_ward.client, bedside.course_id)
     for patient in (ANNA, BERND):
         assert "stands in the record" in await refused(small_ward, a_course(bedside.course_id, patient))
 
 
 async def test_an_id_deleted_before_its_first_decision_is_for_the_same_patient_only(small_ward: SmallWard) -> None:
     course_id = (await small_ward.course("deleted-early")).course_id
-    await delete(small_ward.client, course_id)
+    await delete_execution(small_ward.client, course_id)
     assert "another patient" in await refused(small_ward, a_course(course_id, BERND))
     async with small_ward.worker():
         await start_course(small_ward.courses, small_ward.engine, a_course(course_id))
