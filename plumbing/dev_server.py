@@ -30,6 +30,8 @@ from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSe
 from temporalio.api.workflowservice.v1 import UpdateNamespaceRequest
 from temporalio.service import ConnectConfig, RPCError, ServiceClient
 
+from plumbing.server_limits import as_flags
+
 Say = Callable[[str], None]
 Version = tuple[int, int, int]
 
@@ -52,16 +54,16 @@ No Temporal dev server was found. One of these mends it:
   - install the Go version that tools/temporal/go.mod names, or a newer one: the CLI is then built.
 What was tried:"""
 
-_SKIP_TIME: Final = (
+_SKIP_TIME: Final = {
     # The first key was renamed between releases into the second; an unknown key is harmless.
-    "frontend.WorkflowTimeSkippingEnabled=true",
-    "system.workflowTimeSkippingEnabled=true",
-    "frontend.WorkflowTimeSkippingMaxSkipPerSession=1000",
+    "frontend.WorkflowTimeSkippingEnabled": "true",
+    "system.workflowTimeSkippingEnabled": "true",
+    "frontend.WorkflowTimeSkippingMaxSkipPerSession": "1000",
     # A continued run would else start 1 s late, and a fast-forward jumps over that second and all up to its target.
-    'history.workflowIdReuseMinimalInterval="0s"',
+    "history.workflowIdReuseMinimalInterval": '"0s"',
     # Each skip takes this long; the server's own value is 1 s.
-    'history.timerProcessorMaxTimeShift="50ms"',
-)
+    "history.timerProcessorMaxTimeShift": '"50ms"',
+}
 
 
 class NoDevServer(Exception):
@@ -135,7 +137,8 @@ class DevServer:
 
     Without `ui_port` there is no Web UI, without `database` the state ends with the server.
     `search_attributes` gives name and type (`{"CycleNumber": "Int"}`).
-    `dynamic_config` gives further server settings as `key=value`. The child's output is appended to `log_file`.
+    `dynamic_config` gives further server settings as `key=value`, beside those that protect a course and before them
+    where the key is the same. The child's output is appended to `log_file`.
 
     Start it in a thread that outlives it (the main thread): on Linux the server ends with the thread that started it.
     """
@@ -154,7 +157,7 @@ class DevServer:
         dynamic_config: Sequence[str] = (),
     ) -> None:
         self._binary = binary
-        self._dynamic_config = tuple(dynamic_config)
+        self._dynamic_config = dict(setting.split("=", 1) for setting in dynamic_config)
         self._port = port
         self._log_file = log_file
         self._ui_port = ui_port
@@ -186,8 +189,9 @@ class DevServer:
             line += ["--db-filename", str(self._database)]
         if self._codec_endpoint:
             line += ["--ui-codec-endpoint", self._codec_endpoint]
-        for setting in (*(_SKIP_TIME if self._skip_time else ()), *self._dynamic_config):
-            line += ["--dynamic-config-value", setting]
+        settings = {**as_flags(), **(_SKIP_TIME if self._skip_time else {}), **self._dynamic_config}
+        for key, value in settings.items():
+            line += ["--dynamic-config-value", f"{key}={value}"]
         return line
 
     def start(self) -> None:

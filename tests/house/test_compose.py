@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from models.attributes import SEARCH_ATTRIBUTES
+from plumbing.server_limits import PROTECTS_A_COURSE, as_yaml
 from plumbing.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -112,6 +113,12 @@ def test_the_search_attributes_of_the_models_are_registered_with_their_types() -
     script = SERVICES["namespace"]["command"][-1].replace("$$", "$")
     words = [word.partition("=") for word in shlex.split(script) if re.fullmatch(r"\w+=\w+", word)]
     assert {name: kind for name, _, kind in words} == SEARCH_ATTRIBUTES
+
+
+def test_the_cluster_is_told_what_the_dev_server_is_told_to_protect_a_course() -> None:
+    told = yaml.safe_load(COMPOSE["configs"]["temporal-dynamic"]["content"])
+    assert told == {key: [{"value": value}] for key, value in PROTECTS_A_COURSE.items()}
+    assert yaml.safe_load(as_yaml()) == told
 
 
 def test_our_variables_are_settings() -> None:

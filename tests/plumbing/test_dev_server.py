@@ -28,6 +28,7 @@ from plumbing.dev_server import (
     free_port,
     server_version,
 )
+from plumbing.server_limits import PROTECTS_A_COURSE
 
 REPOSITORY = Path(__file__).parents[2]
 NEW, LIMIT, OLD = "1.32.1", "1.32.0", "1.31.9"
@@ -229,8 +230,15 @@ def a_server(tmp_path: Path, binary: Path = Path("temporal"), port: int = 7233) 
 
 
 def test_a_server_for_tests_has_no_web_ui_no_file_and_real_time(tmp_path: Path) -> None:
-    line = " ".join(a_server(tmp_path).start_line())
+    line, _, settings = " ".join(a_server(tmp_path).start_line()).partition(" --dynamic-config-value ")
     assert line == "temporal server start-dev --ip 127.0.0.1 --port 7233 --headless --log-level error"
+    assert settings.split(" --dynamic-config-value ") == [f"{k}={v}" for k, v in PROTECTS_A_COURSE.items()]
+
+
+def test_a_setting_of_a_caller_comes_before_the_one_that_protects_a_course(tmp_path: Path) -> None:
+    own = ("limit.historySize.error=1", "system.other=2")
+    line = DevServer(Path("temporal"), port=7233, log_file=tmp_path / "log", dynamic_config=own).start_line()
+    assert [word for word in line if "historySize" in word or "other" in word] == list(own)
 
 
 def test_a_server_for_the_demo_has_all_of_it() -> None:
@@ -249,7 +257,7 @@ def test_a_server_for_the_demo_has_all_of_it() -> None:
     # Both names of the key: servers of different releases know one or the other.
     assert "--dynamic-config-value frontend.WorkflowTimeSkippingEnabled=true" in line
     assert "--dynamic-config-value system.workflowTimeSkippingEnabled=true" in line
-    assert line.count("--dynamic-config-value") == 5
+    assert line.count("--dynamic-config-value") == 5 + len(PROTECTS_A_COURSE)
 
 
 def test_an_unknown_type_of_search_attribute_is_refused_before_anything_starts(tmp_path: Path) -> None:
