@@ -11,8 +11,9 @@ from typing import Literal
 from clinical.due import DOSE, INFUSION, LIVER, OBSERVATION
 from clinical.harm import Harm, harm_of, harm_of_turn
 from models.assessment import Assessment, CourseState, Finding, Obligation, Verdict
-from models.base import Frozen, Instant, plain
+from models.base import Frozen, Instant, counted, plain
 from models.people import PHYSICIANS, Role
+from record.calls import UnreachedPerson
 from record.inbox import InboxItem
 from record.reader import CourseOnRecord, WorklistItem
 from record.watch import RULE, Unwatched
@@ -131,6 +132,8 @@ class Ward(Frozen):
     """Courses that nobody watches, and executions that the record does not know: with a row in `courses`, or without."""
     swept_at: Instant | None = None
     """When somebody last looked for those."""
+    unreached: tuple[UnreachedPerson, ...] = ()
+    """The calls of the last day that nobody has confirmed."""
 
     @property
     def unswept(self) -> bool:
@@ -148,6 +151,7 @@ def worklist_lines(ward: Ward, role: Role | None = None) -> list[Line]:
     """Every open item of every course, of one role or of all, the gravest first."""
     lines = [line for course in ward.courses for line in lines_of(course, ward.read_at)]
     lines += [_of_nobody(one, ward.read_at) for one in ward.not_on_record]
+    lines += _of_channels(ward)
     lines += [_of_inbox(item, ward.read_at) for item in ward.inbox]
     return sorted((x for x in lines if role is None or x.is_for(role)), key=lambda x: x.urgency)
 
@@ -256,6 +260,30 @@ def _of_nobody(one: Unwatched, wall: datetime) -> Line:
         harm=harm_of(NOT_WATCHED),
         standing="overdue",
     )
+
+
+def _of_channels(ward: Ward) -> list[Line]:
+    """One line for each channel through which calls have not got through; what they were about has lines of its own."""
+    lines = []
+    for channel in sorted({one.channel for one in ward.unreached}):
+        kept_at = [one.kept_at for one in ward.unreached if one.channel == channel]
+        what = f"{counted(len(kept_at), 'call')} of the last day not confirmed by the channel {channel}"
+        lines.append(
+            Line(
+                course_id="",
+                zone="UTC",
+                now=ward.read_at,
+                as_of=min(kept_at),
+                key=f"not-called-{channel}",
+                what=what,
+                owner=Role.ADMINISTRATOR,
+                rule="",
+                clears="the channel mended; a call that failed is tried again by itself for a day",
+                harm=harm_of("not-called"),
+                due_at=min(kept_at),
+            )
+        )
+    return lines
 
 
 # ── whose turn it is ───────────────────────────────────────────────────────────────────────────────────────────────

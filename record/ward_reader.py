@@ -11,6 +11,7 @@ from models.assessment import Assessment
 from models.housekeeping import COURSES_WATCHED
 from models.tables import CourseRow, DecisionRow
 from plumbing.database import reading
+from record.calls import TRIED_FOR, unreached
 from record.inbox import waiting
 from record.reader import course_on_record, open_items
 from record.rows import entry_of
@@ -46,6 +47,7 @@ async def read_ward(engine: AsyncEngine, wall: datetime) -> Ward:
         ),
         unwatched=tuple(nobodys.values()),
         swept_at=await last_done(engine, COURSES_WATCHED),
+        unreached=tuple(await unreached(engine, wall - TRIED_FOR)),
     )
 
 

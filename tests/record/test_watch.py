@@ -15,6 +15,7 @@ from models.assessment import CourseState, Verdict
 from models.housekeeping import COURSES_WATCHED, SWEEPS, SweepResult
 from models.people import Role
 from plumbing.keys import TEST_SUBJECT_KEY
+from record.calls import CallState, Outcome, calls_of, settle, take
 from record.starts import reserve
 from record.sweeps import note_done
 from record.ward import board_rows, worklist_lines
@@ -22,6 +23,7 @@ from record.ward_reader import read_ward
 from record.watch import Difference, known_courses, note, unwatched
 from tests.factories import LABEL
 from tests.record.factories import COURSE_ID, MONDAY, a_batch, an_assessment, an_entry
+from tests.record.test_calls import a_call
 from worker import sweeps_of
 
 MIN, H, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -106,6 +108,18 @@ async def test_the_ward_says_when_nobody_has_looked_for_a_while(record_engine: A
     await note_done(record_engine, SweepResult(name=COURSES_WATCHED), MONDAY)
     assert not (await read_ward(record_engine, MONDAY + 15 * MIN)).unswept
     assert (await read_ward(record_engine, MONDAY + 16 * MIN)).unswept
+
+
+async def test_calls_that_nobody_confirmed_are_one_line_a_channel_for_a_day(record_engine: AsyncEngine) -> None:
+    calls = calls_of([a_call("1"), a_call("2"), a_call("3")], ["mail", "pager"])
+    failed = {"asked_at": MONDAY, "settled_at": MONDAY, "state": CallState.FAILED}
+    await take(record_engine, calls, MONDAY)
+    outcomes = [Outcome(call=call, **failed) for call in calls if call.channel == "mail"]
+    told = [Outcome(call=call, **{**failed, "state": CallState.CONFIRMED}) for call in calls if call.channel == "pager"]
+    await settle(record_engine, [*outcomes[:2], *told])
+    [line] = worklist_lines(await read_ward(record_engine, MONDAY + H))
+    assert (line.owner, line.what) == (Role.ADMINISTRATOR, "2 calls of the last day not confirmed by the channel mail")
+    assert worklist_lines(await read_ward(record_engine, MONDAY + DAY)) == []
 
 
 # ── sweeps ─────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -318,6 +318,40 @@ async def test_a_worker_killed_between_row_and_channel_leaves_a_call_that_is_mad
     assert (row.state, row.repeated, row.attempts, keys) == ("confirmed", True, 2, [row.key])
 
 
+async def test_a_channel_that_raises_for_one_call_of_three_holds_up_no_other_and_the_sweep_asks_again(
+    small_ward: SmallWard, tmp_path: Path
+) -> None:
+    courses = [ANNA.course(f"course-call-{n}", LABEL, TEST_SUBJECT_KEY, datetime.now(UTC)) for n in "abc"]
+    told, mended = list[str](), False
+
+    async def pager(notification: Notification) -> None:
+        if notification.course_id == "course-call-b" and not mended:
+            raise ConnectionError("the pager of ward B")
+        told.append(notification.course_id)
+
+    settings, queue, client = Settings(var_dir=tmp_path), small_ward.queue, small_ward.client
+    async with make_worker(client, small_ward.engine, settings, task_queue=queue, channels={"pager": pager}):
+        for course in courses:  # no rules: the administrator is called at once
+            unknown = course.protocol.model_copy(update={"sha256": "0" * 64})
+            await start_course(small_ward.courses, small_ward.engine, course.model_copy(update={"protocol": unknown}))
+        states = [await until_settled(small_ward, course.course_id) for course in courses]
+        assert states == ["confirmed", "failed", "confirmed"]
+        assert sorted(told) == ["course-call-a", "course-call-c"]
+        mended = True
+        later = datetime.now(UTC) + 5 * MIN
+        assert await Notifier(small_ward.engine, {"pager": pager}, lambda: later).ask_again() == 1
+    assert told[2:] == ["course-call-b"]
+    assert await until_settled(small_ward, "course-call-b") == "confirmed"
+
+
+async def until_settled(ward: SmallWard, course_id: str) -> str:
+    for _ in range(20 * MANY_LOOKS):
+        states = [row.state for row in await call_rows(ward, course_id)]
+        if states and states != ["asked"]:
+            return ", ".join(states)
+    raise AssertionError("nobody was called")
+
+
 async def call_rows(ward: SmallWard, course_id: str) -> list[NotificationRow]:
     async with AsyncSession(ward.engine) as session:
         return list(await session.exec(select(NotificationRow).where(NotificationRow.course_id == course_id)))
