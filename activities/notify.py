@@ -29,7 +29,7 @@ CHANNEL_WITHIN: Final = timedelta(seconds=5)
 RECORD_WITHIN: Final = timedelta(seconds=1.5)
 """With the channel twice this stays below the 10 s of one attempt, and below `calls.TAKEN_FOR` from the first row on."""
 MOST_REMEMBERED: Final = 10_000
-"""Calls in memory, about 10 MB: two hundred for each of fifty courses while the record is away."""
+"""Calls in memory, about 25 MB while none is written: two hundred for each of fifty courses while the record is away."""
 
 Answer = TypeVar("Answer")
 
