@@ -5,11 +5,14 @@ from typing import Any
 from clinical.calendar import local_date
 from clinical.commands import refused
 from clinical.judging import Judged, Judging
+from clinical.setting_aside import SET_ASIDE, is_set_aside
 from models.facts import AdministrationReported, Correction, Fact, UnreadableResolved
 from models.messages import CorrectFact, ResolveUnreadable, share
 from models.people import CLINICAL_ROLES, PHYSICIANS, Role
 
-NEVER_CORRECTED = frozenset({"rung_fired", "obligation_met", "monitoring_started", "correction", "unreadable_message"})
+NEVER_CORRECTED = frozenset(
+    {"rung_fired", "obligation_met", "monitoring_started", "correction", "unreadable_message", SET_ASIDE}
+)
 WITHDRAWN_ELSEWHERE = frozenset(
     {
         *("dose_authorised", "dose_verified", "hold", "hold_released", "cycle_started", "cycle_extended", "override"),
@@ -65,6 +68,8 @@ def resolved(judging: Judging, message: ResolveUnreadable) -> Judged:
     messages = {k for f, m in judging.case.results.unreadable_messages for k in (f.id, m.sha256)}
     if message.target not in messages | judging.case.results.unusable_facts():
         return refused("NoSuchMessage", f"nothing unreadable is known as {message.target}")
+    if message.by.role not in PHYSICIANS and is_set_aside(judging.case.chart.facts, message.target):
+        return refused("RoleNotAllowed", "what two physicians have set aside a physician transcribes or dismisses")
     if (message.outcome == "transcribed") != bool(message.values):
         return refused("ValuesRequired", "transcribed needs values; dismissed has none")
     return (share(UnreadableResolved, message), *message.values)

@@ -9,11 +9,13 @@ from clinical.escalation import obligations_closed, rungs_reached
 from clinical.judge import judge
 from clinical.judging import Known, nothing_known
 from clinical.obligations import obligations
+from clinical.setting_aside import judge_setting_aside
 from models.assessment import Accepted, Refused
 from models.base import Frozen, content_hash
 from models.carried import CYCLE, ENDED, MONITORING, DecideRequest, Decision, Phase
 from models.chart import Chart
 from models.facts import Fact, MonitoringStarted, ObligationMet, RungFired
+from models.messages import SetFactAside
 from models.people import CLOCK
 from models.protocol import Protocol
 
@@ -25,12 +27,18 @@ def decide(request: DecideRequest, protocol: Protocol, code_version: str, known:
     """
     chart, now = request.chart, request.now
     ruling: Accepted | Refused | None = None
+    message = request.message.read() if request.message is not None else None
+    first: tuple[Fact, ...] = ()
+    if isinstance(message, SetFactAside):  # before any rule is asked: one of them may fail on this very fact
+        ruling = judge_setting_aside(chart, message, now)
+        first = ruling.facts if isinstance(ruling, Accepted) else ()
+        chart = chart.with_facts(*first)
     # What fell due before the message is said first: a test that comes a moment late was due all the same.
     case = Case(chart, protocol, now)
     facts = _escalation(case)
     before = len(facts)
-    if request.message is not None:
-        ruling = judge(chart.with_facts(*facts), request.message.read(), protocol, now, known)
+    if message is not None and ruling is None:
+        ruling = judge(chart.with_facts(*facts), message, protocol, now, known)
         facts += ruling.facts if isinstance(ruling, Accepted) else ()
         protocol = _in_force(chart.with_facts(*facts), chart, protocol, known)
     if request.unreadable is not None:
@@ -41,7 +49,11 @@ def decide(request: DecideRequest, protocol: Protocol, code_version: str, known:
     if facts:
         case = Case(chart.with_facts(*facts), protocol, now)
     return Decision(
-        ruling=ruling, facts=tuple(facts), assessment=assess_case(case), phase=phase_of(case), code_version=code_version
+        ruling=ruling,
+        facts=(*first, *facts),
+        assessment=assess_case(case),
+        phase=phase_of(case),
+        code_version=code_version,
     )
 
 

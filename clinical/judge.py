@@ -10,6 +10,7 @@ from clinical.calendar import local_date
 from clinical.case import Case
 from clinical.commands import Standing, refused
 from clinical.judging import Judged, Judging, Known, nothing_known
+from clinical.setting_aside import judge_setting_aside, word_on
 from models.assessment import Accepted, Refused
 from models.base import Frozen
 from models.chart import Chart
@@ -63,6 +64,7 @@ from models.messages import (
     ResolveUnreadable,
     ResponseAssessed,
     ResumeInfusion,
+    SetFactAside,
     StartInfusion,
     StartNextCycle,
     VerifyDose,
@@ -94,6 +96,7 @@ ROLES: dict[str, frozenset[Role]] = {
     CloseCourse.name: CLINICAL_ROLES,
     CorrectFact.name: CLINICAL_ROLES,
     ResolveUnreadable.name: _REPORTING,
+    SetFactAside.name: PHYSICIANS,
     AuthoriseDose.name: _PRESCRIBER,
     VerifyDose.name: frozenset({Role.PHARMACIST}),
     DecideDose.name: _PRESCRIBER,
@@ -127,6 +130,8 @@ def judge(
     Statements are refused only for form, role or identity; requests are judged against the assessment. `known` finds
     the protocol that an amendment asks for; without it none can be amended to.
     """
+    if isinstance(message, SetFactAside):
+        return judge_setting_aside(chart, message, now)
     case = Case(chart, protocol, now)
     return judge_standing(Standing.of(case, assess_case(case)), message, known)
 
@@ -198,6 +203,7 @@ _RULINGS: dict[type[Message], Callable[[Judging, Any], Judged]] = {
     CloseCourse: course_rulings.closed_course,
     CorrectFact: corrections.correction,
     ResolveUnreadable: corrections.resolved,
+    SetFactAside: lambda judging, message: word_on(judging.case.chart, message),
     AuthoriseDose: dose_rulings.authorised,
     VerifyDose: dose_rulings.verified,
     DecideDose: dose_rulings.decided,

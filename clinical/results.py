@@ -411,8 +411,15 @@ def _chain_key(fact: Fact, result: LabResult) -> object:
 
 
 def _open_messages(reading: Reading) -> list[tuple[Fact, UnreadableMessage]]:
-    resolved = {what.target for _, what in reading.of(UnreadableResolved)}
-    return [(f, m) for f, m in reading.of(UnreadableMessage) if m.sha256 not in resolved and f.id not in resolved]
+    """A word on a fact of before it was set aside, or on a message of before it came again, settles neither."""
+    settled: dict[str, datetime] = {}
+    for fact, what in reading.of(UnreadableResolved):
+        settled[what.target] = max(fact.recorded_at, settled.get(what.target, fact.recorded_at))
+    return [
+        (f, m)
+        for f, m in reading.of(UnreadableMessage)
+        if not any(name in settled and settled[name] >= f.recorded_at for name in (m.sha256, f.id))
+    ]
 
 
 NO_RESULTS = Series(())

@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 from clinical.calendar import zone_named
 from clinical.marks import EVERY_FACT, KIND_MARKS, group_of_code, lab_mark
 from clinical.once import Basis
+from clinical.setting_aside import SET_ASIDE, as_read
 from clinical.stores import Store
 from models.chart import Chart, Course
 from models.facts import Correction, Fact, LabResult
@@ -66,6 +67,7 @@ class Told:
     """All that the facts say; `facts` are those that stand, in the order in which they were first told."""
 
     def __init__(self, course: Course, facts: tuple[Fact, ...]) -> None:
+        facts = as_read(facts)
         self.course = course
         self._correctors: dict[str, list[Actor]]
         self.versions: dict[str, list[Fact | None]] | None
@@ -113,12 +115,12 @@ class Told:
     def and_then(self, facts: tuple[Fact, ...], added: tuple[Fact, ...]) -> "Told":
         """The same and these further facts: what they do not touch is taken over."""
         known = {f.id for f in added}
-        if len(known) < len(added) or any(f.what.kind == CORRECTION for f in added):
+        if len(known) < len(added) or any(f.what.kind in (CORRECTION, SET_ASIDE) for f in added):
             return Told(self.course, facts)
         if self._standing is not None or any(f.id in known for f in self.all_facts):
             return Told(self.course, facts)
         longer = Told.__new__(Told)
-        longer.course, longer.zone, longer.all_facts = self.course, self.zone, facts
+        longer.course, longer.zone, longer.all_facts = self.course, self.zone, (*self.all_facts, *added)
         longer.last_at = max((f.recorded_at for f in added), default=self.last_at)
         if longer.last_at is not None and self.last_at is not None:
             longer.last_at = max(longer.last_at, self.last_at)

@@ -9,7 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 from intake.written import NotReadable, parse, validated
 from models.base import Instant
 from models.chart import Chart
-from models.facts import Correction, DoseVerified, Fact, HoldReleased
+from models.facts import Correction, DoseVerified, Fact, FactSetAside, HoldReleased
 from models.people import Actor, By
 from models.pins import ProtocolPin
 
@@ -135,7 +135,7 @@ def _check_ids(facts: tuple[Fact, ...]) -> None:
 def _points_at(fact: Fact) -> tuple[str, str]:
     """The field of a fact that names another fact, and what it names."""
     what = fact.what
-    if isinstance(what, Correction):
+    if isinstance(what, Correction | FactSetAside):
         return "target", what.target
     if isinstance(what, HoldReleased):
         return "hold", what.hold

@@ -176,6 +176,7 @@ _MEANING: Final = {
     "transplant.transplanted_on": "its day, where the time is not known: noon is taken (MON-03); one of the two is needed",
     "unreadable_resolved.target": "`sha256` of the message, or id of the result",
     "unreadable_resolved.outcome": "transcribed: the values follow as facts of their own",
+    "fact_set_aside.target": "id of the fact that the rules cannot bear; set aside once two people have said it",
     "obligation": "its key, such as `liver-test-after-transplant`",
     "rung_fired.rung": "which instant was reached",
     "due_at": "when the obligation was due",

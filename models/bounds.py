@@ -33,6 +33,9 @@ LONGEST_LIST: Final = 200
 LARGEST_BYTES: Final = 256 * 1024
 """Bytes of a whole message; what is larger is kept by its hash and head."""
 
+HEAD_BYTES: Final = 4096
+"""Bytes of what could not be read that a fact shows."""
+
 MADE_ELSEWHERE: Final = frozenset(
     {
         *("reaction_id", "preparation_id", "accession", "report_id", "sender", "loinc"),

@@ -787,6 +787,14 @@ class UnreadableResolved(Frozen):
     reason: Words
 
 
+class FactSetAside(Frozen):
+    """One person's word that the rules cannot bear a fact; it is set aside once a second one has said it."""
+
+    kind: Literal["fact_set_aside"] = "fact_set_aside"
+    target: Name
+    reason: Words
+
+
 class RungFired(Frozen):
     """A rung of an obligation's escalation ladder that has fired: once, and never again."""
 
@@ -894,6 +902,7 @@ Body = Annotated[
     | TransplantPlanned
     | TransplantPlanWithdrawn
     | UnreadableResolved
+    | FactSetAside
     | RungFired
     | ObligationMet
     | Correction,

@@ -204,6 +204,14 @@ class ResolveUnreadable(Statement):
     reason: Words
 
 
+class SetFactAside(Statement):
+    """The rules cannot bear this fact: a prescriber and a second physician take it out of what they read (LAB-05)."""
+
+    name: ClassVar[str] = "set_fact_aside"
+    target: Name
+    reason: Words
+
+
 class AuthoriseDose(Request, DoseSlot):
     """The prescriber signs this dose; `mg` and `level` (`L1`), where given, must be those on the card."""
 
@@ -365,6 +373,7 @@ COMMANDS: dict[str, type[Command]] = {
         CloseCourse,
         CorrectFact,
         ResolveUnreadable,
+        SetFactAside,
         AuthoriseDose,
         VerifyDose,
         DecideDose,

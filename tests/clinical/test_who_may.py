@@ -38,6 +38,7 @@ MATRIX = {
     "close_course": CLINICAL,
     "correct_fact": CLINICAL,
     "resolve_unreadable": REPORTING,
+    "set_fact_aside": PHYSICIANS,
     "authorise_dose": PRESCRIBER,
     "verify_dose": PHARMACIST,
     "start_infusion": BEDSIDE,
@@ -79,6 +80,7 @@ CONTENT: dict[str, dict[str, Any]] = {
     "close_course": {"reason": "death"},
     "correct_fact": {"target": "f1", "reason": "typing error"},
     "resolve_unreadable": {"target": "ab" * 32, "outcome": "dismissed", "reason": "not ours"},
+    "set_fact_aside": {"target": "no-fact", "reason": "a rule fails on it"},
     "authorise_dose": SLOT,
     "verify_dose": {**SLOT, "mg": "1.45"},
     "start_infusion": {**SLOT, "preparation_id": "bag-1", "identifiers_checked": ["name", "birth date"]},
@@ -155,7 +157,7 @@ NOTHING_TO_END = {
     "complete_infusion": "NoInfusion",
     "end_observation": "NoObservation",
 }
-NOTHING_KNOWN = {"correct_fact": "NoSuchFact", "resolve_unreadable": "NoSuchMessage"}
+NOTHING_KNOWN = {"correct_fact": "NoSuchFact", "resolve_unreadable": "NoSuchMessage", "set_fact_aside": "NoSuchFact"}
 
 
 @pytest.mark.parametrize("state", STATES)
