@@ -3,7 +3,9 @@
 import asyncio
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import NoReturn
 
@@ -35,15 +37,16 @@ WORKFLOWS = (TreatmentCycle, LiverMonitoring, HousekeepingWorkflow)
 AGAIN_AFTER_S = 10
 
 
-def make_worker(
+@asynccontextmanager
+async def make_worker(
     client: Client,
     engine: AsyncEngine,
     settings: Settings,
     *,
     task_queue: str | None = None,
     channels: Mapping[str, Channel] | None = None,
-) -> Worker:
-    """A worker over an engine that exists already: the database driver is loaded before the sandbox is active.
+) -> AsyncIterator[Worker]:
+    """A running worker over an engine that exists already: the database driver is loaded before the sandbox is active.
 
     People are called through `channels`; where there are none, through the log.
     """
@@ -51,15 +54,26 @@ def make_worker(
     decider = Decider(version("inocycle"), sites, must_be_signed=settings.mode is Mode.WARD)
     record, notifier = Record(engine), Notifier(engine, channels)
     housekeeping = Housekeeping(engine, sweeps_of(engine, client, notifier))
-    return Worker(
+    threads = ThreadPoolExecutor(settings.local_activities + settings.activities, "activity")
+    worker = Worker(
         client,
         task_queue=task_queue or settings.task_queue,
         workflows=list(WORKFLOWS),
         activities=[decider.decide, record.write_record, notifier.notify, housekeeping.sweep],
+        activity_executor=threads,
+        max_concurrent_workflow_tasks=settings.workflow_tasks,
+        max_concurrent_local_activities=settings.local_activities,
+        max_concurrent_activities=settings.activities,
+        max_cached_workflows=settings.cached_courses,
         deployment_config=_deployment(settings),
         # Unversioned workers carry a name too; without one the SDK hashes every loaded module at the start.
         build_id=None if settings.build_id else f"inocycle-{version('inocycle')}",
     )
+    try:
+        async with worker:
+            yield worker
+    finally:
+        threads.shutdown(wait=False, cancel_futures=True)  # what a thread still computes, nobody waits for any more
 
 
 def sweeps_of(engine: AsyncEngine, client: Client, notifier: Notifier) -> dict[str, Sweep]:

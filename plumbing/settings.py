@@ -168,6 +168,18 @@ class Settings(SiteSettings):
     build_id: str | None = Field(default=None, min_length=1)
     """With a build id the worker is versioned; without one (development) it is not."""
 
+    # The limits of a worker. With the SDK's own (100 tasks at once) a hundred courses that had each one result waiting
+    # held each other up so long that every task outlived its 10 s and began anew: nothing was decided after 217 s.
+    # With 8 and 8 none timed out on two cores (benchmarks/restart.py). More cores bear more of both.
+    workflow_tasks: int = Field(default=8, ge=2, le=1000)
+    """How many courses a worker moves on at once. Two at least: one is for what the worker has in memory."""
+    local_activities: int = Field(default=8, ge=1, le=1000)
+    """How many decisions it computes at once, each in a thread."""
+    activities: int = Field(default=16, ge=1, le=1000)
+    """How many writes into the record and calls it makes at once; each waits for a database or a channel."""
+    cached_courses: int = Field(default=500, ge=1, le=100_000)
+    """How many courses it keeps in memory, 0.34 MB for one that has just begun; another one is read back when it moves."""
+
     sample_data: _Path = Path("../shared/data")
     """Where the real sample files lie that the tests read; nothing else does."""
     offline: bool = False
