@@ -19,13 +19,16 @@ from temporalio.worker import Worker, WorkerDeploymentConfig, WorkerDeploymentVe
 from activities.decide import Decider
 from activities.housekeeping import Housekeeping, Sweep
 from activities.notify import Channel, Notifier
+from activities.reading import Reader
 from activities.record import Record
 from activities.watch import Watch
+from activities.weigh import Weigher
 from models.housekeeping import CALLS_ASKED_AGAIN, COURSES_WATCHED
 from plumbing.connection import TemporalUnreachable, connect
 from plumbing.database import DatabaseRefused, make_engine, migrate
 from plumbing.installation import InstallationRefused, must_be_ours, opened
 from plumbing.logging import configure_logging, get_logger
+from plumbing.payload_codec import EncryptionCodec
 from plumbing.settings import Mode, Settings, SettingsRefused, load_settings
 from plumbing.site_file import ProtocolError, read_site_files
 from services.housekeeping import settle_schedule
@@ -51,7 +54,9 @@ async def make_worker(
     People are called through `channels`; where there are none, through the log.
     """
     sites = read_site_files(settings.site_file, settings.former_site_files)
-    decider = Decider(version("inocycle"), sites, must_be_signed=settings.mode is Mode.WARD)
+    converter = client.data_converter
+    reader = Reader(converter.payload_codec if isinstance(converter.payload_codec, EncryptionCodec) else None)
+    decider = Decider(version("inocycle"), sites, reader=reader, must_be_signed=settings.mode is Mode.WARD)
     record, notifier = Record(engine), Notifier(engine, channels)
     housekeeping = Housekeeping(engine, sweeps_of(engine, client, notifier))
     threads = ThreadPoolExecutor(settings.local_activities + settings.activities, "activity")
@@ -59,7 +64,14 @@ async def make_worker(
         client,
         task_queue=task_queue or settings.task_queue,
         workflows=list(WORKFLOWS),
-        activities=[decider.decide, record.write_record, notifier.notify, housekeeping.sweep],
+        activities=[
+            decider.decide,
+            decider.hold,
+            Weigher(converter).weigh,
+            record.write_record,
+            notifier.notify,
+            housekeeping.sweep,
+        ],
         activity_executor=threads,
         max_concurrent_workflow_tasks=settings.workflow_tasks,
         max_concurrent_local_activities=settings.local_activities,

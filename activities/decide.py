@@ -1,15 +1,56 @@
-"""The local activity `decide`: the pure core under the protocol that the course pinned. It touches nothing."""
+"""The recorded activity `decide`: it opens and reads what arrived, asks the pure core, and writes the answer down once.
+
+Everything that depends on keys, models or rules happens in here, and Temporal keeps the answer: the workflow never
+reads a message. It touches nothing outside the process. Runs in a thread, one question of a course at a time.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from pathlib import PurePath
+from typing import Final, NamedTuple
 
 from temporalio import activity
-from temporalio.exceptions import ApplicationError
 
-from activities.stubs import DECIDE
-from clinical import decide as core
-from models.carried import DecideRequest, Decision
+from activities import beside
+from activities.holding import call_of, held_without_rules
+from activities.reading import Read, Reader
+from activities.stubs import DECIDE, HOLD
+from clinical.decide import Concluded, Told, conclude
+from clinical.judge import ROLES
+from clinical.setting_aside import judge_setting_aside
+from models.assessment import Accepted, Assessment, Refused
+from models.base import canonical_json, content_hash
+from models.chart import Chart
+from models.deciding import Answered, Ask, Outcome, State
+from models.facts import UnreadableMessage, UnreadableResolved
+from models.messages import MachineMessage, MoveToCurrentBuild, SetFactAside
+from models.phase import CYCLE, MONITORING, Phase
 from models.pins import ProtocolPin
 from models.protocol import Protocol
+from models.record import MessageSeen, RawMessage, Recorded, RefusedMessage, sha256_of
+from plumbing.logging import get_logger
 from plumbing.protocol_files import ProtocolError, load_pinned, signed_off
 from plumbing.site_file import SiteFile
+
+log = get_logger()
+
+LARGEST_CONTENT: Final = 384 * 1024
+"""A decision of more letters is taken in smaller bites; Temporal would not keep its answer."""
+LARGEST_RAW: Final = 512 * 1024
+SUSPECTS: Final = 100
+"""How many of the latest facts are tried for being the one that the rules cannot bear."""
+
+
+class RulesFailed(Exception):
+    """The rules raised, or may not be used; the text says where, without values."""
+
+
+class _Heard(NamedTuple):
+    """What a bite comes to: an outcome for each message, what the core is told of, and where that stands in the bite."""
+
+    outcomes: list[Outcome]
+    told: list[Told]
+    places: list[int]
 
 
 class Decider:
@@ -19,23 +60,204 @@ class Decider:
     nobody signed off in the site file that the course pinned.
     """
 
-    def __init__(self, code_version: str, sites: tuple[SiteFile, ...] = (), *, must_be_signed: bool = False) -> None:
+    def __init__(
+        self,
+        code_version: str,
+        sites: tuple[SiteFile, ...] = (),
+        *,
+        reader: Reader | None = None,
+        must_be_signed: bool = False,
+    ) -> None:
         self._code_version = code_version
+        self._reader = reader or Reader(None)
         self._sites = sites
         self._must_be_signed = must_be_signed
 
     @activity.defn(name=DECIDE)
-    async def decide(self, request: DecideRequest) -> Decision:
-        """Judge the message, if any, and assess the chart at `request.now`.
+    def decide(self, ask: Ask) -> Answered:
+        """Take in the bite, or its beginning, and assess the chart at `ask.now`.
 
-        Raises `ApplicationError` of type `UnknownProtocol` when this release does not hold the pinned protocol, or
-        nobody signed it where one must: the course is held, and asks again.
+        Rules that raise never fail this activity: a message on which they do is set aside as unreadable (LAB-05), and
+        where they do without any message the answer holds the course (RULES-01).
         """
+        state = beside.take(ask.token) or ask.state
+        if state is None:
+            return Answered(missing=True)
+        chart = beside.kept(ask.run_id, ask.chart_key) or Chart(course=state.course, facts=state.facts)
+        reads = [self._reader.read(one) for one in state.bite]
+        while True:
+            answered = self._bite(ask, state, chart, reads)
+            if answered is not None:
+                return answered
+            reads = reads[: max(1, len(reads) // 2)]
+
+    @activity.defn(name=HOLD)
+    def hold(self, ask: Ask) -> Answered:
+        """Hold the course of which no answer came in time, without asking any rule."""
+        state = beside.take(ask.token) or ask.state
+        if state is None:
+            return Answered(missing=True)
+        return self._held(ask, state, Chart(course=state.course, facts=state.facts), [], "no answer in time")
+
+    # ── one bite ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _bite(self, ask: Ask, state: State, chart: Chart, reads: Sequence[Read]) -> Answered | None:
+        """The answer to these messages; `None` where fewer must be taken: a rule failed, or the answer is too large."""
+        heard = _heard(reads, state.answered, chart)
         try:
-            protocol = self._usable(request.chart.protocol)
+            done = self._concluded(ask, chart, heard.told)
+        except RulesFailed as error:
+            return None if len(reads) > 1 else self._alone(ask, state, chart, reads, error)
+        answered = self._answered(ask, chart, reads, heard, done)
+        if not _too_large(answered):
+            return answered
+        return None if len(reads) > 1 else self._held(ask, state, chart, reads, "the answer is too large to be kept")
+
+    def _alone(
+        self, ask: Ask, state: State, chart: Chart, reads: Sequence[Read], error: RulesFailed
+    ) -> Answered | None:
+        """A rule failed on one message, or on none. Twice, while the rules work without it: it is set aside (LAB-05)."""
+        heard = _heard(reads, state.answered, chart)
+        if not heard.told:
+            return self._held(ask, state, chart, reads, self._explained(ask, chart, error))
+        try:
+            return self._answered(ask, chart, reads, heard, self._concluded(ask, chart, heard.told))
+        except RulesFailed as again:
+            again_at, why = str(again), f"a rule failed on it: {again}"
+        try:
+            done = self._concluded(ask, chart, [reads[0].unreadable(why)])
+        except RulesFailed as without:
+            return self._held(ask, state, chart, reads, self._explained(ask, chart, without))
+        log.error("message_set_aside", course=state.course.course_id, where=again_at[:128])
+        outcome = heard.outcomes[0].model_copy(update={"how": "set_aside"})
+        aside = _Heard([outcome], [reads[0].unreadable(why)], [0])
+        return self._answered(ask, chart, [reads[0]._replace(reason=why)], aside, done)
+
+    def _concluded(self, ask: Ask, chart: Chart, told: Sequence[Told]) -> Concluded:
+        try:
+            protocol = self._usable(chart.protocol)
         except ProtocolError as error:
-            raise ApplicationError(str(error), type="UnknownProtocol", non_retryable=True) from None
-        return core.decide(request, protocol, self._code_version, self._find)
+            raise RulesFailed(str(error)) from None
+        try:
+            return conclude(chart, told, ask.now, protocol, self._find, monitoring=ask.monitoring)
+        except Exception as error:  # whatever a rule raises must not lock the course
+            raise RulesFailed(_where(error)) from error
+
+    def _explained(self, ask: Ask, chart: Chart, error: RulesFailed) -> str:
+        """Where the rules failed, and without which one fact they would work, so that two people can set it aside."""
+        fact = next((f for f in self._suspects(ask, chart)), None)
+        return f"{error}; without fact {fact} they work" if fact else str(error)
+
+    def _suspects(self, ask: Ask, chart: Chart) -> Iterator[str]:
+        for place in range(len(chart.facts) - 1, max(-1, len(chart.facts) - 1 - SUSPECTS), -1):
+            without = Chart(course=chart.course, facts=chart.facts[:place] + chart.facts[place + 1 :])
+            try:
+                self._concluded(ask, without, ())
+            except RulesFailed:
+                continue
+            yield chart.facts[place].id
+
+    # ── the answer ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _answered(self, ask: Ask, chart: Chart, reads: Sequence[Read], heard: _Heard, done: Concluded) -> Answered:
+        outcomes, seen, turned_away, moves = list(heard.outcomes), [], [], False
+        raw = [r.kept() for r, o in zip(reads, outcomes, strict=True) if o.how in ("unreadable", "set_aside")]
+        for place, told, ruling in zip(heard.places, heard.told, done.rulings, strict=True):
+            if isinstance(told, UnreadableMessage):
+                continue
+            refusal = _refusal(ruling)
+            outcomes[place] = outcomes[place].model_copy(update={"refusal": refusal})
+            seen.append(_seen(told, outcomes[place].sha256, refusal))
+            moves = moves or (isinstance(told, MoveToCurrentBuild) and refusal is None)
+            if refusal is not None and isinstance(told, MachineMessage):
+                turned_away.append(_for_a_person(refusal.type, refusal.message, reads[place]))
+                raw.append(reads[place].kept(refusal.type))
+        for read, outcome in zip(reads, outcomes, strict=True):
+            if outcome.how == "reused":
+                reason = f"{outcome.name}: the message id was used before with other content"
+                turned_away.append(_for_a_person("MessageIdReused", reason, read))
+                raw.append(read.kept("MessageIdReused"))
+        recorded = Recorded(
+            at=ask.now,
+            messages=tuple(seen),
+            refused_messages=tuple(turned_away),
+            facts=done.facts,
+            assessment=done.assessment,
+            phase=done.phase,
+            protocol=done.chart.protocol,
+            code_version=self._code_version,
+            key_ids=self._reader.key_ids,
+            start=chart.course if ask.first else None,
+        )
+        return self._written(ask, recorded, done.chart, tuple(outcomes), tuple(raw), moves=moves)
+
+    def _held(self, ask: Ask, state: State, chart: Chart, reads: Sequence[Read], where: str) -> Answered:
+        """The answer that holds the course. What arrived waits; the first time the administrator's call is a fact."""
+        log.error("rules_failed", course=state.course.course_id, where=where.replace(" ", "_")[:128])
+        since = ask.failing_since or ask.now
+        called = () if ask.failing_since else (call_of(since, ask.now),)
+        heard = _heard(reads, state.answered, chart)
+        without = _without_rules(chart, heard, ask.now)
+        facts = (*called, *(f for r in without.values() if isinstance(r, Accepted) for f in r.facts))
+        longer = chart.with_facts(*facts)
+        held = held_without_rules(state.previous, ask.cycle, chart.protocol.name, ask.now, since, where)
+        kind = MONITORING if ask.monitoring else CYCLE
+        recorded = Recorded(
+            at=ask.now,
+            messages=tuple(
+                _seen(heard.told[i], heard.outcomes[heard.places[i]].sha256, _refusal(r)) for i, r in without.items()
+            ),
+            facts=facts,
+            assessment=held,
+            phase=Phase(kind=kind, cycle=ask.cycle),
+            protocol=chart.protocol,
+            code_version=self._code_version,
+            key_ids=self._reader.key_ids,
+            start=chart.course if ask.first else None,
+        )
+        ruled = {heard.places[i]: _refusal(r) for i, r in without.items()}
+        outcomes = tuple(
+            o.model_copy(update={"refusal": ruled[place]})
+            if place in ruled
+            else o
+            if o.how in ("known", "reused")
+            else o.model_copy(update={"how": "waits"})
+            for place, o in enumerate(heard.outcomes)
+        )
+        moves = any(isinstance(heard.told[i], MoveToCurrentBuild) and _refusal(r) is None for i, r in without.items())
+        return self._written(ask, recorded, longer, outcomes, (), failed=where, moves=moves)
+
+    def _written(
+        self,
+        ask: Ask,
+        recorded: Recorded,
+        chart: Chart,
+        outcomes: tuple[Outcome, ...],
+        raw: tuple[RawMessage, ...],
+        *,
+        failed: str = "",
+        moves: bool = False,
+    ) -> Answered:
+        content = canonical_json(recorded)
+        sha256 = sha256_of(content)
+        key = sha256_of(ask.chart_key + sha256) if recorded.facts else ask.chart_key
+        beside.keep(ask.run_id, key, chart)
+        return Answered(
+            outcomes=outcomes,
+            failed=failed[:500],
+            content=content,
+            content_sha256=sha256,
+            signature=_signature(recorded.assessment),
+            news=bool(recorded.messages or recorded.refused_messages or recorded.facts),
+            chart_key=key,
+            phase=recorded.phase,
+            raw=raw,
+            moves=moves,
+            code_version=self._code_version,
+            key_ids=self._reader.key_ids,
+        )
+
+    # ── protocols ──────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _usable(self, pin: ProtocolPin) -> Protocol:
         protocol = load_pinned(pin, sites=self._sites)
@@ -48,3 +270,89 @@ class Decider:
             return self._usable(pin)
         except ProtocolError:
             return None
+
+
+def _heard(reads: Sequence[Read], answered: dict[str, str], chart: Chart) -> _Heard:
+    """Which messages are news: a repeat has its answer already, and what waits for a person waits once."""
+    known, waiting = dict(answered), _waiting_for_a_person(chart)
+    heard = _Heard([], [], [])
+    for place, read in enumerate(reads):
+        outcome = _outcome(read, known, waiting)
+        heard.outcomes.append(outcome)
+        if outcome.how in ("judged", "unreadable"):
+            heard.told.append(read.message or read.unreadable())
+            heard.places.append(place)
+            known[outcome.id] = outcome.sha256
+            waiting.add(read.sha256)
+    return heard
+
+
+def _without_rules(chart: Chart, heard: _Heard, now: datetime) -> dict[int, Accepted | Refused]:
+    """Rulings that need no rule, by their place among what was told: what helps where the rules themselves fail."""
+    ruled: dict[int, Accepted | Refused] = {}
+    for place, told in enumerate(heard.told):
+        if isinstance(told, SetFactAside):
+            ruled[place] = judge_setting_aside(chart, told, now)
+        elif isinstance(told, MoveToCurrentBuild) and told.by.role in ROLES[told.name]:
+            ruled[place] = Accepted(facts=())
+    return ruled
+
+
+def _refusal(ruling: Accepted | Refused | None) -> Refused | None:
+    return ruling if isinstance(ruling, Refused) else None
+
+
+def _outcome(read: Read, known: dict[str, str], waiting: set[str]) -> Outcome:
+    name = read.arrived.name[:200]
+    if read.message is None:
+        how = "known" if read.sha256 in waiting else "unreadable"
+        return Outcome.model_validate({"how": how, "name": name, "sha256": read.sha256})
+    sha256 = read.message.content_hash()
+    before = known.get(read.message.id)
+    how = "judged" if before is None else "known" if before == sha256 else "reused"
+    return Outcome.model_validate({"how": how, "name": name, "id": read.message.id, "sha256": sha256})
+
+
+def _waiting_for_a_person(chart: Chart) -> set[str]:
+    """The hashes of unreadable messages that nobody has resolved; one that was dismissed and is sent again is news."""
+    waiting: set[str] = set()
+    ids: dict[str, str] = {}
+    for fact in chart.facts:
+        if isinstance(fact.what, UnreadableMessage):
+            waiting.add(fact.what.sha256)
+            ids[fact.id] = fact.what.sha256
+        elif isinstance(fact.what, UnreadableResolved):
+            waiting.discard(ids.get(fact.what.target, fact.what.target))
+    return waiting
+
+
+def _seen(message: Told, sha256: str, refusal: Refused | None) -> MessageSeen:
+    assert not isinstance(message, UnreadableMessage)
+    return MessageSeen(name=message.name, id=message.id, sha256=sha256, by=str(message.by), refusal=refusal)
+
+
+def _for_a_person(kind: str, reason: str, read: Read) -> RefusedMessage:
+    """A message that made no fact waits for a person (IDN-01)."""
+    return RefusedMessage(type=kind, reason=reason, sha256=read.sha256, size=len(read.raw))
+
+
+def _signature(assessment: Assessment) -> str:
+    """What must change for a decision without news to be worth an entry."""
+    findings = [(f.rule, f.verdict, f.reason) for f in assessment.findings]
+    standing = [(o.key, o.due_at.isoformat(), o.standing) for o in assessment.obligations]
+    dose = assessment.dose.model_dump(mode="json") if assessment.dose else None
+    return content_hash([assessment.state, assessment.verdict, findings, dose, standing])
+
+
+def _too_large(answered: Answered) -> bool:
+    return len(answered.content) > LARGEST_CONTENT or sum(len(r.raw_base64) for r in answered.raw) > LARGEST_RAW
+
+
+def _where(error: Exception) -> str:
+    """The kind of an error and the place that raised it; its own text may repeat a patient's value."""
+    trace, place = error.__traceback__, ""
+    while trace is not None:
+        path = PurePath(trace.tb_frame.f_code.co_filename)
+        place = f"@{path.parent.name}/{path.name}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    return f"{type(error).__name__}{place}"

@@ -16,20 +16,19 @@ from temporalio.exceptions import ApplicationError
 
 from activities.stubs import WRITE_RECORD
 from models.assessment import Obligation
-from models.carried import GENESIS_SHA256
 from models.facts import Fact, ObligationMet, RungFired, UnreadableMessage, UnreadableResolved
 from models.people import Role
-from models.record import RecordBatch, RecordEntry, RefusedMessage
+from models.record import GENESIS_SHA256, RecordBatch, RecordEntry, RefusedMessage
 from models.tables import CourseRow, DecisionRow, RawMessageRow, WorklistItemRow
 from plumbing.database import RecordExchanged, writing
 from plumbing.logging import get_logger
 from record.rows import (
     advance,
-    content_of,
     course_row,
     decision_row,
     fact_rows,
-    message_refused_row,
+    is_sound,
+    message_refused_rows,
     raw_message_rows,
     storable,
     storable_text,
@@ -99,7 +98,7 @@ class Record:
             raise ApplicationError(str(exchanged), type=type(exchanged).__name__) from None
 
     async def _write(self, session: AsyncSession, entry: RecordEntry) -> None:
-        if (content := content_of(entry)) is None:
+        if not is_sound(entry):
             raise RecordHashMismatch(entry, "the hash is not that of the content")
         # Two attempts at once: the later one waits here, then finds the rows. Where there is no course yet, it fails
         # on the first row instead and is retried.
@@ -111,7 +110,7 @@ class Record:
         elif await _is_written(session, entry):
             return
         await _must_follow(session, course, entry)
-        await _keep_rows(session, entry, content)
+        await _keep_rows(session, entry)
         await _keep_worklist(session, entry)
         advance(course, entry)
         course.clock_offset_s = self._clock_offset_s(course, entry)
@@ -158,11 +157,10 @@ async def _must_follow(session: AsyncSession, course: CourseRow, entry: RecordEn
         raise RecordGap(entry, f"its facts begin at {entry.first_fact_index}, and the record holds {course.facts}")
 
 
-async def _keep_rows(session: AsyncSession, entry: RecordEntry, content: str) -> None:
-    session.add(decision_row(entry, content))
-    session.add_all(fact_rows(entry, content))
-    if refused := message_refused_row(entry):
-        session.add(refused)
+async def _keep_rows(session: AsyncSession, entry: RecordEntry) -> None:
+    session.add(decision_row(entry))
+    session.add_all(fact_rows(entry))
+    session.add_all(message_refused_rows(entry))
     for raw in raw_message_rows(entry):
         if await session.get(RawMessageRow, (raw.course_id, raw.sha256)) is None:
             session.add(raw)
@@ -185,8 +183,8 @@ async def _keep_worklist(session: AsyncSession, entry: RecordEntry) -> None:
                 await _resolve_messages(session, entry, what)
             case _:
                 pass
-    if entry.refused_message:
-        await _open(session, _refused_item(entry, entry.refused_message))
+    for refused in entry.refused_messages:
+        await _open(session, _refused_item(entry, refused))
 
 
 async def _raise_item(session: AsyncSession, entry: RecordEntry, fired: RungFired) -> None:

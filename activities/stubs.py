@@ -1,28 +1,42 @@
 """Names and signatures of the activities that workflows call; nothing else of this floor is theirs to see.
 
 The stubs are never run: a worker registers the real ones under the same names. A workflow passes the stub, not the
-name, so that argument and result keep their types: `execute_local_activity(stubs.decide, request, ...)`.
-Called by name instead, `decide` needs `result_type=Decision`.
+name, so that argument and result keep their types: `execute_local_activity(stubs.decide, ask, ...)`.
 """
 
 from typing import Final
 
 from temporalio import activity
 
-from models.carried import DecideRequest, Decision
+from models.carried import Carried
+from models.deciding import Answered, Ask
 from models.housekeeping import SweepResult
 from models.notification import NotificationBatch
 from models.record import RecordBatch
 
 DECIDE: Final = "decide"
+HOLD: Final = "hold"
+WEIGH: Final = "weigh"
 WRITE_RECORD: Final = "write_record"
 NOTIFY: Final = "notify"
 SWEEP: Final = "sweep"
 
 
 @activity.defn(name=DECIDE)
-async def decide(request: DecideRequest) -> Decision:
-    """Judge the message, if any, and assess the chart at `request.now`. Pure and quick: a local activity."""
+def decide(ask: Ask) -> Answered:
+    """Read and judge what has arrived, and assess the chart at `ask.now`. Pure and quick: a local activity."""
+    raise NotImplementedError
+
+
+@activity.defn(name=HOLD)
+def hold(ask: Ask) -> Answered:
+    """Hold the course of which `decide` gave no answer. A local activity that asks no rule."""
+    raise NotImplementedError
+
+
+@activity.defn(name=WEIGH)
+def weigh(carried: Carried) -> int:
+    """How many bytes the next run would be given, as Temporal would keep them. A local activity."""
     raise NotImplementedError
 
 

@@ -15,7 +15,6 @@ from typing import Any, Generic, TypeVar
 from checker.moves import KILOGRAMS
 from checker.people import CODE, MORNING, result
 from checker.ward import State
-from models.carried import Phase
 from models.chart import Chart
 from models.facts import (
     AdministrationReported,
@@ -29,6 +28,7 @@ from models.facts import (
     Reaction,
     UnreadableResolved,
 )
+from models.phase import Phase
 
 Token = tuple[Any, ...]
 Answer = TypeVar("Answer")

@@ -13,9 +13,9 @@ from checker.steps import BREAKS, Steps, Timeline, Violation, doses, told_as
 from checker.usual import USUAL_END, End, usual
 from checker.ward import State, at, begin, ruling_on, with_facts
 from models.assessment import Refused
-from models.carried import Phase
 from models.chart import Chart
 from models.facts import Fact
+from models.phase import Phase
 from models.protocol import Protocol
 
 Budget = tuple[int, int]

@@ -13,10 +13,11 @@ from clinical.commands import Standing
 from clinical.decide import decide
 from clinical.judge import judge_standing
 from models.assessment import Accepted, Assessment, Refused
-from models.carried import CYCLE, ENDED, MONITORING, DecideRequest, Decision, Phase
+from models.carried import DecideRequest, Decision
 from models.chart import Chart
 from models.facts import Fact, UnreadableMessage
 from models.messages import Message
+from models.phase import CYCLE, ENDED, MONITORING, Phase
 from models.protocol import Protocol
 
 SHORTEST = timedelta(seconds=1)

@@ -92,8 +92,11 @@ def by_persons(seen: Seen) -> Why:
 
 def unread(seen: Seen) -> Why:
     """LAB-05: a message that nobody has read."""
-    resolved = {w.target for _, w in seen.of(UnreadableResolved)}
-    if any(m.sha256 not in resolved and f.id not in resolved for f, m in seen.of(UnreadableMessage)):
+    said = [(f.recorded_at, w.target) for f, w in seen.of(UnreadableResolved)]
+    if any(
+        not any(at >= f.recorded_at and target in (f.id, m.sha256) for at, target in said)
+        for f, m in seen.of(UnreadableMessage)
+    ):
         yield "a message could not be read and nobody has resolved it (LAB-05)"
 
 

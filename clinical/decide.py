@@ -1,60 +1,101 @@
-"""One decision: a message judged (if any), the clock's own facts added, the chart assessed. What a workflow asks."""
+"""One decision: messages judged (if any), the clock's own facts added, the chart assessed. What a workflow asks."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from clinical.assess import assess_case
 from clinical.case import Case
 from clinical.course_over import course_over
 from clinical.escalation import obligations_closed, rungs_reached
-from clinical.judge import judge
+from clinical.judge import judge, judge_machine
 from clinical.judging import Known, nothing_known
 from clinical.obligations import obligations
 from clinical.setting_aside import judge_setting_aside
-from models.assessment import Accepted, Refused
+from models.assessment import Accepted, Assessment, Refused
 from models.base import Frozen, content_hash
-from models.carried import CYCLE, ENDED, MONITORING, DecideRequest, Decision, Phase
+from models.carried import DecideRequest, Decision
 from models.chart import Chart
-from models.facts import Fact, MonitoringStarted, ObligationMet, RungFired
-from models.messages import SetFactAside
+from models.facts import Fact, MonitoringStarted, ObligationMet, RungFired, UnreadableMessage
+from models.messages import MachineMessage, Message, SetFactAside
 from models.people import CLOCK
+from models.phase import CYCLE, ENDED, MONITORING, Phase
 from models.protocol import Protocol
+
+Told = Message | UnreadableMessage
+"""What a decision is told: a message, or one that could not be read."""
+
+
+class Concluded(NamedTuple):
+    """The core's answer to several messages: a ruling on each (none on an unreadable one), what follows, where it stands."""
+
+    rulings: tuple[Accepted | Refused | None, ...]
+    facts: tuple[Fact, ...]
+    chart: Chart
+    assessment: Assessment
+    phase: Phase
+
+
+def conclude(
+    chart: Chart,
+    told: Sequence[Told],
+    now: datetime,
+    protocol: Protocol,
+    known: Known = nothing_known,
+    *,
+    monitoring: bool = False,
+) -> Concluded:
+    """Judge each message in order, then assess once. Pure: the same question gives the same answer.
+
+    An amendment that comes into force decides at once: what follows is judged and assessed under the new protocol.
+    """
+    # Before any rule is asked: one of them may fail on the very fact that is set aside.
+    aside = [judge_setting_aside(chart, one, now) for one in told if isinstance(one, SetFactAside)]
+    added = [fact for ruling in aside if isinstance(ruling, Accepted) for fact in ruling.facts]
+    # What fell due before the messages is said first: a test that comes a moment late was due all the same.
+    added += _escalation(Case(chart.with_facts(*added), protocol, now))
+    before = len(added)
+    rulings: list[Accepted | Refused | None] = []
+    for one in told:
+        if isinstance(one, SetFactAside):
+            rulings.append(aside.pop(0))
+            continue
+        so_far = chart.with_facts(*added)
+        ruling, facts = _told(one, so_far, now, protocol, known)
+        rulings.append(ruling)
+        added += facts
+        protocol = _in_force(chart.with_facts(*added), so_far, protocol, known) if _may_amend(one) else protocol
+    added += _monitoring_started(chart.with_facts(*added), protocol, now, monitoring)
+    if len(added) > before:
+        added += _escalation(Case(chart.with_facts(*added), protocol, now))
+    longer = chart.with_facts(*added)
+    case = Case(longer, protocol, now)
+    return Concluded(tuple(rulings), tuple(added), longer, assess_case(case), phase_of(case))
 
 
 def decide(request: DecideRequest, protocol: Protocol, code_version: str, known: Known = nothing_known) -> Decision:
-    """Judge, then assess. Pure: the same request under the same protocol gives the same decision.
-
-    An amendment that comes into force decides at once: the assessment is made under the new protocol.
-    """
-    chart, now = request.chart, request.now
-    ruling: Accepted | Refused | None = None
-    message = request.message.read() if request.message is not None else None
-    first: tuple[Fact, ...] = ()
-    if isinstance(message, SetFactAside):  # before any rule is asked: one of them may fail on this very fact
-        ruling = judge_setting_aside(chart, message, now)
-        first = ruling.facts if isinstance(ruling, Accepted) else ()
-        chart = chart.with_facts(*first)
-    # What fell due before the message is said first: a test that comes a moment late was due all the same.
-    case = Case(chart, protocol, now)
-    facts = _escalation(case)
-    before = len(facts)
-    if message is not None and ruling is None:
-        ruling = judge(chart.with_facts(*facts), message, protocol, now, known)
-        facts += ruling.facts if isinstance(ruling, Accepted) else ()
-        protocol = _in_force(chart.with_facts(*facts), chart, protocol, known)
-    if request.unreadable is not None:
-        facts.append(_by_the_clock(f"unreadable/{request.unreadable.sha256[:32]}", request.unreadable, now))
-    facts += _monitoring_started(chart.with_facts(*facts), protocol, request)
-    if len(facts) > before:
-        facts += _escalation(Case(chart.with_facts(*facts), protocol, now))
-    if facts:
-        case = Case(chart.with_facts(*facts), protocol, now)
+    """The same for one message or none, as a request and its decision."""
+    one: Told | None = request.message.read() if request.message is not None else request.unreadable
+    told = () if one is None else (one,)
+    done = conclude(request.chart, told, request.now, protocol, known, monitoring=request.monitoring)
+    ruling = done.rulings[0] if done.rulings else None
     return Decision(
-        ruling=ruling,
-        facts=(*first, *facts),
-        assessment=assess_case(case),
-        phase=phase_of(case),
-        code_version=code_version,
+        ruling=ruling, facts=done.facts, assessment=done.assessment, phase=done.phase, code_version=code_version
     )
+
+
+def _told(
+    one: Told, chart: Chart, now: datetime, protocol: Protocol, known: Known
+) -> tuple[Accepted | Refused | None, tuple[Fact, ...]]:
+    if isinstance(one, UnreadableMessage):
+        return None, (_by_the_clock(f"unreadable/{one.sha256[:32]}/{len(chart.facts)}", one, now),)
+    rule = judge_machine if isinstance(one, MachineMessage) else judge
+    ruling = rule(chart, one, protocol, now, known)
+    return ruling, ruling.facts if isinstance(ruling, Accepted) else ()
+
+
+def _may_amend(one: Told) -> bool:
+    return not isinstance(one, MachineMessage | UnreadableMessage)
 
 
 def _in_force(chart: Chart, before: Chart, protocol: Protocol, known: Known) -> Protocol:
@@ -68,13 +109,13 @@ def phase_of(case: Case) -> Phase:
     return Phase(kind=MONITORING if case.monitoring else CYCLE, cycle=case.cycle)
 
 
-def _monitoring_started(chart: Chart, protocol: Protocol, request: DecideRequest) -> list[Fact]:
-    if not request.monitoring:
-        return []
-    case = Case(chart, protocol, request.now)
+def _monitoring_started(chart: Chart, protocol: Protocol, now: datetime, monitoring: bool) -> tuple[Fact, ...]:
+    if not monitoring:
+        return ()
+    case = Case(chart, protocol, now)
     if case.dosing_ended is None or case.monitoring_begun:
-        return []
-    return [_by_the_clock(f"monitoring/{len(chart.facts)}", MonitoringStarted(), request.now)]
+        return ()
+    return (_by_the_clock(f"monitoring/{len(chart.facts)}", MonitoringStarted(), now),)
 
 
 def _escalation(case: Case) -> list[Fact]:

@@ -11,7 +11,7 @@ from clinical.case import Case
 from clinical.commands import Standing, refused
 from clinical.judging import Judged, Judging, Known, nothing_known
 from clinical.setting_aside import judge_setting_aside, word_on
-from models.assessment import Accepted, Refused
+from models.assessment import Accepted, Refused, Verdict
 from models.base import Frozen
 from models.chart import Chart
 from models.facts import (
@@ -134,6 +134,13 @@ def judge(
         return judge_setting_aside(chart, message, now)
     case = Case(chart, protocol, now)
     return judge_standing(Standing.of(case, assess_case(case)), message, known)
+
+
+def judge_machine(
+    chart: Chart, message: Message, protocol: Protocol, now: datetime, known: Known = nothing_known
+) -> Accepted | Refused:
+    """The same for a machine's message, which is refused for form, role or identity only: no assessment is made."""
+    return judge_standing(Standing(Case(chart, protocol, now), None, None, Verdict.NO_DOSE_DUE, ()), message, known)
 
 
 def judge_standing(standing: Standing, message: Message, known: Known = nothing_known) -> Accepted | Refused:

@@ -1,59 +1,39 @@
 """What a run of a course carries into the next one. Never a derived state: that is assessed again."""
 
-from models.assessment import Assessment, Receipt, Refused, Ruling
+from models.assessment import Assessment, Ruling
 from models.base import Frozen, Instant
 from models.chart import Chart, Course
+from models.deciding import Answer, Arrived
 from models.facts import Fact, UnreadableMessage
 from models.messages import NamedMessage
 from models.notification import Notification
-from models.record import RecordEntry
-
-GENESIS_SHA256 = "0" * 64
-"""The hash before a course's first entry."""
-
-
-class Answer(Frozen):
-    """The first answer to a message id, given again to every repeat."""
-
-    message_id: str
-    sha256: str
-    receipt: Receipt | None = None
-    refusal: Refused | None = None
-
-
-class WaitingSignal(Frozen):
-    """A signal that has arrived and is not judged yet, as raw bytes.
-
-    `trouble` says why the bytes cannot be what they should (no payload, a lost key); `kept` marks a person's statement
-    that came while the rules could not be evaluated.
-    """
-
-    name: str
-    encoding: str
-    data_base64: str
-    trouble: str | None = None
-    kept: bool = False
+from models.phase import Phase
+from models.record import GENESIS_SHA256, RecordEntry
 
 
 class Carried(Frozen):
     """All that survives continue-as-new. Never a state to decide by; `shown_state` only tells since when it is shown.
 
-    `next_decision` numbers the decisions of the course; `unwritten` are entries the record has not confirmed yet,
-    `untold` calls that no adapter has confirmed yet.
+    `next_decision` numbers the decisions of the course; `waiting` are messages that are not judged yet, as they came;
+    `unwritten` are entries the record has not confirmed yet, `untold` calls that no adapter has confirmed yet.
+    `chart_key` is the hash of how the chart came about, `failing_since` the instant from which the rules could not be
+    evaluated.
     """
 
     course: Course
     facts: tuple[Fact, ...] = ()
     answers: tuple[Answer, ...] = ()
-    waiting: tuple[WaitingSignal, ...] = ()
+    waiting: tuple[Arrived, ...] = ()
     unwritten: tuple[RecordEntry, ...] = ()
     untold: tuple[Notification, ...] = ()
     next_decision: int = 1
     last_sha256: str = GENESIS_SHA256
+    chart_key: str = GENESIS_SHA256
     cycle: int = 1
     cycle_started_at: Instant | None = None
     shown_state: str | None = None
     shown_state_since: Instant | None = None
+    failing_since: Instant | None = None
 
     @property
     def chart(self) -> Chart:
@@ -80,18 +60,5 @@ class Decision(Frozen):
     ruling: Ruling | None
     facts: tuple[Fact, ...]
     assessment: Assessment
-    phase: "Phase"
+    phase: Phase
     code_version: str
-
-
-CYCLE, MONITORING, ENDED = "cycle", "monitoring", "ended"
-
-
-class Phase(Frozen):
-    """Which execution the course needs now: a treatment cycle (its number), liver monitoring, or none any more."""
-
-    kind: str
-    cycle: int
-
-
-Decision.model_rebuild()

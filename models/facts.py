@@ -124,14 +124,17 @@ class PremedicationClass(StrEnum):
 
 
 class UnreadableMessage(Frozen):
-    """A message for this course that could not be read (LAB-05): at most 4 KiB of it, until a person resolves it."""
+    """A message for this course that could not be read (LAB-05), until a person resolves it; the record keeps its bytes.
+
+    `sha256` and `size` are those of the message as it came; `head_base64` holds its first bytes in a chart file only.
+    """
 
     kind: Literal["unreadable_message"] = "unreadable_message"
     signal: str
     sha256: str
     size: int
     reason: str
-    head_base64: str
+    head_base64: str = ""
 
 
 # ── findings: what a person or a machine has seen ──────────────────────────────────────────────────────────────────
@@ -779,11 +782,11 @@ class DivergenceAcknowledged(Acknowledgement):
 
 
 class UnreadableResolved(Frozen):
-    """A named person transcribed or dismissed what could not be read; `target` is a message hash or a fact id."""
+    """What could not be read was transcribed or dismissed by a named person, or read later; `target` is a hash or a fact id."""
 
     kind: Literal["unreadable_resolved"] = "unreadable_resolved"
     target: str
-    outcome: Literal["transcribed", "dismissed"]
+    outcome: Literal["transcribed", "dismissed", "read"]
     reason: Words
 
 

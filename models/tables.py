@@ -92,9 +92,10 @@ class CourseRow(Row, table=True):
 
 
 class DecisionRow(Row, table=True):
-    """One decision, never changed. `content` is what was hashed: its SHA-256 is `sha256`, `previous_sha256` is within.
+    """One decision, never changed. `content` is what was decided, `content_sha256` its hash; `sha256` binds it to its place.
 
-    The other columns repeat parts of `content` for those who ask the database. `outcome` is `accepted` or `refused`
+    The other columns repeat parts of `content` for those who ask the database: `message_…` where exactly one message
+    was answered, `messages_json` all of them. `outcome` is `accepted` or `refused`
     where a message was answered, `assessed` otherwise. `input_facts_json` lists the facts that the findings name.
     """
 
@@ -108,6 +109,7 @@ class DecisionRow(Row, table=True):
     message_id: str | None = None
     message_sha256: str | None = None
     message_by: str | None = None
+    messages_json: str = Field(sa_type=Text)
     outcome: str
     refusal_type: str | None = None
     state: str
@@ -122,6 +124,8 @@ class DecisionRow(Row, table=True):
     code_version: str
     previous_sha256: str
     sha256: str
+    first_fact_index: int
+    content_sha256: str
     content: str = Field(sa_type=Text)
 
 
@@ -169,12 +173,13 @@ class WorklistItemRow(Row, table=True):
 
 
 class MessageRefusedRow(Row, table=True):
-    """A message that made no fact, by the decision that turned it away; its first bytes are in `raw_message`."""
+    """A message that made no fact, by the decision that turned it away; `position` counts those of one decision."""
 
     __tablename__ = "message_refused"
 
     course_id: str = Field(primary_key=True, foreign_key="course.course_id")
     decision: int = Field(primary_key=True)
+    position: int = Field(primary_key=True)
     at: datetime = Field(sa_type=InstantText)
     type: str
     reason: str
@@ -183,14 +188,16 @@ class MessageRefusedRow(Row, table=True):
 
 
 class RawMessageRow(Row, table=True):
-    """The first bytes of a message that made no fact or could not be read, each content once in a course."""
+    """A message that could not be read or made no fact, each content once in a course: whole, or its first bytes only."""
 
     __tablename__ = "raw_message"
 
     course_id: str = Field(primary_key=True, foreign_key="course.course_id")
     sha256: str = Field(primary_key=True)
     size: int
-    head_base64: str = Field(sa_type=Text)
+    name: str
+    raw_base64: str = Field(sa_type=Text)
+    whole: bool
     reason: str
     received_at: datetime = Field(sa_type=InstantText)
 

@@ -64,6 +64,11 @@ class KeyRing:
         """A ring with one new random key."""
         return cls({key_id or _new_id(): secrets.token_bytes(KEY_BYTES)})
 
+    @property
+    def key_ids(self) -> tuple[str, ...]:
+        """The ids of all keys, in order of their names."""
+        return tuple(sorted(self._keys))
+
     def with_new_key(self, key_id: str | None = None) -> Self:
         """The same ring with a new random key that encrypts from now on."""
         chosen = key_id or _new_id()

@@ -62,6 +62,18 @@ class EncryptionCodec(PayloadCodec):
     async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
         return [self._decrypted(payload) for payload in payloads]
 
+    @property
+    def key_ids(self) -> tuple[str, ...]:
+        """The ids of the keys that it can open payloads with, in order."""
+        return self._key_ring.key_ids
+
+    def opened(self, payload: Payload) -> Payload:
+        """A payload that was handed back as ciphertext, opened where its key is at hand by now; any other one as it is."""
+        if payload.metadata.get("encoding") != UNDECRYPTABLE.encode():
+            return payload
+        metadata = {k: v for k, v in payload.metadata.items() if k in (KEY_ID, COMPRESSION)}
+        return self._decrypted(Payload(metadata={"encoding": ENCRYPTED.encode(), **metadata}, data=payload.data))
+
     def _encrypted(self, payload: Payload) -> Payload:
         key_id = self._key_ring.newest_id
         cipher = self._key_ring.cipher(key_id)

@@ -8,10 +8,9 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models.assessment import CourseState, Verdict
 from models.base import Frozen, Instant
-from models.carried import GENESIS_SHA256
 from models.people import Role
 from models.pins import ProtocolPin
-from models.record import RecordEntry
+from models.record import GENESIS_SHA256, RecordEntry
 from models.tables import CourseRow, DecisionRow, FactRow, WorklistItemRow
 from plumbing.database import reading
 from record.rows import decision_row, entry_of, fact_rows
@@ -153,7 +152,7 @@ def _as_written(row: DecisionRow, facts: list[FactRow]) -> RecordEntry | None:
     entry = entry_of(row)
     if entry is None:
         return None
-    written = (decision_row(entry, row.content), *fact_rows(entry, row.content))
+    written = (decision_row(entry), *fact_rows(entry))
     found = (row, *facts)
     same = [row.model_dump() for row in written] == [row.model_dump() for row in found]
     return entry if same else None

@@ -1,40 +1,40 @@
 """Values become rows here, and rows values: what each column of the record says of an entry. It writes nothing."""
 
-import hashlib
 import json
 from collections.abc import Iterator
 from typing import Any, TypeVar
 
 from models.base import canonical_json
-from models.facts import Fact, UnreadableMessage
-from models.record import CourseStart, RecordEntry, RefusedMessage
+from models.chart import Course
+from models.facts import Fact
+from models.record import RecordEntry, sha256_of
 from models.tables import CourseRow, DecisionRow, FactRow, MessageRefusedRow, RawMessageRow, Row
 
 _NUL, _INSTEAD = "\x00", "\N{REPLACEMENT CHARACTER}"
 _AnyRow = TypeVar("_AnyRow", bound=Row)
 
 
-def content_of(entry: RecordEntry) -> str | None:
-    """The text whose SHA-256 is the entry's own hash; `None` when the hash does not match the content."""
-    as_it_is = canonical_json(entry.model_dump(mode="json", exclude={"sha256"}))
-    # An entry that waited over a release was sealed without the fields that are new here; it arrived without them, too.
-    as_it_came = canonical_json(entry.model_dump(mode="json", exclude={"sha256"}, exclude_unset=True))
-    return next((content for content in (as_it_is, as_it_came) if sha256_of(content) == entry.sha256), None)
-
-
-def sha256_of(content: str) -> str:
-    """SHA-256 of a stored content, as 64 hex digits."""
-    return hashlib.sha256(content.encode()).hexdigest()
-
-
 def entry_of(row: DecisionRow) -> RecordEntry | None:
-    """The entry of a decision, from its content alone; `None` when the content is not the one that was hashed."""
-    if sha256_of(row.content) != row.sha256:
-        return None
-    return RecordEntry.model_validate_json(row.content).model_copy(update={"sha256": row.sha256})
+    """The entry of a decision, from its content alone; `None` when hash, content and place do not belong together."""
+    entry = RecordEntry(
+        course_id=row.course_id,
+        number=row.number,
+        run_cycle=row.run_cycle,
+        first_fact_index=row.first_fact_index,
+        content=row.content,
+        content_sha256=row.content_sha256,
+        previous_sha256=row.previous_sha256,
+        sha256=row.sha256,
+    )
+    return entry if is_sound(entry) else None
 
 
-def course_row(start: CourseStart, first: RecordEntry) -> CourseRow:
+def is_sound(entry: RecordEntry) -> bool:
+    """Whether both hashes of the entry are those of what it holds."""
+    return sha256_of(entry.content) == entry.content_sha256 and entry.computed_sha256() == entry.sha256
+
+
+def course_row(start: Course, first: RecordEntry) -> CourseRow:
     """A course before its first decision: nothing is counted yet."""
     return storable(
         CourseRow(
@@ -43,7 +43,7 @@ def course_row(start: CourseStart, first: RecordEntry) -> CourseRow:
             zone=start.zone,
             invented=start.invented,
             started_at=start.started_at,
-            started_by=start.started_by,
+            started_by=str(start.started_by),
             clock_offset_s=0,
             last_decision=0,
             facts=0,
@@ -74,10 +74,11 @@ def _standing(entry: RecordEntry) -> dict[str, Any]:
     }
 
 
-def decision_row(entry: RecordEntry, content: str) -> DecisionRow:
-    """The row of one decision; `content` is what `content_of` gave for it."""
+def decision_row(entry: RecordEntry) -> DecisionRow:
+    """The row of one decision."""
     message, assessment, dose = entry.message, entry.assessment, entry.assessment.dose
-    written = json.loads(content)["assessment"]
+    said = json.loads(entry.content)
+    written = said["assessment"]
     return storable(
         DecisionRow(
             course_id=entry.course_id,
@@ -88,6 +89,7 @@ def decision_row(entry: RecordEntry, content: str) -> DecisionRow:
             message_id=message.id if message else None,
             message_sha256=message.sha256 if message else None,
             message_by=message.by if message else None,
+            messages_json=canonical_json(said.get("messages", [])),
             outcome=_outcome(entry),
             refusal_type=_refusal_type(entry),
             state=str(assessment.state),
@@ -102,33 +104,36 @@ def decision_row(entry: RecordEntry, content: str) -> DecisionRow:
             code_version=entry.code_version,
             previous_sha256=entry.previous_sha256,
             sha256=entry.sha256,
-            content=content,
+            first_fact_index=entry.first_fact_index,
+            content_sha256=entry.content_sha256,
+            content=entry.content,
         )
     )
 
 
 def _outcome(entry: RecordEntry) -> str:
-    if entry.refusal or entry.refused_message:
+    if entry.refused_messages or any(m.refusal for m in entry.messages):
         return "refused"
-    return "accepted" if entry.message else "assessed"
+    return "accepted" if entry.messages else "assessed"
 
 
 def _refusal_type(entry: RecordEntry) -> str | None:
-    refused = entry.refusal or entry.refused_message
-    return refused.type if refused else None
+    types = [m.refusal.type for m in entry.messages if m.refusal] + [m.type for m in entry.refused_messages]
+    return types[0] if types else None
 
 
 def _facts_named(entry: RecordEntry) -> list[str]:
-    """Ids of the facts behind the findings, those of a refusal included, each once, in their order."""
-    findings = (*entry.assessment.findings, *(entry.refusal.findings if entry.refusal else ()))
+    """Ids of the facts behind the findings, those of refusals included, each once, in their order."""
+    refusals = (finding for m in entry.messages if m.refusal for finding in m.refusal.findings)
+    findings = (*entry.assessment.findings, *refusals)
     return list(dict.fromkeys(value.fact for finding in findings for value in finding.inputs if value.fact))
 
 
-def fact_rows(entry: RecordEntry, content: str) -> list[FactRow]:
-    """The rows of the facts that came with this decision; `content` is what `content_of` gave for it."""
+def fact_rows(entry: RecordEntry) -> list[FactRow]:
+    """The rows of the facts that came with this decision."""
     # JSON columns are cut out of the content: written from the values, a field that is new here would make a row of an
     # earlier release look changed.
-    bodies = [fact["what"] for fact in json.loads(content).get("facts", [])]
+    bodies = [fact["what"] for fact in json.loads(entry.content).get("facts", [])]
     return [
         _fact_row(entry, entry.first_fact_index + place, fact, canonical_json(body))
         for place, (fact, body) in enumerate(zip(entry.facts, bodies, strict=True))
@@ -152,36 +157,34 @@ def _fact_row(entry: RecordEntry, position: int, fact: Fact, body_json: str) -> 
     )
 
 
-def message_refused_row(entry: RecordEntry) -> MessageRefusedRow | None:
-    """The row of a message that made no fact, where this decision turned one away."""
-    if (refused := entry.refused_message) is None:
-        return None
-    return storable(
-        MessageRefusedRow(
-            course_id=entry.course_id,
-            decision=entry.number,
-            at=entry.at,
-            type=refused.type,
-            reason=refused.reason,
-            sha256=refused.sha256,
-            size=refused.size,
+def message_refused_rows(entry: RecordEntry) -> Iterator[MessageRefusedRow]:
+    """The rows of messages that made no fact, where this decision turned any away."""
+    for position, refused in enumerate(entry.refused_messages):
+        yield storable(
+            MessageRefusedRow(
+                course_id=entry.course_id,
+                decision=entry.number,
+                position=position,
+                at=entry.at,
+                type=refused.type,
+                reason=refused.reason,
+                sha256=refused.sha256,
+                size=refused.size,
+            )
         )
-    )
 
 
 def raw_message_rows(entry: RecordEntry) -> Iterator[RawMessageRow]:
-    """The first bytes of all that this decision could not use: unreadable messages and a refused one."""
-    unused: list[UnreadableMessage | RefusedMessage]
-    unused = [fact.what for fact in entry.facts if isinstance(fact.what, UnreadableMessage)]
-    if entry.refused_message:
-        unused.append(entry.refused_message)
-    for message in unused:
+    """What this decision could not use, whole as it came or by its first bytes."""
+    for message in entry.raw:
         yield storable(
             RawMessageRow(
                 course_id=entry.course_id,
                 sha256=message.sha256,
                 size=message.size,
-                head_base64=message.head_base64,
+                name=message.name,
+                raw_base64=message.raw_base64,
+                whole=message.whole,
                 reason=message.reason,
                 received_at=entry.at,
             )

@@ -1,11 +1,12 @@
 """The loop that conducts a course: decide, keep one timer per obligation, wait for a message or a timer.
 
-A small durable executor of what the pure core says: no rule lives here. `TreatmentCycle` and `LiverMonitoring` are thin
-classes over this base; each of their runs is one stretch of the same course, under the same workflow id.
+A small durable executor of what the pure core says: no rule lives here, and no message is read here. `TreatmentCycle`
+and `LiverMonitoring` are thin classes over this base; each of their runs is one stretch of the same course, under the
+same workflow id.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Literal, NoReturn
 
@@ -14,59 +15,44 @@ from temporalio.common import RawValue, RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError, FailureError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
-    from activities import stubs
-    from models.assessment import (
-        Assessment,
-        CourseState,
-        Finding,
-        Obligation,
-        Receipt,
-        Refused,
-        Verdict,
-    )
-    from models.carried import (
-        CYCLE,
-        ENDED,
-        MONITORING,
-        Answer,
-        Carried,
-        DecideRequest,
-        Decision,
-        Phase,
-        WaitingSignal,
-    )
+    from activities import beside, stubs
+    from models.assessment import Assessment, Obligation, Receipt, Refused, Verdict
+    from models.carried import Carried
     from models.chart import Chart
-    from models.facts import Fact, RungFired, UnreadableMessage
-    from models.messages import Command, MoveToCurrentBuild, NamedMessage, Statement
+    from models.deciding import Answer, Answered, Ask, Outcome, State
+    from models.facts import Fact, RungFired
+    from models.messages import COMMANDS, Statement
     from models.notification import Notification, NotificationBatch
-    from models.people import CLOCK, Role
-    from models.record import CourseStart, MessageSeen, RecordBatch, RecordEntry, RefusedMessage
+    from models.people import Role
+    from models.phase import CYCLE, ENDED, MONITORING, Phase
+    from models.record import RecordBatch, Recorded, RecordEntry
     from models.status import Status
     from workflows import incoming
-    from workflows.obligation_timers import ObligationTimers
+    from workflows.incoming import Arrivals, Waiting
+    from workflows.obligation_timers import RETRY, ObligationTimers
     from workflows.outbox import Outbox
     from workflows.shown import attributes_of, changes, details_of
 
 WORKFLOW_OF_PHASE = {CYCLE: "TreatmentCycle", MONITORING: "LiverMonitoring"}
 RECORD_BEHIND_AFTER = timedelta(minutes=10)
 RECORD_GRACE = timedelta(seconds=5)
-CARRY_LIMIT_BYTES = 1024 * 1024
+RENEW_AFTER_EVENTS = 1000
+"""A run of more events is renewed: replaying it cold must stay far below the 2 s of the deadlock detector."""
+CARRY_LIMIT_BYTES = 512 * 1024
 FIRST_RETRY, LAST_RETRY = timedelta(minutes=1), timedelta(hours=1)
 DOUBLINGS = 6
-BATCH = 50
-AT_THE_BEDSIDE = frozenset(
-    {CourseState.INFUSION, CourseState.INFUSION_INTERRUPTED, CourseState.OBSERVATION, CourseState.REACTION}
-)
+CALL_AGAIN_AFTER = timedelta(hours=1)
+JUDGED_AGAIN = 3
+"""How often a command is judged anew because results arrived while it was judged."""
+REFUSALS_KEPT_WHOLE = 50
 SEND_WITHIN = timedelta(seconds=10)
 """How long one attempt may take; after a killed worker the next attempt starts when this is over."""
 UNTIL_IT_IS_DONE = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=1))
-RECORD_KEY = "record-behind"
+RECORD_KEY, CALLS_KEY, CANCEL_KEY = "record-behind", "calls-failed", "cancellation-asked"
 RULES_KEY = "rules-not-evaluated"
 RULES_WORDS = "rules could not be evaluated"
-
-
-class RulesUnavailable(Exception):
-    """The local activity failed: the course is held and asks again."""
+RECORD_HEAD = "record_head"
+"""The memo's entry that anchors the chain outside the database: number and hash of the last decision on record."""
 
 
 class CourseWorkflow:
@@ -78,94 +64,156 @@ class CourseWorkflow:
         self._course = carried.course
         self._facts: list[Fact] = list(carried.facts)
         self._answers: dict[str, Answer] = {a.message_id: a for a in carried.answers}
-        self._waiting: list[WaitingSignal] = list(carried.waiting)
-        self._record: Outbox[RecordEntry] = Outbox(carried.unwritten, self._write, BATCH)
-        self._calls: Outbox[Notification] = Outbox(carried.untold, self._notify, BATCH)
+        self._known: dict[str, str] = {a.message_id: a.sha256 for a in carried.answers}
+        self._arrivals = Arrivals(carried.waiting)
+        self._record: Outbox[RecordEntry] = Outbox(
+            carried.unwritten, self._write, self._say_that_the_record_is_behind, _letters_of
+        )
+        self._calls: Outbox[Notification] = Outbox(
+            carried.untold, self._notify, self._say_that_calls_fail, in_order=False
+        )
         self._next_decision = carried.next_decision
         self._last_sha256 = carried.last_sha256
+        self._chart_key = carried.chart_key
         self._cycle = carried.cycle
         self._cycle_started_at = carried.cycle_started_at or workflow.now()
         self._state, self._state_since = carried.shown_state, carried.shown_state_since or workflow.now()
         self._assessment: Assessment | None = None
         self._phase: Phase | None = None
-        self._recorded_signature: object = None
+        self._recorded_signature = ""
         self._shown: dict[str, Any] = {}
         self._must_decide = True
         self._changed = False
+        self._failing_since: datetime | None = carried.failing_since
         self._rules_failures = 0
+        self._administrator_called_at: datetime | None = None
         self._record_behind = False
+        self._calls_failed = False
+        self._too_large = False
+        self._cancelled_at: datetime | None = None
         self._asked_to_move = False
-        self._one_decision = asyncio.Lock()
         self._timers = ObligationTimers(self._time_has_come)
 
     # ── the loop ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def conduct(self) -> str:
-        """Conduct the course until this run is over: continue as new, or end with the course (MON-17)."""
+        """Conduct the course until this run is over: continue as new, or end with the course (MON-17).
+
+        A cancellation from outside is no end: it is said, somebody is called, and the course goes on.
+        """
+        conducting = asyncio.create_task(self._conduct())
+        while True:
+            try:
+                ending = await asyncio.shield(conducting)
+            except asyncio.CancelledError:
+                if conducting.cancelled():
+                    raise
+                self._say_that_it_was_cancelled()
+            else:
+                return ending if ending is not None else self._continue_as_new()
+
+    async def _conduct(self) -> str | None:
+        """The loop; its answer is how the course ended, or `None` where the next run takes over."""
         while True:
             self._record.open()
             self._calls.open()
             await self._settle()
             if self._run_is_over:
-                ending = await self._leave()
-                if ending is not None:
-                    return ending
+                if self._phase is not None and self._phase.kind == ENDED:
+                    ending = await self._end()
+                    if ending is not None:
+                        return ending
+                elif await self._leave():
+                    return None
                 continue
-            await workflow.wait_condition(lambda: self._must_decide or self._changed or self._may_take_in)
+            await workflow.wait_condition(lambda: self._something_to_do or self._changed)
             self._changed = False
 
     async def _settle(self) -> None:
         """Take in every message that has arrived, decide if time asks for it, and arm the timers."""
-        async with self._one_decision:
-            # Taken before anything can fail: a rule that fails must wait for its retry timer, not spin.
-            asked, self._must_decide = self._must_decide, False
-            try:
-                await self._take_in_waiting()
-                if asked:
-                    self._apply(await self._decide())
-            except RulesUnavailable:
-                self._hold_without_rules()
+        asked, self._must_decide = self._must_decide, False
+        again = 0
+        while True:
+            bite = self._arrivals.bite(failing=self._failing)
+            if not bite and not asked:
+                break
+            answered = await self._ask(bite)
+            if bite and bite[0].is_command and self._overtaken and again < JUDGED_AGAIN:
+                again += 1
+                continue
+            asked, again = False, 0
+            self._take_over(answered, bite)
         if self._assessment is not None:
-            self._timers.arm(self._assessment)
+            self._timers.arm(self._assessment, failing=self._failing)
 
     @property
-    def _may_take_in(self) -> bool:
-        """While the rules fail, what has arrived waits for the retry timer; otherwise the loop would spin."""
-        return bool(self._waiting) and not self._rules_failures
+    def _overtaken(self) -> bool:
+        """Something arrived while a command was judged: two people may press start at once, a result may land."""
+        return self._arrivals.others and not self._failing
 
-    def _time_has_come(self) -> None:
-        self._must_decide = True
+    @property
+    def _failing(self) -> bool:
+        return self._failing_since is not None
+
+    @property
+    def _something_to_do(self) -> bool:
+        """While the rules fail, what nobody waits for stays for the retry timer; otherwise the loop would spin."""
+        return self._must_decide or self._arrivals.commands or (self._arrivals.others and not self._failing)
+
+    def _time_has_come(self, key: str) -> None:
+        if self._failing and key != RETRY:
+            self._call_as_known(key)
+            self._changed = True
+        else:
+            self._must_decide = True
+
+    # ── the end of a run ───────────────────────────────────────────────────────────────────────────────────────────
 
     @property
     def _run_is_over(self) -> bool:
-        if self._phase is None or self._rules_failures or self._waiting:
+        if self._phase is None or self._arrivals.commands or (self._arrivals.others and not self._failing):
             return False
         if (self._phase.kind, self._phase.cycle) != (self.PHASE, self._cycle):
             return True
-        quiet = self._assessment is not None and self._assessment.state not in AT_THE_BEDSIDE
-        return quiet and (self._asked_to_move or workflow.info().is_continue_as_new_suggested())
+        return self._asked_to_move or (self._is_long and not self._too_large)
 
-    async def _leave(self) -> str | None:
-        """Go over into the next run, or end; `None` when something arrived that keeps this run going."""
-        if self._phase is not None and self._phase.kind == ENDED:
-            return await self._end()
+    @property
+    def _is_long(self) -> bool:
+        info = workflow.info()
+        return info.get_current_history_length() >= RENEW_AFTER_EVENTS or info.is_continue_as_new_suggested()
+
+    async def _leave(self) -> bool:
+        """Whether the next run can take over now; not where something arrived that keeps this one going."""
         if self._record.waiting:
             await self._give_the_record_a_moment()
-        if self._too_large_to_carry():
-            self._say_that_the_record_is_behind()
-            self._changed = False
-            await workflow.wait_condition(self._something_new_or_written)
-            return None
+        if not await self._fits():
+            self._asked_to_move = False
+            self._say_that_it_is_too_large()
+            self._changed, unwritten = False, bool(self._record.waiting)
+            await workflow.wait_condition(
+                lambda: self._something_to_do or self._changed or (unwritten and not self._record.waiting)
+            )
+            return False
         self._timers.stop()
         await self._record.close()
         await self._calls.close()
         await workflow.wait_condition(workflow.all_handlers_finished)
-        if self._run_is_over:
-            self._continue_as_new()
-        return None
+        return self._run_is_over
 
-    def _something_new_or_written(self) -> bool:
-        return self._changed or self._must_decide or self._may_take_in or not self._record.waiting
+    async def _fits(self) -> bool:
+        """Whether the next run can be given everything; the weight is an activity's answer, for it must stay what it was."""
+        try:
+            weight: int = await workflow.execute_local_activity(
+                stubs.weigh,
+                self._carried(),
+                start_to_close_timeout=SEND_WITHIN,
+                retry_policy=RetryPolicy(maximum_attempts=2),
+            )
+        except FailureError as error:
+            if is_cancelled_exception(error):
+                raise
+            return False
+        return weight <= CARRY_LIMIT_BYTES
 
     async def _give_the_record_a_moment(self) -> None:
         try:
@@ -178,13 +226,16 @@ class CourseWorkflow:
             workflow.logger.info("record_carried_over", extra={"course": self._course.course_id})
 
     async def _end(self) -> str | None:
-        """The completion of a course waits for its record and its last calls, and for nothing else."""
-        self._timers.stop()
-        await workflow.wait_condition(lambda: bool(self._waiting) or self._all_is_out)
-        if self._waiting or not self._run_is_over:
+        """The completion of a course waits for its record and its last calls; until then its timers and messages go on."""
+        if not self._all_is_out:
+            self._changed = False
+            await workflow.wait_condition(lambda: self._all_is_out or self._something_to_do or self._changed)
             return None
+        self._timers.stop()
         await self._record.close()
         await self._calls.close()
+        if not self._run_is_over or not self._all_is_out:
+            return None
         return f"completed after {self._next_decision - 1} decisions"
 
     @property
@@ -205,222 +256,229 @@ class CourseWorkflow:
         return Carried(
             course=self._course,
             facts=tuple(self._facts),
-            answers=tuple(self._answers.values()),
-            waiting=tuple(self._waiting),
+            answers=_bounded(tuple(self._answers.values())),
+            waiting=self._arrivals.left(),
             unwritten=tuple(self._record.waiting),
             untold=tuple(self._calls.waiting),
             next_decision=self._next_decision,
             last_sha256=self._last_sha256,
+            chart_key=self._chart_key,
             cycle=self._phase.cycle,
             cycle_started_at=self._cycle_started_at if same_cycle else None,
             shown_state=self._state,
             shown_state_since=self._state_since,
+            failing_since=self._failing_since,
         )
-
-    def _too_large_to_carry(self) -> bool:
-        return bool(self._record.waiting) and len(self._carried().model_dump_json()) > CARRY_LIMIT_BYTES
 
     # ── deciding ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def _decide(
-        self, message: NamedMessage | None = None, *, unreadable: UnreadableMessage | None = None
-    ) -> Decision:
-        """Ask the pure core, in a local activity: the result is recorded, so no later release breaks a replay."""
-        request = DecideRequest(
-            chart=self._chart,
-            now=workflow.now(),
-            monitoring=self.PHASE == MONITORING,
-            message=message,
-            unreadable=unreadable,
+    async def _ask(self, bite: Sequence[Waiting]) -> Answered | None:
+        """Ask `decide`, then, where no answer came in time, at least hold; `None` where not even that was answered."""
+        state = State.model_construct(
+            course=self._course,
+            facts=tuple(self._facts),
+            answered=self._known,
+            bite=tuple(w.arrived for w in bite),
+            previous=self._assessment,
         )
+        # At a replay nobody takes it; where the replay ends in this question, the worker asks for the state.
+        token = 0 if workflow.unsafe.is_replaying() else beside.hold(state)
         try:
-            decision = await workflow.execute_local_activity(
-                stubs.decide,
-                request,
-                start_to_close_timeout=timedelta(seconds=10),
-                schedule_to_close_timeout=timedelta(seconds=30),
-                retry_policy=RetryPolicy(maximum_attempts=2),
-            )
+            ask = self._question(token, bite)
+            return await self._asked(stubs.decide, ask, state) or await self._asked(stubs.hold, ask, state)
+        finally:
+            beside.release(token)
+
+    def _question(self, token: int, bite: Sequence[Waiting]) -> Ask:
+        return Ask(
+            run_id=workflow.info().run_id,
+            chart_key=self._chart_key,
+            token=token,
+            now=workflow.now(),
+            cycle=self._cycle,
+            monitoring=self.PHASE == MONITORING,
+            first=self._next_decision == 1,
+            failing_since=self._failing_since,
+            compared=bite[0].compared if bite else None,
+        )
+
+    async def _asked(self, activity: Callable[[Ask], Answered], ask: Ask, state: State) -> Answered | None:
+        """One question to a local activity: the answer is recorded, so neither a release nor a key changes it later."""
+        try:
+            answered = await self._locally(activity, ask)
+            if answered.missing:
+                answered = await self._locally(activity, ask.model_copy(update={"state": state}))
         except FailureError as error:  # a local activity's own error comes unwrapped, and would fail the whole course
             if is_cancelled_exception(error):
                 raise
             workflow.logger.error("rules_failed", extra={"course": self._course.course_id})
-            raise RulesUnavailable from error
-        self._rules_failures = 0
-        return decision
+            return None
+        return answered
 
-    def _apply(
-        self,
-        decision: Decision,
-        message: NamedMessage | None = None,
-        refused_message: RefusedMessage | None = None,
-    ) -> None:
-        """Take a decision over: facts, entry for the record, what is shown. Nothing is awaited in here."""
+    async def _locally(self, activity: Callable[[Ask], Answered], ask: Ask) -> Answered:
+        return await workflow.execute_local_activity(
+            activity,
+            ask,
+            start_to_close_timeout=timedelta(seconds=10),
+            schedule_to_close_timeout=timedelta(seconds=30),
+            retry_policy=RetryPolicy(maximum_attempts=2),
+        )
+
+    def _take_over(self, answered: Answered | None, bite: Sequence[Waiting]) -> None:
+        """Take a decision over: facts, entry for the record, answers, what is shown. Nothing is awaited in here."""
+        self._note_whether_rules_work(answered)
+        if answered is None:
+            self._without_an_answer(bite)
+            return
+        recorded = Recorded.model_validate_json(answered.content)
         first_index = len(self._facts)
-        self._facts.extend(decision.facts)
-        self._assessment, self._phase = decision.assessment, decision.phase
-        self._call_for(decision.facts, decision.assessment)
-        signature = _signature(decision.assessment)
-        told = message is not None or refused_message is not None or bool(decision.facts)
-        if told or signature != self._recorded_signature:
-            self._queue(decision, message, refused_message, first_index)
-            self._recorded_signature = signature
+        self._facts.extend(recorded.facts)
+        self._chart_key = answered.chart_key
+        self._assessment, self._phase = recorded.assessment, recorded.phase
+        self._asked_to_move = self._asked_to_move or answered.moves
+        self._call_for(recorded.facts, recorded.assessment)
+        number = self._next_decision
+        if answered.news or answered.signature != self._recorded_signature:
+            self._queue(answered, first_index)
+            self._recorded_signature = answered.signature
+        taken = list(zip(bite, answered.outcomes, strict=False))
+        for waiting, outcome in taken:
+            self._answer(waiting, outcome, number, recorded.assessment)
+        self._arrivals.done([w for w, o in taken if o.how != "waits" or (w.answered and not w.arrived.kept)])
         self._changed = True
         self._show()
 
-    def _queue(
-        self,
-        decision: Decision,
-        message: NamedMessage | None,
-        refused_message: RefusedMessage | None,
-        first_index: int,
-    ) -> None:
+    def _queue(self, answered: Answered, first_index: int) -> None:
         entry = RecordEntry(
             course_id=self._course.course_id,
             number=self._next_decision,
             run_cycle=self._cycle,
-            at=decision.assessment.as_of,
-            message=_seen(message),
-            refusal=decision.ruling if isinstance(decision.ruling, Refused) else None,
-            refused_message=refused_message,
-            facts=decision.facts,
             first_fact_index=first_index,
-            assessment=decision.assessment,
-            protocol=self._chart.protocol,
-            code_version=decision.code_version,
-            start=self._start_of_course() if self._next_decision == 1 else None,
+            content=answered.content,
+            content_sha256=answered.content_sha256,
             previous_sha256=self._last_sha256,
+            raw=answered.raw,
         ).sealed()
         self._record.put(entry)
         self._last_sha256 = entry.sha256
         self._next_decision += 1
 
-    def _start_of_course(self) -> CourseStart:
-        course = self._course
-        return CourseStart(
-            course_id=course.course_id,
-            zone=course.zone,
-            subject_hash=course.subject_hash,
-            invented=course.invented,
-            protocol=course.protocol,
-            started_at=course.started_at,
-            started_by=str(course.started_by),
-        )
-
     # ── messages ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     @workflow.signal(dynamic=True)
-    async def on_signal(self, name: str, args: Sequence[RawValue]) -> None:
-        """Results, findings and responses of machines, and whatever else is sent: kept raw, never raises."""
-        self._waiting.append(incoming.as_waiting(name, args))
+    def on_signal(self, name: str, args: Sequence[RawValue]) -> None:
+        """Results, findings and responses of machines, and whatever else is sent: kept as it came, never raises."""
+        self._arrivals.put(Waiting(incoming.arrived(name, args, "signal")))
 
     @workflow.update(dynamic=True)
     async def on_update(self, name: str, args: Sequence[RawValue]) -> Receipt:
         """A command of a person, answered with a receipt, or refused with what is missing and what would clear it."""
-        command = incoming.read_command(name, args)
-        try:
-            return await self._answer(NamedMessage.of(command), command)
-        except ApplicationError:
-            raise
-        except RulesUnavailable:
-            self._hold_without_rules()
-            raise self._without_rules(command) from None
-        except Exception as error:
-            if is_cancelled_exception(error):
-                raise
-            # Any other exception would stall the course; the caller gets a clear word instead.
-            workflow.logger.error("handler_fault", extra={"course": self._course.course_id, "code": name})
-            raise ApplicationError(
-                "the service failed to handle this", type="HandlerFault", non_retryable=True
-            ) from None
+        waiting = self._arrivals.put(Waiting(incoming.arrived(name, args, "update")))
+        await workflow.wait_condition(lambda: waiting.answered)
+        if waiting.error is not None:
+            raise waiting.error
+        assert waiting.receipt is not None
+        return waiting.receipt
 
     @on_update.validator
     def _is_well_formed(self, name: str, args: Sequence[RawValue]) -> None:
-        """Turn away a form that is not for this course. This leaves no history: all else is judged in the handler."""
-        command = incoming.read_command(name, args)
+        """Turn away a form that is not for this course. It is not run at replay and hands nothing on: `decide` reads again."""
+        command = incoming.well_formed_command(name, args)
         if command.course_id is not None and command.course_id != self._course.course_id:
             raise ApplicationError("not this course", type="WrongCourse", non_retryable=True)
 
-    async def _answer(self, message: NamedMessage, command: Command) -> Receipt:
-        """Judge until every fact that has arrived was judged; two people may press start at once.
-
-        A repeated message gets its first answer; the same id with other content is refused and kept for a person.
-        """
-        async with self._one_decision:
-            answer = self._answers.get(message.id)
-            if answer is None:
-                answer = self._decided(message, await self._judge_until_settled(message))
-            elif answer.sha256 != message.sha256:
-                await self._refuse_reused_id(message)
-                raise ApplicationError("MessageIdReused", type="MessageIdReused", non_retryable=True)
-        if answer.refusal is not None:
-            raise _refusal(answer.refusal)
-        assert answer.receipt is not None
-        return answer.receipt
-
-    async def _judge_until_settled(self, message: NamedMessage) -> Decision:
-        while True:
-            await self._take_in_waiting()
-            decision = await self._decide(message)
-            if not self._waiting:
-                return decision
-
-    async def _refuse_reused_id(self, message: NamedMessage) -> None:
-        reason = f"{message.name}: the message id was used before with other content"
-        self._apply(await self._decide(), refused_message=_for_a_person("MessageIdReused", reason, message))
-
-    async def _take_in_waiting(self) -> None:
-        """Judge every signal that has arrived, in order; one that fails stays at its place."""
-        while self._waiting:
-            await self._take_in(incoming.read_signal(self._waiting[0]))
-            self._waiting.pop(0)
-
-    async def _take_in(self, message: NamedMessage | UnreadableMessage) -> None:
-        if isinstance(message, UnreadableMessage):
-            if not any(isinstance(f.what, UnreadableMessage) and f.what.sha256 == message.sha256 for f in self._facts):
-                self._apply(await self._decide(unreadable=message))
+    def _answer(self, waiting: Waiting, outcome: Outcome, number: int, card: Assessment) -> None:
+        """Keep the answer for every repeat, and give it to whoever waits for it."""
+        if outcome.how == "judged":
+            receipt = _receipt(outcome.id, number, card) if waiting.arrived.sent == "update" else None
+            refusal = outcome.refusal
+            self._answers[outcome.id] = Answer(
+                message_id=outcome.id,
+                sha256=outcome.sha256,
+                receipt=None if refusal else receipt,
+                refusal=refusal if waiting.arrived.sent == "update" else None,
+            )
+            self._known[outcome.id] = outcome.sha256
+        if not waiting.is_command:
             return
-        first = self._answers.get(message.id)
-        if first is not None:
-            if first.sha256 != message.sha256:
-                await self._refuse_reused_id(message)
-            return
-        decision = await self._decide(message)
-        self._decided(message, decision, _refused_by(decision, message))
+        match outcome.how:
+            case "judged" | "known" if outcome.id:
+                self._give(waiting, self._answers.get(outcome.id), number, card)
+            case "reused":
+                waiting.error = _error("MessageIdReused", "MessageIdReused")
+            case "unreadable" | "judged" | "known":
+                waiting.error = _error("MalformedMessage", "this release cannot read it; it is kept for a person")
+            case "set_aside":
+                waiting.error = _error(
+                    "SetAside", "a rule failed on it; it is kept for a person, and the gate is closed"
+                )
+            case "waits":
+                self._keep_or_refuse(waiting, outcome.id)
 
-    def _decided(
-        self, message: NamedMessage, decision: Decision, refused_message: RefusedMessage | None = None
-    ) -> Answer:
-        """Take the decision on a message over, and keep its answer for every repeat."""
-        number = self._next_decision
-        if message.name == MoveToCurrentBuild.name and not isinstance(decision.ruling, Refused):
-            self._asked_to_move = True
-        self._apply(decision, message, refused_message)
-        answer = _answer_of(message, decision, number)
-        self._answers[message.id] = answer
-        return answer
+    def _give(self, waiting: Waiting, answer: Answer | None, number: int, card: Assessment) -> None:
+        if answer is not None and answer.refusal is not None:
+            waiting.error = _refusal(answer.refusal)
+        else:
+            known = answer.receipt if answer is not None else None
+            waiting.receipt = known or _receipt(answer.message_id if answer else "", number, card)
+
+    def _keep_or_refuse(self, waiting: Waiting, message_id: str) -> None:
+        """What the caller is told while the rules fail. A statement is kept and judged later; a request is not."""
+        if not issubclass(COMMANDS.get(waiting.arrived.name, Statement), Statement) or self._assessment is None:
+            waiting.error = _error("RulesUnavailable", RULES_WORDS)
+            return
+        card = self._assessment
+        words = f"{Verdict.HOLD} – {RULES_WORDS}; the statement is kept and will be judged"
+        waiting.receipt = Receipt(
+            message_id=message_id,
+            decision=self._next_decision - 1,
+            state=card.state,
+            verdict=card.verdict,
+            sentence=words,
+        )
+        waiting.keep()
+        self._call_for_statement(waiting.arrived.name)
+
+    def _without_an_answer(self, bite: Sequence[Waiting]) -> None:
+        """Nothing was decided: what nobody waits for stays, and a command is answered as while the rules fail."""
+        commands = [w for w in bite if w.is_command]
+        for waiting in commands:
+            self._keep_or_refuse(waiting, "")
+        self._arrivals.done([w for w in commands if not w.arrived.kept])
+        self._changed = True
+        self._show()
 
     # ── when the rules cannot be evaluated ─────────────────────────────────────────────────────────────────────────
 
-    def _hold_without_rules(self) -> None:
-        """Hold, keep the timers, tell a person, and ask again after 1 min, doubling to 1 h."""
-        now = workflow.now()
-        self._timers.retry_rules_at(now + min(FIRST_RETRY * 2 ** min(self._rules_failures, DOUBLINGS), LAST_RETRY))
-        self._rules_failures += 1
-        if self._rules_failures > 1:
+    def _note_whether_rules_work(self, answered: Answered | None) -> None:
+        """Hold, keep the timers, call an administrator again and again, and ask again after 1 min, doubling to 1 h."""
+        if answered is not None and not answered.failed:
+            self._failing_since, self._rules_failures, self._administrator_called_at = None, 0, None
+            self._timers.drop_retry()
             return
-        held = _held_without_rules(self._assessment, self._cycle, self._course.protocol.name, now)
-        rung = RungFired(obligation=RULES_KEY, rung="due", due_at=now)
-        fact = Fact(id=f"clock/{RULES_KEY}/{self._next_decision}", by=CLOCK, at=now, recorded_at=now, what=rung)
-        phase = self._phase or Phase(kind=self.PHASE, cycle=self._cycle)
-        self._apply(Decision(ruling=None, facts=(fact,), assessment=held, phase=phase, code_version="none"))
+        now = workflow.now()
+        self._failing_since = self._failing_since or now
+        wait = min(FIRST_RETRY * 2 ** min(self._rules_failures, DOUBLINGS), LAST_RETRY)
+        if self._timers.retry_rules_at(now + wait):
+            self._rules_failures += 1
+        called = self._administrator_called_at
+        if called is None or now - called >= CALL_AGAIN_AFTER:
+            self._administrator_called_at = now
+            self._call(RULES_KEY, RULES_WORDS, "RULES-01", Role.ADMINISTRATOR, now)
 
-    def _without_rules(self, command: Command) -> ApplicationError:
-        """What the caller is told. A statement is kept and judged later; a request is not."""
-        if not isinstance(command, Statement):
-            return ApplicationError(RULES_WORDS, type="RulesUnavailable", non_retryable=True)
-        self._waiting.append(incoming.kept(NamedMessage.of(command)))
-        return ApplicationError(f"{RULES_WORDS}; the statement is kept", type="RulesUnavailable", non_retryable=True)
+    def _call_as_known(self, key: str) -> None:
+        """What was due before the rules failed is still called for at its time."""
+        card = self._assessment
+        known = next((o for o in card.obligations if o.key == key), None) if card is not None else None
+        if known is not None:
+            self._call_rung(known, "overdue" if workflow.now() > known.overdue_at else "due")
+
+    def _call_for_statement(self, name: str) -> None:
+        """A reaction or an interruption that no rule can judge now is called for at once."""
+        if name in ("report_reaction", "interrupt_infusion"):
+            title = f"{name.replace('_', ' ')} was charted while the rules fail: look at the patient"
+            for owner in (Role.PHYSICIAN, Role.NURSE):
+                self._call(f"{name}-unjudged-{owner}", title, "RULES-01", owner, workflow.now())
 
     # ── the record ─────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -429,6 +487,8 @@ class CourseWorkflow:
         batch = RecordBatch(entries=entries)
         while not await self._written_in_time(batch):
             self._say_that_the_record_is_behind()
+        last = entries[-1]
+        workflow.upsert_memo({RECORD_HEAD: {"number": last.number, "sha256": last.sha256}})
         if self._record_behind:
             self._record_behind = False
             self._show()
@@ -453,12 +513,20 @@ class CourseWorkflow:
     def _say_that_the_record_is_behind(self) -> None:
         workflow.logger.error("record_behind", extra={"course": self._course.course_id})
         if not self._record_behind:
-            now = workflow.now()
-            self._call(
-                RECORD_KEY, "the record is behind: its database does not answer", "REC-01", Role.ADMINISTRATOR, now
-            )
+            words = "the record is behind: its database does not answer"
+            self._call(RECORD_KEY, words, "REC-01", Role.ADMINISTRATOR, workflow.now())
         self._record_behind = True
         self._show()
+
+    def _say_that_it_is_too_large(self) -> None:
+        workflow.logger.error("too_large_to_carry", extra={"course": self._course.course_id})
+        if self._record.waiting:
+            self._say_that_the_record_is_behind()
+        elif not self._too_large:
+            self._too_large = True
+            words = "the course is too large for a further run; it goes on in this one"
+            self._call("too-large", words, "REC-01", Role.ADMINISTRATOR, workflow.now())
+            self._show()
 
     # ── calls ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -471,15 +539,43 @@ class CourseWorkflow:
             retry_policy=UNTIL_IT_IS_DONE,
             summary=_told(calls),
         )
+        self._calls_failed = False
+
+    def _say_that_calls_fail(self) -> None:
+        """A call was given up from outside: it is sent again behind the others, and an administrator is told once."""
+        workflow.logger.error("calls_failed", extra={"course": self._course.course_id})
+        if not self._calls_failed:
+            self._calls_failed = True
+            words = "a call to a person was given up; it is sent again"
+            self._call(CALLS_KEY, words, "REC-01", Role.ADMINISTRATOR, workflow.now())
+            self._show()
+
+    def _say_that_it_was_cancelled(self) -> None:
+        """A cancellation is no end of a course (MON-17 is): it goes on, and says who must look."""
+        workflow.logger.error("cancellation_asked", extra={"course": self._course.course_id})
+        self._cancelled_at = workflow.now()
+        words = "somebody asked to cancel this course; it goes on, for only its end by the rules ends it"
+        for owner in (Role.ADMINISTRATOR, Role.COORDINATOR):
+            self._call(f"{CANCEL_KEY}-{owner}", words, "MON-17", owner, workflow.now())
+        self._changed = True
+        self._show()
 
     def _call_for(self, facts: Sequence[Fact], assessment: Assessment) -> None:
         """Every rung that fired calls its owner, once: a rung fires once."""
         known = {o.key: o for o in assessment.obligations}
         for fact in facts:
             rung = fact.what
-            if isinstance(rung, RungFired) and rung.obligation in known:
-                o = known[rung.obligation]
-                self._call(o.key, o.title, o.rule, o.owner, rung.due_at, rung.rung, fact.recorded_at)
+            if isinstance(rung, RungFired) and rung.obligation in known and rung.obligation != RULES_KEY:
+                self._call_rung(known[rung.obligation], rung.rung, rung.due_at, fact.recorded_at)
+
+    def _call_rung(
+        self,
+        o: Obligation,
+        rung: Literal["due", "overdue"],
+        due_at: datetime | None = None,
+        fired_at: datetime | None = None,
+    ) -> None:
+        self._call(o.key, o.title, o.rule, o.owner, due_at or o.due_at, rung, fired_at)
 
     def _call(
         self,
@@ -524,10 +620,16 @@ class CourseWorkflow:
     @property
     def _trouble(self) -> tuple[str, ...]:
         words = []
-        if self._rules_failures:
+        if self._failing:
             words.append(f"{RULES_WORDS}; the course is held and asks again")
         if self._record_behind:
             words.append(f"record behind: {len(self._record.waiting)} entries wait for the database")
+        if self._calls_failed:
+            words.append("a call to a person was given up; it is sent again")
+        if self._too_large:
+            words.append("the course is too large for a further run; it goes on in this one")
+        if self._cancelled_at is not None:
+            words.append(f"somebody asked to cancel this course at {self._cancelled_at:%d %b %Y %H:%M} UTC; it goes on")
         return tuple(words)
 
     @workflow.query
@@ -548,7 +650,7 @@ class CourseWorkflow:
             decisions=self._next_decision - 1,
             facts=len(self._facts),
             unwritten=len(self._record.waiting),
-            waiting=len(self._waiting),
+            waiting=len(self._arrivals),
             trouble=self._trouble,
         )
 
@@ -567,23 +669,27 @@ class CourseWorkflow:
         return Chart(course=self._course, facts=tuple(self._facts))
 
 
-def _answer_of(message: NamedMessage, decision: Decision, number: int) -> Answer:
-    if isinstance(decision.ruling, Refused):
-        return Answer(message_id=message.id, sha256=message.sha256, refusal=decision.ruling)
-    receipt = Receipt(
-        message_id=message.id,
-        decision=number,
-        state=decision.assessment.state,
-        verdict=decision.assessment.verdict,
-        sentence=decision.assessment.sentence(),
+def _receipt(message_id: str, number: int, card: Assessment) -> Receipt:
+    return Receipt(
+        message_id=message_id, decision=number, state=card.state, verdict=card.verdict, sentence=card.sentence()
     )
-    return Answer(message_id=message.id, sha256=message.sha256, receipt=receipt)
 
 
-def _seen(message: NamedMessage | None) -> MessageSeen | None:
-    return (
-        None if message is None else MessageSeen(name=message.name, id=message.id, sha256=message.sha256, by=message.by)
-    )
+def _letters_of(entry: RecordEntry) -> int:
+    """The size of an entry, as it was decided: no later release may count otherwise."""
+    return len(entry.content) + sum(len(r.raw_base64) for r in entry.raw)
+
+
+def _bounded(answers: tuple[Answer, ...]) -> tuple[Answer, ...]:
+    """The answers as they are carried: of older refusals only their kind and words, so that a flood of them stays small."""
+    refused = [i for i, answer in enumerate(answers) if answer.refusal is not None]
+    older = set(refused[:-REFUSALS_KEPT_WHOLE])
+    return tuple(_without_findings(a) if i in older else a for i, a in enumerate(answers))
+
+
+def _without_findings(answer: Answer) -> Answer:
+    assert answer.refusal is not None
+    return answer.model_copy(update={"refusal": answer.refusal.model_copy(update={"findings": ()})})
 
 
 def _headline(batch: RecordBatch) -> str:
@@ -600,55 +706,11 @@ def _told(calls: tuple[Notification, ...]) -> str:
     return f"call {first.owner}: {first.title} – {first.rung}{more}"[:200]
 
 
-def _signature(assessment: Assessment) -> object:
-    """What must change for a decision without a message to be worth an entry."""
-    findings = tuple((f.rule, f.verdict, f.reason) for f in assessment.findings)
-    standing = tuple((o.key, o.due_at, o.standing) for o in assessment.obligations)
-    return assessment.state, assessment.verdict, findings, assessment.dose, standing
+def _error(kind: str, words: str) -> ApplicationError:
+    return ApplicationError(words, type=kind, non_retryable=True)
 
 
 def _refusal(refusal: Refused) -> ApplicationError:
     """Type and rules in the text; the card travels in the details, which the codec encrypts."""
     rules = f" ({', '.join(refusal.rules)})" if refusal.rules else ""
     return ApplicationError(f"{refusal.type}{rules}", refusal, type=refusal.type, non_retryable=True)
-
-
-def _refused_by(decision: Decision, message: NamedMessage) -> RefusedMessage | None:
-    """A machine's message that made no fact waits for a person (IDN-01)."""
-    ruling = decision.ruling
-    return _for_a_person(ruling.type, ruling.message, message) if isinstance(ruling, Refused) else None
-
-
-def _for_a_person(kind: str, reason: str, message: NamedMessage) -> RefusedMessage:
-    content = message.content.encode()
-    return RefusedMessage(
-        type=kind, reason=reason, sha256=message.sha256, size=len(content), head_base64=incoming.head_of(content)
-    )
-
-
-def _held_without_rules(previous: Assessment | None, cycle: int, protocol: str, now: datetime) -> Assessment:
-    """Unknown means hold: what was due stays due, no dose may be given, an administrator is called."""
-    finding = Finding(rule="RULES-01", verdict=Verdict.HOLD, reason=RULES_WORDS, clears="the service mended")
-    due = Obligation(
-        key=RULES_KEY,
-        title=RULES_WORDS,
-        rule="RULES-01",
-        owner=Role.ADMINISTRATOR,
-        due_at=now,
-        overdue_at=now + LAST_RETRY,
-        standing="due",
-        clears="the service mended",
-    )
-    known = tuple(o for o in previous.obligations if o.key != RULES_KEY) if previous else ()
-    return Assessment(
-        state=CourseState.HELD,
-        verdict=Verdict.HOLD,
-        as_of=now,
-        valid_until=None,
-        cycle=previous.cycle if previous else cycle,
-        protocol=protocol,
-        findings=(finding,),
-        obligations=(*known, due),
-        owner=Role.ADMINISTRATOR,
-        next_action="mend the service: its log says what failed",
-    )

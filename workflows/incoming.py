@@ -1,89 +1,110 @@
-"""From the bytes of a signal or update to a message, or to the reason why it is none. Nothing here raises for bad bytes."""
+"""What has arrived and is not judged yet, as it came. No byte of it is looked at here: `decide` reads it (design §4)."""
 
-import base64
-import hashlib
-from collections.abc import Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Sequence
 
 from temporalio import workflow
 from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
+    from models.assessment import Receipt
     from models.bounds import read_bounded
-    from models.carried import WaitingSignal
-    from models.facts import UnreadableMessage
-    from models.messages import COMMANDS, SIGNALS, Command, Message, NamedMessage
+    from models.deciding import Arrived, Compared, Sent
+    from models.messages import COMMANDS, Command
 
-KEPT_BYTES = 4096
+BITE = 50
+"""How many messages one decision takes in; a worker that comes back to a flood decides in steps."""
 READABLE = "json/plain"
-REASON = "unreadable-reason"
-Kind = TypeVar("Kind", bound=Message)
 
 
-def as_waiting(name: str, args: Sequence[RawValue]) -> WaitingSignal:
-    """A signal as it came, ready to be carried over to a further run."""
-    if len(args) != 1:
-        data = b"".join(a.payload.data for a in args)
-        return _waiting(name, "", data, f"{len(args)} payloads instead of one")
-    payload = args[0].payload
-    encoding = payload.metadata.get("encoding", b"").decode(errors="replace")
-    trouble = payload.metadata.get(REASON, b"").decode(errors="replace")
-    return _waiting(name, encoding, payload.data, trouble or None)
+def arrived(name: str, args: Sequence[RawValue], sent: Sent) -> Arrived:
+    """A message as it came. Never raises: whatever was sent is bytes."""
+    payloads = tuple(a.payload.SerializeToString() for a in args)
+    return Arrived.model_construct(name=name, sent=sent, payloads=payloads, kept=False)
 
 
-def kept(message: NamedMessage) -> WaitingSignal:
-    """A person's statement, kept until the rules can be evaluated again."""
-    data = base64.b64encode(message.content.encode()).decode()
-    return WaitingSignal(name=message.name, encoding=READABLE, data_base64=data, kept=True)
-
-
-def read_signal(waiting: WaitingSignal) -> NamedMessage | UnreadableMessage:
-    """The message of a signal, or the unreadable message that stands for it (LAB-05): hash, size, reason, its head."""
-    data = base64.b64decode(waiting.data_base64)
-    known: Mapping[str, type[Message]] = COMMANDS if waiting.kept else SIGNALS
-    if waiting.name not in known:
-        return _unreadable(waiting, data, "no such message")
-    if waiting.trouble is not None or waiting.encoding != READABLE:
-        return _unreadable(waiting, data, waiting.trouble or f"encoding {waiting.encoding or 'missing'}")
-    read = _read(known[waiting.name], data)
-    return _unreadable(waiting, data, read) if isinstance(read, str) else NamedMessage.of(read)
-
-
-def read_command(name: str, args: Sequence[RawValue]) -> Command:
-    """The command of an update. Raises `ApplicationError` with what is malformed, never with the values that were sent."""
+def well_formed_command(name: str, args: Sequence[RawValue]) -> Command:
+    """The command of an update, for its validator only. Raises `ApplicationError` with what is malformed, never with values."""
     kind = COMMANDS.get(name)
     if kind is None:
-        raise ApplicationError(f"no command is named {name}", type="UnknownCommand", non_retryable=True)
-    waiting = as_waiting(name, args)
-    data = base64.b64decode(waiting.data_base64)
-    trouble = waiting.trouble or (None if waiting.encoding == READABLE else f"encoding {waiting.encoding or 'missing'}")
-    read: Command | str = trouble if trouble is not None else _read(kind, data)
+        raise ApplicationError(f"no command is named {name[:80]}", type="UnknownCommand", non_retryable=True)
+    read = _read(kind, args)
     if isinstance(read, str):
         raise ApplicationError(f"{name} cannot be read: {read}", type="MalformedMessage", non_retryable=True)
     return read
 
 
-def _read(kind: type[Kind], data: bytes) -> Kind | str:
-    read = read_bounded(kind, data)
+def _read(kind: type[Command], args: Sequence[RawValue]) -> Command | str:
+    if len(args) != 1:
+        return f"{len(args)} payloads instead of one"
+    payload = args[0].payload
+    encoding = payload.metadata.get("encoding", b"").decode(errors="replace")
+    if encoding != READABLE:
+        return f"encoding {encoding or 'missing'}"
+    read = read_bounded(kind, payload.data)
     return "; ".join(read[:5]) if isinstance(read, tuple) else read
 
 
-def _waiting(name: str, encoding: str, data: bytes, trouble: str | None) -> WaitingSignal:
-    encoded = base64.b64encode(data).decode()
-    return WaitingSignal(name=name[:200], encoding=encoding, data_base64=encoded, trouble=trouble)
+class Waiting:
+    """One message in the queue. A person waits for the answer of a command; nobody waits for a signal or a kept statement."""
+
+    __slots__ = ("arrived", "compared", "error", "receipt")
+
+    def __init__(self, message: Arrived, compared: Compared | None = None) -> None:
+        self.arrived = message
+        self.compared = compared
+        self.receipt: Receipt | None = None
+        self.error: ApplicationError | None = None
+
+    @property
+    def is_command(self) -> bool:
+        """Somebody waits for its answer."""
+        return self.arrived.sent == "update" and not self.arrived.kept
+
+    @property
+    def answered(self) -> bool:
+        """The answer is known."""
+        return self.receipt is not None or self.error is not None
+
+    def keep(self) -> None:
+        """It stays at its place to be judged later, and nobody waits for it any more."""
+        self.arrived = self.arrived.model_copy(update={"kept": True})
 
 
-def _unreadable(waiting: WaitingSignal, data: bytes, reason: str) -> UnreadableMessage:
-    return UnreadableMessage(
-        signal=waiting.name,
-        sha256=hashlib.sha256(data).hexdigest(),
-        size=len(data),
-        reason=reason[:500],
-        head_base64=head_of(data),
-    )
+class Arrivals:
+    """The queue of a run, in order of arrival. Commands come after what else is known: a start is judged on every result."""
 
+    def __init__(self, left: Sequence[Arrived]) -> None:
+        self._queue: list[Waiting] = [Waiting(message) for message in left]
 
-def head_of(data: bytes) -> str:
-    """The first bytes of a message that a person must look at, in base64."""
-    return base64.b64encode(data[:KEPT_BYTES]).decode()
+    def __len__(self) -> int:
+        return len(self._queue)
+
+    def put(self, waiting: Waiting) -> Waiting:
+        """Queue one message behind the others."""
+        self._queue.append(waiting)
+        return waiting
+
+    @property
+    def commands(self) -> bool:
+        """A person waits for an answer."""
+        return any(w.is_command for w in self._queue)
+
+    @property
+    def others(self) -> bool:
+        """Something waits that is no command."""
+        return any(not w.is_command for w in self._queue)
+
+    def bite(self, *, failing: bool) -> list[Waiting]:
+        """What is taken in next: messages in order, or else one command; while the rules fail, commands only."""
+        others = [] if failing else [w for w in self._queue if not w.is_command][:BITE]
+        return others or [w for w in self._queue if w.is_command][:1]
+
+    def done(self, taken: Sequence[Waiting]) -> None:
+        """These were dealt with."""
+        gone = set(map(id, taken))
+        self._queue = [w for w in self._queue if id(w) not in gone]
+
+    def left(self) -> tuple[Arrived, ...]:
+        """What goes over into the next run."""
+        return tuple(w.arrived for w in self._queue)

@@ -13,6 +13,8 @@ with workflow.unsafe.imports_passed_through():
 SHORTEST = timedelta(seconds=1)
 VALIDITY = "validity"
 RETRY = "rules-retry"
+MOST = 100
+"""No assessment keeps more timers than this; the first of them asks for the next look."""
 
 
 @dataclass
@@ -22,15 +24,18 @@ class _Armed:
 
 
 class ObligationTimers:
-    """The timers of one run. A timer never gives or releases a dose; it only asks for a fresh decision."""
+    """The timers of one run. A timer never gives or releases a dose; `on_fire` is told whose time has come."""
 
-    def __init__(self, on_fire: Callable[[], None]) -> None:
+    def __init__(self, on_fire: Callable[[str], None]) -> None:
         self._on_fire = on_fire
         self._armed: dict[str, _Armed] = {}
 
-    def arm(self, assessment: Assessment) -> None:
-        """Arm what the assessment asks for and drop what it no longer does; keys in sorted order, for the replay."""
-        wanted = _wanted(assessment)
+    def arm(self, assessment: Assessment, *, failing: bool = False) -> None:
+        """Arm what the assessment asks for and drop what it no longer does; keys in sorted order, for the replay.
+
+        While the rules fail nobody works out what changes next: each obligation is armed for its own next instant.
+        """
+        wanted = _known_instants(assessment, workflow.now()) if failing else _wanted(assessment)
         for key in sorted(self._armed):
             if key != RETRY and (key not in wanted or wanted[key][0] != self._armed[key].fires_at):
                 self._armed.pop(key).task.cancel()
@@ -38,10 +43,17 @@ class ObligationTimers:
             if key not in self._armed:
                 self._start(key, *wanted[key])
 
-    def retry_rules_at(self, instant: datetime) -> None:
-        """Ask for a decision again after the rules could not be evaluated; the other timers stay."""
-        if RETRY not in self._armed:
-            self._start(RETRY, instant, "rules could not be evaluated – try again")
+    def retry_rules_at(self, instant: datetime) -> bool:
+        """Ask for a decision again after the rules could not be evaluated; the other timers stay. Says whether it was armed."""
+        if RETRY in self._armed:
+            return False
+        self._start(RETRY, instant, "rules could not be evaluated – try again")
+        return True
+
+    def drop_retry(self) -> None:
+        """The rules can be evaluated again."""
+        if RETRY in self._armed:
+            self._armed.pop(RETRY).task.cancel()
 
     def stop(self) -> None:
         """Cancel every timer, before the run ends."""
@@ -56,15 +68,25 @@ class ObligationTimers:
     async def _sleep(self, key: str, fires_at: datetime, summary: str) -> None:
         await workflow.sleep(max(fires_at - workflow.now(), SHORTEST), summary=summary)
         self._armed.pop(key, None)
-        self._on_fire()
+        self._on_fire(key)
 
 
 def _wanted(assessment: Assessment) -> dict[str, tuple[datetime, str]]:
     wanted = {o.key: (o.next_change_at, _summary(o)) for o in assessment.obligations if o.next_change_at is not None}
+    wanted = dict(sorted(wanted.items(), key=lambda one: (one[1][0], one[0]))[:MOST])
     until = assessment.valid_until
     if until is not None and until not in {instant for instant, _ in wanted.values()}:
         wanted[VALIDITY] = (until, f"time to look again ({assessment.verdict} until then)")
     return wanted
+
+
+def _known_instants(assessment: Assessment, now: datetime) -> dict[str, tuple[datetime, str]]:
+    wanted = {}
+    for o in assessment.obligations:
+        later = [instant for instant in (o.due_at, o.overdue_at + SHORTEST) if instant > now]
+        if later:
+            wanted[o.key] = (min(later), _summary(o))
+    return dict(sorted(wanted.items(), key=lambda one: (one[1][0], one[0]))[:MOST])
 
 
 def _summary(obligation: Obligation) -> str:

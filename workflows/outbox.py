@@ -5,21 +5,39 @@ Sent in order, each batch until it is confirmed, without the course waiting; wha
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
+from datetime import timedelta
 from typing import Generic, TypeVar
 
 from temporalio import workflow
-from temporalio.exceptions import is_cancelled_exception
+from temporalio.exceptions import FailureError, is_cancelled_exception
 
 Item = TypeVar("Item")
+BATCH = 50
+BATCH_LETTERS = 512 * 1024
+AGAIN_AFTER = timedelta(minutes=1)
 
 
 class Outbox(Generic[Item]):
-    """A queue with one sender. `send` returns when the batch is confirmed and is retried by Temporal until then."""
+    """A queue with one sender. `send` returns when the batch is confirmed; Temporal retries it until then.
 
-    def __init__(self, left: Iterable[Item], send: Callable[[tuple[Item, ...]], Awaitable[None]], batch: int) -> None:
+    A batch that was given up from outside (an activity failed by hand) does not end the sender: `given_up` is told, and
+    the batch goes to the end of the queue, so that it holds up nothing. `weight` is the size of an item in letters.
+    """
+
+    def __init__(
+        self,
+        left: Iterable[Item],
+        send: Callable[[tuple[Item, ...]], Awaitable[None]],
+        given_up: Callable[[], None],
+        weight: Callable[[Item], int] = lambda _: 0,
+        *,
+        in_order: bool = True,
+    ) -> None:
         self.waiting: list[Item] = list(left)
         self._send = send
-        self._batch = batch
+        self._given_up = given_up
+        self._weight = weight
+        self._in_order = in_order
         self._sender: asyncio.Task[None] | None = None
 
     def put(self, item: Item) -> None:
@@ -47,6 +65,25 @@ class Outbox(Generic[Item]):
     async def _send_all(self) -> None:
         while True:
             await workflow.wait_condition(lambda: bool(self.waiting))
-            batch = tuple(self.waiting[: self._batch])
-            await self._send(batch)
-            del self.waiting[: len(batch)]
+            batch = self._batch()
+            try:
+                await self._send(batch)
+            except FailureError as error:
+                if is_cancelled_exception(error):
+                    raise
+                self._given_up()
+                if not self._in_order:
+                    self.waiting = [*self.waiting[len(batch) :], *batch]
+                await workflow.sleep(AGAIN_AFTER, summary="what could not be sent is sent again")
+            else:
+                del self.waiting[: len(batch)]
+
+    def _batch(self) -> tuple[Item, ...]:
+        """The next items, as many as one activity may be given."""
+        taken, letters = 0, 0
+        for item in self.waiting[:BATCH]:
+            letters += self._weight(item)
+            if taken and letters > BATCH_LETTERS:
+                break
+            taken += 1
+        return tuple(self.waiting[:taken])

@@ -3,7 +3,8 @@
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from models.carried import CYCLE, Carried
+    from models.carried import Carried
+    from models.phase import CYCLE
     from workflows.course import CourseWorkflow
 
 

@@ -34,7 +34,7 @@ NO_LIMITS: dict[tuple[str, str, str], str] = {
     ("calls.py", "calls", "12"): "how many digits of a hash a person is shown",
     ("counts.py", "_persisting", "timedelta(days=1)"): "the midnight after a day",
     ("cuts.py", "MOST_REMEMBERED", "4096"): "how many lists of limits are kept in memory",
-    ("decide.py", "decide", "32"): "how many digits of a hash name a fact",
+    ("decide.py", "_told", "32"): "how many digits of a hash name a fact",
     ("dosing.py", "TWO_PLACES", "Decimal('0.01')"): "a hundredth of a millilitre (RND-02)",
     ("dosing.py", "dose_mg", "2"): "digits that a function rounds to when nobody says otherwise",
     ("dosing.py", "mg_per_m2_of", "8"): "day 8, a name",

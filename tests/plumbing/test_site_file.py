@@ -5,12 +5,15 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
+from activities import beside
 from activities.decide import Decider
-from models.carried import DecideRequest
+from models.assessment import Verdict
+from models.chart import Chart
+from models.deciding import Ask, State
 from models.protocol import Confidence, Entry
+from models.record import Recorded
 from models.site import SignOff
 from plumbing.protocol_files import (
     ProtocolError,
@@ -180,30 +183,32 @@ def signed(name: str, sha256: str) -> SiteFile:
     ("name", "sha256", "counts"),
     [(LABEL, pin_of(LABEL).sha256, True), (LABEL, "0" * 64, False), (ARTICLE, pin_of(LABEL).sha256, False)],
 )
-async def test_on_a_ward_nothing_is_decided_under_a_protocol_that_nobody_signed(
-    name: str, sha256: str, counts: bool
-) -> None:
+def test_on_a_ward_nothing_is_decided_under_a_protocol_that_nobody_signed(name: str, sha256: str, counts: bool) -> None:
     site = signed(name, sha256)
     pin = pin_of(LABEL, site=site)
     assert isinstance(signed_off(pin, (site,)), SignOff) == counts
     builder = ChartBuilder(protocol=LABEL)
     builder.course = builder.course.model_copy(update={"protocol": pin})
-    request = DecideRequest(chart=builder.ready().chart(), now=D1)
-    asked = ActivityEnvironment()
-    assert (await asked.run(Decider("test", (site,)).decide, request)).assessment.verdict == "MAY_AUTHORISE"
+    chart = builder.ready().chart()
+    assert verdict_on(chart, Decider("test", (site,))) is Verdict.MAY_AUTHORISE
     ward = Decider("test", (site,), must_be_signed=True)
-    if counts:
-        assert (await asked.run(ward.decide, request)).assessment.verdict == "MAY_AUTHORISE"
-        return
-    with pytest.raises(ApplicationError, match="nobody signed it off") as held:
-        await asked.run(ward.decide, request)
-    assert held.value.type == "UnknownProtocol"
+    assert verdict_on(chart, ward) is (Verdict.MAY_AUTHORISE if counts else Verdict.HOLD)
 
 
-async def test_a_course_without_a_site_file_is_held_on_a_ward() -> None:
-    request = DecideRequest(chart=ChartBuilder().ready().chart(), now=D1)
-    with pytest.raises(ApplicationError, match="nobody signed it off"):
-        await ActivityEnvironment().run(Decider("test", must_be_signed=True).decide, request)
+def verdict_on(chart: Chart, decider: Decider) -> Verdict:
+    state = State(course=chart.course, facts=chart.facts)
+    ask = Ask(run_id="run-1", chart_key="0" * 64, token=0, now=D1, state=state)
+    beside.forget()
+    answered = ActivityEnvironment().run(decider.decide, ask)
+    card = Recorded.model_validate_json(answered.content).assessment
+    held = [f.reason for f in card.findings if f.rule == "RULES-01"]
+    assert all("nobody signed it off" in reason for reason in held)
+    return card.verdict
+
+
+def test_a_course_without_a_site_file_is_held_on_a_ward() -> None:
+    held = Decider("test", must_be_signed=True)
+    assert verdict_on(ChartBuilder().ready().chart(), held) is Verdict.HOLD
 
 
 # ── settings ───────────────────────────────────────────────────────────────────────────────────────────────────────

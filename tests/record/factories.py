@@ -1,16 +1,27 @@
 """Entries of a record, read aloud; each shows only what its test is about."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Literal
 
 from models.assessment import Assessment, CourseState, DosePlan, Finding, Input, Obligation, Refused, Verdict
-from models.carried import GENESIS_SHA256
+from models.base import canonical_json
+from models.chart import Course
 from models.facts import Body, Fact, ObligationMet, RungFired, UnreadableMessage, UnreadableResolved, Weight
 from models.people import Actor, Role
+from models.phase import Phase
 from models.pins import ProtocolPin
-from models.record import CourseStart, MessageSeen, RecordBatch, RecordEntry, RefusedMessage
+from models.record import (
+    GENESIS_SHA256,
+    MessageSeen,
+    RawMessage,
+    RecordBatch,
+    Recorded,
+    RecordEntry,
+    RefusedMessage,
+    sha256_of,
+)
 
 COURSE_ID = "course-a1"
 MONDAY = datetime(2025, 3, 3, 7, 10, 0, 123456, tzinfo=UTC)
@@ -65,15 +76,16 @@ def an_assessment(at: datetime = MONDAY, **more: Any) -> Assessment:
     return Assessment(**{**usual, **more})
 
 
-def a_start(*, course_id: str = COURSE_ID, invented: bool = True) -> CourseStart:
-    return CourseStart(
+def a_start(*, course_id: str = COURSE_ID, invented: bool = True) -> Course:
+    return Course(
         course_id=course_id,
         zone="Europe/Berlin",
         subject_hash="s" * 64,
+        birth_on=date(1980, 5, 17),
         invented=invented,
         protocol=PIN,
         started_at=MONDAY,
-        started_by="prescriber:p-3",
+        started_by=Actor(role=Role.PRESCRIBER, id="p-3"),
     )
 
 
@@ -91,7 +103,7 @@ def an_obligation_met(how: Literal["met", "closed_as_overdue", "withdrawn"] = "m
 
 
 def an_unreadable(sha256: str = "u" * 64, *, id: str = "f-1") -> Fact:
-    what = UnreadableMessage(signal="lab_results", sha256=sha256, size=7, reason="no JSON", head_base64="Z2FyYmFnZQ==")
+    what = UnreadableMessage(signal="lab_results", sha256=sha256, size=7, reason="no JSON")
     return a_fact(what, id=id)
 
 
@@ -99,35 +111,48 @@ def a_resolution(target: str) -> Fact:
     return a_fact(UnreadableResolved(target=target, outcome="dismissed", reason="a test message"))
 
 
-def a_message(id: str = "m-1") -> MessageSeen:
-    return MessageSeen(name="lab_results", id=id, sha256="b" * 64, by="laboratory:lis")
+def a_message(id: str = "m-1", refusal: Refused | None = None) -> MessageSeen:
+    return MessageSeen(name="lab_results", id=id, sha256="b" * 64, by="laboratory:lis", refusal=refusal)
 
 
 def a_refused_message(sha256: str = "c" * 64) -> RefusedMessage:
-    return RefusedMessage(type="WrongSubject", reason="not this patient", sha256=sha256, size=9, head_base64="eA==")
+    return RefusedMessage(type="WrongSubject", reason="not this patient", sha256=sha256, size=9)
 
 
 def a_refusal() -> Refused:
     return Refused(type="DoseGateClosed", message="Dose 1 cannot start", findings=(a_finding(fact="f-9"),))
 
 
+def a_raw_message(sha256: str = "u" * 64) -> RawMessage:
+    """What came with an unreadable message, or one that was turned away."""
+    return RawMessage(sha256=sha256, size=7, name="lab_results", reason="no JSON", raw_base64="Z2FyYmFnZQ==")
+
+
 def an_entry(number: int = 1, *facts: Fact, after: RecordEntry | None = None, **more: Any) -> RecordEntry:
     """A sealed entry with these facts; `after` is the one before it, whose hash and facts it continues."""
     at = MONDAY + timedelta(minutes=number)
-    usual: dict[str, Any] = {
-        "course_id": COURSE_ID,
+    course_id = more.pop("course_id", COURSE_ID)
+    place: dict[str, Any] = {
+        "course_id": course_id,
         "number": number,
         "run_cycle": 1,
+        "first_fact_index": after.first_fact_index + len(after.facts) if after else 0,
+        "previous_sha256": after.sha256 if after else GENESIS_SHA256,
+        "raw": (),
+    }
+    place |= {name: more.pop(name) for name in list(more) if name in place}
+    usual: dict[str, Any] = {
         "at": at,
         "facts": facts,
-        "first_fact_index": after.first_fact_index + len(after.facts) if after else 0,
         "assessment": an_assessment(at),
+        "phase": Phase(kind="cycle", cycle=1),
         "protocol": PIN,
         "code_version": "0.1.0",
-        "start": a_start(course_id=more.get("course_id", COURSE_ID)) if number == 1 else None,
-        "previous_sha256": after.sha256 if after else GENESIS_SHA256,
+        "start": a_start(course_id=course_id) if number == 1 else None,
     }
-    return RecordEntry(**{**usual, **more}).sealed()
+    assert more.keys() <= Recorded.model_fields.keys()
+    content = canonical_json(Recorded(**{**usual, **more}))
+    return RecordEntry(**place, content=content, content_sha256=sha256_of(content)).sealed()
 
 
 def a_chain(*entries: Sequence[Fact] | dict[str, Any], **first: Any) -> list[RecordEntry]:

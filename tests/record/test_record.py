@@ -22,10 +22,10 @@ from temporalio.testing import ActivityEnvironment
 from activities import stubs
 from activities.record import Record
 from models.assessment import CourseState, Verdict
-from models.base import canonical_json, content_hash
+from models.base import canonical_json
 from models.facts import Ecg, LabResult, LabStatus, Weight
 from models.people import Role
-from models.record import RecordBatch, RecordEntry
+from models.record import RecordBatch, RecordEntry, sha256_of
 from models.tables import InstantText, Row
 from plumbing.converter import TEST_KEY_RING, data_converter
 from plumbing.database import DatabaseRefused, make_engine, migrate, reading
@@ -49,6 +49,7 @@ from tests.record.factories import (
     a_fact,
     a_finding,
     a_message,
+    a_raw_message,
     a_refusal,
     a_refused_message,
     a_resolution,
@@ -90,7 +91,8 @@ async def refused(record: Record, *entries: RecordEntry) -> str | None:
 
 
 async def test_the_same_batch_twice_has_one_effect(record: Record, record_engine: AsyncEngine) -> None:
-    batch = a_batch(*a_chain([a_fact()], [a_rung("due")], {"refused_message": a_refused_message()}))
+    refused_one = {"refused_messages": (a_refused_message(),), "raw": (a_raw_message("c" * 64),)}
+    batch = a_batch(*a_chain([a_fact()], [a_rung("due")], refused_one))
     await record.write_record(batch)
     once = await everything(record_engine)
     await record.write_record(batch)
@@ -181,12 +183,14 @@ async def test_a_refusal_names_no_value(record: Record) -> None:
     )
 
 
-async def test_an_entry_sealed_by_a_release_without_a_field_is_still_written(
+async def test_an_entry_of_a_release_without_a_field_is_written_and_read_as_it_was_decided(
     record: Record, record_engine: AsyncEngine
 ) -> None:
-    older = json.loads(an_entry(1, a_fact(Ecg(qtcf_ms=Decimal("430")))).model_dump_json(exclude={"sha256"}))
-    del older["refused_message"], older["facts"][0]["what"]["qrs_ms"], older["assessment"]["divergences"]
-    sealed = RecordEntry.model_validate_json(json.dumps(older)).model_copy(update={"sha256": content_hash(older)})
+    entry = an_entry(1, a_fact(Ecg(qtcf_ms=Decimal("430"))))
+    older = json.loads(entry.content)
+    del older["refused_messages"], older["facts"][0]["what"]["qrs_ms"], older["assessment"]["divergences"]
+    content = canonical_json(older)
+    sealed = entry.model_copy(update={"content": content, "content_sha256": sha256_of(content)}).sealed()
     following = an_entry(2, after=sealed)
     await record.write_record(a_batch(sealed, following))
     assert await verify_chain(record_engine, COURSE_ID) is None
@@ -296,8 +300,11 @@ async def test_a_decision_row_says_what_was_asked_found_and_answered(
     record: Record, record_engine: AsyncEngine
 ) -> None:
     held = an_assessment(verdict=Verdict.HOLD, findings=(a_finding(fact="f-1"), a_finding("HEM-01", fact="f-1")))
-    told, refused_start = {"message": a_message(), "assessment": held}, {"message": a_message(), "refusal": a_refusal()}
-    foreign = {"refused_message": a_refused_message()}
+    told, refused_start = (
+        {"messages": (a_message(),), "assessment": held},
+        {"messages": (a_message(refusal=a_refusal()),)},
+    )
+    foreign = {"refused_messages": (a_refused_message(),)}
     await record.write_record(a_batch(*a_chain(told, refused_start, foreign, [])))
     rows = await rows_of(record_engine, "decision")
     assert [row["outcome"] for row in rows] == ["accepted", "refused", "refused", "assessed"]
@@ -309,23 +316,27 @@ async def test_a_decision_row_says_what_was_asked_found_and_answered(
 
 async def test_a_senders_nul_character_does_not_block_the_record(record: Record, record_engine: AsyncEngine) -> None:
     chain = a_chain(
-        {"message": a_message("m\x00-1"), "facts": (an_unreadable(id="f\x00-1"),)}, [a_resolution("f\x00-1")]
+        {"messages": (a_message("m\x00-1"),), "facts": (an_unreadable(id="f\x00-1"),)}, [a_resolution("f\x00-1")]
     )
     await record.write_record(a_batch(*chain))
     assert await read_entries(record_engine, COURSE_ID) == chain
     assert await worklist(record_engine) == []
 
 
-async def test_what_could_not_be_used_is_kept_with_its_first_bytes(record: Record, record_engine: AsyncEngine) -> None:
-    twice = (an_unreadable("1" * 64), an_unreadable("1" * 64, id="f-2"))
-    await record.write_record(a_batch(*a_chain(twice, {"refused_message": a_refused_message("2" * 64)})))
+async def test_what_could_not_be_used_is_kept_whole(record: Record, record_engine: AsyncEngine) -> None:
+    twice = {"facts": (an_unreadable("1" * 64), an_unreadable("1" * 64, id="f-2")), "raw": (a_raw_message("1" * 64),)}
+    away = {"refused_messages": (a_refused_message("2" * 64), a_refused_message("3" * 64))}
+    await record.write_record(a_batch(*a_chain(twice, {**away, "raw": (a_raw_message("2" * 64),)})))
     raw = await rows_of(record_engine, "raw_message")
-    assert [(row["sha256"][0], row["size"], row["head_base64"]) for row in raw] == [
-        ("1", 7, "Z2FyYmFnZQ=="),
-        ("2", 9, "eA=="),
+    assert [(row["sha256"][0], row["size"], row["raw_base64"], bool(row["whole"])) for row in raw] == [
+        ("1", 7, "Z2FyYmFnZQ==", True),
+        ("2", 7, "Z2FyYmFnZQ==", True),
     ]
-    (turned_away,) = await rows_of(record_engine, "message_refused")
-    assert (turned_away["decision"], turned_away["type"], turned_away["sha256"]) == (2, "WrongSubject", "2" * 64)
+    turned_away = await rows_of(record_engine, "message_refused")
+    assert [(row["decision"], row["position"], row["type"], row["sha256"][0]) for row in turned_away] == [
+        (2, 0, "WrongSubject", "2"),
+        (2, 1, "WrongSubject", "3"),
+    ]
 
 
 # ── the course ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -498,7 +509,7 @@ async def test_a_resolution_is_of_its_own_course(record: Record, record_engine: 
 
 
 async def test_a_refused_message_waits_for_the_coordinator(record: Record, record_engine: AsyncEngine) -> None:
-    arrived, resolved = a_chain({"refused_message": a_refused_message()}, [a_resolution("c" * 64)])
+    arrived, resolved = a_chain({"refused_messages": (a_refused_message(),)}, [a_resolution("c" * 64)])
     await record.write_record(a_batch(arrived))
     (item,) = await worklist(record_engine, Role.COORDINATOR)
     assert (item.title, item.due_at) == (
@@ -541,10 +552,12 @@ async def test_a_row_rewritten_with_a_hash_that_fits_breaks_the_chain(
     first, second = a_chain([], [])
     await record.write_record(a_batch(first, second))
     forged = an_entry(1, code_version="9.9.9")
-    content = canonical_json(forged.model_dump(mode="json", exclude={"sha256"}))
     async with record_engine.begin() as connection:
-        statement = text("UPDATE decision SET content = :c, sha256 = :h, code_version = '9.9.9' WHERE number = 1")
-        await connection.execute(statement, {"c": content, "h": forged.sha256})
+        statement = text(
+            "UPDATE decision SET content = :c, content_sha256 = :k, sha256 = :h, code_version = '9.9.9' WHERE number = 1"
+        )
+        said = {"c": forged.content, "k": forged.content_sha256, "h": forged.sha256}
+        await connection.execute(statement, said)
     assert await verify_chain(record_engine, COURSE_ID) == 2
 
 
@@ -553,7 +566,7 @@ async def test_a_number_that_is_left_out_is_missed(record: Record, record_engine
     await record.write_record(a_batch(first))
     forged = an_entry(3, after=first)
     async with AsyncSession(record_engine) as session, session.begin():
-        session.add(decision_row(forged, canonical_json(forged.model_dump(mode="json", exclude={"sha256"}))))
+        session.add(decision_row(forged))
     await change(record_engine, "UPDATE course SET last_decision = 2")
     assert await verify_chain(record_engine, COURSE_ID) == 2
 

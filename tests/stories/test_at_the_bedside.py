@@ -136,7 +136,7 @@ async def test_the_same_message_twice_has_one_effect_and_the_first_receipt_also_
     with pytest.raises(CourseError) as refusal:
         await bedside.do("record_finding", NURSE, message_id="weighed", finding={"kind": "weight", "kg": "77"})
     assert refusal.value.type == "MessageIdReused"
-    refused = [e.refused_message for e in await ward.record_of(bedside) if e.refused_message]
+    refused = [r for e in await ward.record_of(bedside) for r in e.refused_messages]
     assert [r.type for r in refused] == ["MessageIdReused", "MessageIdReused"]
 
 
@@ -156,8 +156,8 @@ async def test_another_patients_result_makes_no_fact_and_waits_for_a_person(ward
     message = {"id": "not-mine", "by": "laboratory:lis", "subject_hash": "another", "results": [alt]}
     await ward.handle(bedside).signal("lab_results", LabResults.model_validate(message, strict=False))
     assert (await bedside.status()).facts == facts
-    refused = [e for e in await ward.record_of(bedside) if e.refused_message]
-    assert [e.refused_message.type for e in refused if e.refused_message] == ["SubjectMismatch"]
+    refused = [e for e in await ward.record_of(bedside) if e.refused_messages]
+    assert [r.type for e in refused for r in e.refused_messages] == ["SubjectMismatch"]
 
     bedside.patient = BERND
     read = await bedside.send_labs({"alt": "900"})

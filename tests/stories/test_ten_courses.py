@@ -8,12 +8,11 @@ from typing import Any
 
 import pytest
 
-from clinical.decide import decide
+from clinical.decide import conclude
 from demo.bedside import Bedside
 from demo.patients import NURSE, PHYSICIAN, PRESCRIBER
 from demo.story import go_to_the_dose, wait_for_the_morning
 from models.assessment import Refused
-from models.carried import DecideRequest
 from models.chart import Chart, Course
 from models.facts import CYCLE_DAYS, CycleStarted, MonitoringStarted, UnreadableMessage
 from models.messages import Command, MachineMessage, NamedMessage
@@ -182,20 +181,16 @@ def implied(course: Course, told: Sequence[NamedMessage], entries: Sequence[Reco
     messages, facts, faults = {m.id: m for m in told}, (), list[str]()
     for entry in entries:
         chart = Chart(course=course, facts=facts)
-        unreadable = next((f.what for f in entry.facts if isinstance(f.what, UnreadableMessage)), None)
-        request = DecideRequest(
-            chart=chart,
-            now=entry.at,
-            monitoring=_in_monitoring(chart.with_facts(*entry.facts)),
-            message=messages.get(entry.message.id) if entry.message else None,
-            unreadable=unreadable,
-        )
-        decision = decide(request, load_pinned(chart.protocol), entry.code_version)
-        refusal = decision.ruling if isinstance(decision.ruling, Refused) else None
-        if (decision.facts, decision.assessment, refusal) != (entry.facts, entry.assessment, entry.refusal):
+        unread = [f.what for f in entry.facts if isinstance(f.what, UnreadableMessage)]
+        said = [messages[m.id].read() for m in entry.messages if m.id in messages]
+        monitoring = _in_monitoring(chart.with_facts(*entry.facts))
+        done = conclude(chart, [*said, *unread], entry.at, load_pinned(chart.protocol), monitoring=monitoring)
+        refusals = [r if isinstance(r, Refused) else None for r in done.rulings[: len(said)]]
+        recorded = [m.refusal for m in entry.messages]
+        if (done.facts, done.assessment, refusals) != (entry.facts, entry.assessment, recorded):
             faults.append(f"decision {entry.number}: {entry.assessment.sentence()}")
         facts = (*facts, *entry.facts)
-    seen = [e.message.id for e in entries if e.message]
+    seen = [m.id for e in entries for m in e.messages]
     if sorted(seen) != sorted(messages):
         faults.append("the messages on record are not those that were sent")
     return faults

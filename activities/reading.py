@@ -1,0 +1,106 @@
+"""From the bytes of a message to the message, or to the reason why it is none. Runs inside the recorded `decide` only."""
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from temporalio.api.common.v1 import Payload, Payloads
+
+from models.bounds import read_bounded
+from models.deciding import Arrived
+from models.facts import UnreadableMessage
+from models.messages import COMMANDS, SIGNALS, Message
+from models.record import RawMessage
+from plumbing.payload_codec import REASON, EncryptionCodec
+
+KEPT_WHOLE: Final = 256 * 1024
+"""A message of more bytes is kept by its hash and first bytes only, and never read."""
+KEPT_HEAD: Final = 4096
+READABLE: Final = "json/plain"
+
+
+class Read(NamedTuple):
+    """One message as it came (`sha256`, `size`) and what it says: `message`, or `reason` why nobody can read it."""
+
+    arrived: Arrived
+    raw: bytes
+    sha256: str
+    message: Message | None
+    reason: str
+
+    def unreadable(self, reason: str = "") -> UnreadableMessage:
+        """The fact that stands for it in the chart (LAB-05)."""
+        return UnreadableMessage(
+            signal=self.arrived.name[:200], sha256=self.sha256, size=len(self.raw), reason=(reason or self.reason)[:500]
+        )
+
+    def kept(self, reason: str = "") -> RawMessage:
+        """What the record keeps of it, so that it can be read again."""
+        whole = len(self.raw) <= KEPT_WHOLE
+        return RawMessage(
+            sha256=self.sha256,
+            size=len(self.raw),
+            name=self.arrived.name[:200],
+            reason=(reason or self.reason)[:500],
+            raw_base64=base64.b64encode(self.raw if whole else self.raw[:KEPT_HEAD]).decode(),
+            whole=whole,
+        )
+
+
+class Reader:
+    """Reads messages with the keys of this worker and the models of this release; both are named in every answer."""
+
+    def __init__(self, codec: EncryptionCodec | None) -> None:
+        self._codec = codec
+
+    @property
+    def key_ids(self) -> tuple[str, ...]:
+        """The ids of the payload keys at hand."""
+        return self._codec.key_ids if self._codec is not None else ()
+
+    def read(self, arrived: Arrived) -> Read:
+        """Open and read one message; nothing that arrived makes this raise."""
+        raw = as_it_came(arrived)
+        sha256 = hashlib.sha256(raw).hexdigest()
+        found = self._message(arrived, len(raw))
+        if isinstance(found, str):
+            return Read(arrived, raw, sha256, None, found)
+        return Read(arrived, raw, sha256, found, "")
+
+    def _message(self, arrived: Arrived, size: int) -> Message | str:
+        known: Mapping[str, type[Message]] = SIGNALS if arrived.sent == "signal" else COMMANDS
+        if size > KEPT_WHOLE:
+            return f"larger than {KEPT_WHOLE // 1024} KiB"
+        if arrived.name not in known:
+            return "no such message"
+        if len(arrived.payloads) != 1:
+            return f"{len(arrived.payloads)} payloads instead of one"
+        return self._opened(known[arrived.name], Payload.FromString(arrived.payloads[0]))
+
+    def _opened(self, kind: type[Message], payload: Payload) -> Message | str:
+        if self._codec is not None:
+            payload = self._codec.opened(payload)
+        encoding = payload.metadata.get("encoding", b"").decode(errors="replace")
+        if encoding != READABLE:
+            trouble = payload.metadata.get(REASON, b"").decode(errors="replace")
+            return trouble or f"encoding {encoding or 'missing'}"
+        read = read_bounded(kind, payload.data)
+        return "; ".join(read[:5]) if isinstance(read, tuple) else read
+
+
+def as_it_came(arrived: Arrived) -> bytes:
+    """The bytes of a message with how they were packed: what its hash is of, and what can be read again."""
+    payloads = [Payload.FromString(one) for one in arrived.payloads]
+    return Payloads(payloads=payloads).SerializeToString(deterministic=True)
+
+
+def came_as(raw: bytes, name: str, sent: str) -> Arrived:
+    """The message of bytes that were kept, to be read again. Raises `ValueError` where they are none."""
+    try:
+        payloads = Payloads.FromString(raw).payloads
+    except Exception as error:
+        raise ValueError("not the bytes of a message") from error
+    return Arrived.model_validate(
+        {"name": name, "sent": sent, "payloads": tuple(p.SerializeToString(deterministic=True) for p in payloads)}
+    )
