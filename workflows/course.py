@@ -197,8 +197,9 @@ class CourseWorkflow:
         self._timers.stop()
         await self._record.close()
         await self._calls.close()
-        await workflow.wait_condition(workflow.all_handlers_finished)
-        return self._run_is_over
+        # A command that has just come is judged in this run: its handler waits for the loop.
+        await workflow.wait_condition(lambda: workflow.all_handlers_finished() or self._something_to_do)
+        return self._run_is_over and workflow.all_handlers_finished()
 
     async def _fits(self) -> bool:
         """Whether the next run can be given everything; the weight is an activity's answer, for it must stay what it was."""
@@ -326,11 +327,12 @@ class CourseWorkflow:
 
     def _take_over(self, answered: Answered | None, bite: Sequence[Waiting]) -> None:
         """Take a decision over: facts, entry for the record, answers, what is shown. Nothing is awaited in here."""
-        self._note_whether_rules_work(answered)
         if answered is None:
+            self._note_whether_rules_work(works=False, asked_at=workflow.now())
             self._without_an_answer(bite)
             return
         recorded = Recorded.model_validate_json(answered.content)
+        self._note_whether_rules_work(works=not answered.failed, asked_at=recorded.at)
         first_index = len(self._facts)
         self._facts.extend(recorded.facts)
         self._chart_key = answered.chart_key
@@ -450,14 +452,14 @@ class CourseWorkflow:
 
     # ── when the rules cannot be evaluated ─────────────────────────────────────────────────────────────────────────
 
-    def _note_whether_rules_work(self, answered: Answered | None) -> None:
+    def _note_whether_rules_work(self, *, works: bool, asked_at: datetime) -> None:
         """Hold, keep the timers, call an administrator again and again, and ask again after 1 min, doubling to 1 h."""
-        if answered is not None and not answered.failed:
+        if works:
             self._failing_since, self._rules_failures, self._administrator_called_at = None, 0, None
             self._timers.drop_retry()
             return
         now = workflow.now()
-        self._failing_since = self._failing_since or now
+        self._failing_since = self._failing_since or asked_at
         wait = min(FIRST_RETRY * 2 ** min(self._rules_failures, DOUBLINGS), LAST_RETRY)
         if self._timers.retry_rules_at(now + wait):
             self._rules_failures += 1
