@@ -153,7 +153,7 @@ class Speaker:
         if not info.is_required() and self.rng.random() < 0.35:
             return None
         annotation, notes = type_of(info)
-        return self._value(name, annotation, notes)
+        return None if annotation is Actor else self._value(name, annotation, notes)  # who speaks is given
 
     def _value(self, name: str, annotation: Any, notes: tuple[Any, ...]) -> Any:
         if get_origin(annotation) is tuple:
@@ -233,12 +233,12 @@ def leaves(kind: type[BaseModel], way: Way = ()) -> Iterator[Leaf]:
             yield Leaf(way, name, annotation, notes, in_a_list)
 
 
-def with_one(kind: type[BaseModel], leaf: Leaf, value: Any) -> dict[str, Any]:
-    """A usual content of this kind in which this leaf has this value."""
-    said = Speaker(Random(0), datetime(2026, 3, 2, 8, tzinfo=UTC), extreme=0).says(kind)
+def with_one(kind: type[BaseModel], leaf: Leaf, value: Any, speaker: Speaker | None = None) -> dict[str, Any]:
+    """A content of this kind, usual unless another speaker says it, in which this leaf has this value."""
+    said = (speaker or Speaker(Random(0), datetime(2026, 3, 2, 8, tzinfo=UTC), extreme=0)).says(kind)
     if leaf.way:
         (name, model), *further = leaf.way
-        inner = with_one(model, replace(leaf, way=tuple(further)), value)
+        inner = with_one(model, replace(leaf, way=tuple(further)), value, speaker)
         is_list = get_origin(type_of(kind.model_fields[name])[0]) is tuple
         return {**said, name: [inner] if is_list else inner}
     return {**said, leaf.name: [_as_json(value)] if leaf.in_a_list else _as_json(value)}
