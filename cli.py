@@ -64,7 +64,6 @@ Wait = Annotated[
     float, typer.Option("--wait", metavar="SECONDS", min=0.1, max=600, help="How long to wait for an answer.")
 ]
 PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
-LOOK_EVERY = timedelta(seconds=1)
 
 
 def main() -> None:
@@ -382,12 +381,9 @@ async def _serve(server: Any, ready: Callable[[], None]) -> None:
         loop.add_signal_handler(number, stopping.set)
     async with server:
         ready()
-        while not stopping.is_set():
-            server.must_run()
-            try:
-                await asyncio.wait_for(stopping.wait(), LOOK_EVERY.total_seconds())
-            except TimeoutError:
-                continue
+        ends = (asyncio.ensure_future(stopping.wait()), asyncio.ensure_future(server.ended_by_itself()))
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        server.must_run()
 
 
 def _become(module: str, *arguments: str) -> NoReturn:

@@ -29,7 +29,7 @@ def up(
     """Start server, worker and invented patients; on the first start conduct one course on screen. Ctrl-C ends all."""
     try:
         asyncio.run(House(load_settings(), out.print).keep(fresh=fresh))
-    except (HouseFault, SettingsRefused) as fault:
+    except (HouseFault, SettingsRefused, TemporalUnreachable) as fault:
         _leave(str(fault), UNREACHABLE)
 
 

@@ -18,11 +18,13 @@ from demo.keeping import Kept, ended
 from demo.layout import ARTICLE, LAID_OUT, MID_STORY, Bed, Beds, Layout
 from demo.patients import ANNA
 from models.attributes import SEARCH_ATTRIBUTES
+from plumbing.children import ending_with_its_parent
 from plumbing.connection import connect
 from plumbing.database import make_engine
 from plumbing.dev_server import DevServer, DevServerFailed, NoDevServer, find_binary, must_be_free
 from plumbing.installation import InstallationRefused, lay_out, opened
 from plumbing.settings import DEMO_KEY_FILES, ROOT, Mode, Settings, with_demo_keys
+from services.courses import CourseError
 
 KEPT_WHEN_FRESH = ("bin", *DEMO_KEY_FILES)  # the keys are in this process already: the others must find the same
 ON_SCREEN = Bed("course-anna", ANNA, ARTICLE, story.whole_course)
@@ -47,17 +49,21 @@ class House:
         if fresh:
             self._clear()
         self._settings = with_demo_keys(self._settings)
-        async with self._server():
-            await self._keep_the_rest(await self._initialised(), stopping)
+        async with self._server() as server:
+            await self._keep_the_rest(server, await self._initialised(), stopping)
 
-    async def _keep_the_rest(self, client: Client, stopping: asyncio.Event) -> None:
+    async def _keep_the_rest(self, server: DevServer, client: Client, stopping: asyncio.Event) -> None:
+        """A worker that dies is started again. The server is not: what made it end is said, and everything ends."""
         async with self._worker() as worker, self._door("codec_server") as codec_server:
             laying_out = asyncio.ensure_future(self._lay_out(client))
-            await _first_of(laying_out, stopping.wait(), worker.given_up.wait(), codec_server.wait())
+            ends = (stopping.wait, worker.given_up.wait, codec_server.wait, server.ended_by_itself)
+            await _first_of(laying_out, *(end() for end in ends))
+            server.must_run()  # before anything that failed only because of it
             if laying_out.done() and not laying_out.cancelled():
-                laying_out.result()
+                _laid_out(laying_out)
                 self._welcome()
-                await _first_of(stopping.wait(), worker.given_up.wait(), codec_server.wait())
+                await _first_of(*(end() for end in ends))
+                server.must_run()
             if not stopping.is_set():
                 name = "worker" if worker.given_up.is_set() else "codec_server"
                 raise HouseFault(f"the {name} ended by itself; its words are in {self._log(name)}")
@@ -83,7 +89,7 @@ class House:
     # ── processes ──────────────────────────────────────────────────────────────────────────────────────────────────
 
     @asynccontextmanager
-    async def _server(self) -> AsyncIterator[None]:
+    async def _server(self) -> AsyncIterator[DevServer]:
         try:
             binary = await asyncio.to_thread(find_binary, ROOT, self._say, os.environ)
             host_and_port = self._settings.temporal_address.rpartition(":")
@@ -96,11 +102,12 @@ class House:
                 skip_time=True,
                 search_attributes=SEARCH_ATTRIBUTES,
                 codec_endpoint=f"http://{self._settings.codec_address}",
+                say=self._say,
             )
             must_be_free(int(self._settings.codec_address.rpartition(":")[2]))  # before anybody is laid out
             async with server:
                 self._say(f"Temporal listens on {server.address}, its Web UI on {self._web_ui}")
-                yield
+                yield server
         except (NoDevServer, DevServerFailed) as fault:
             raise HouseFault(str(fault)) from None
 
@@ -119,11 +126,14 @@ class House:
             await ended(process)
 
     async def _started(self, module: str) -> Process:
-        """A door in a process and a session of its own: Ctrl-C reaches this process, which ends it by its id."""
+        """A door in a process and a session of its own: Ctrl-C reaches this process, which ends it by its id.
+
+        Where this process is killed, the door ends all the same.
+        """
+        child = ending_with_its_parent((sys.executable, "-m", module))
         with self._log(module).open("ab") as log:
-            command = (sys.executable, "-m", module)
             return await asyncio.create_subprocess_exec(
-                *command, cwd=ROOT, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                *child.line, cwd=ROOT, stdin=child.stdin, stdout=log, stderr=log, start_new_session=True
             )
 
     @property
@@ -187,6 +197,15 @@ def _told_to_stop() -> asyncio.Event:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopping.set)
     return stopping
+
+
+def _laid_out(laying_out: asyncio.Future[None]) -> None:
+    try:
+        laying_out.result()
+    except (CourseError, TimeoutError) as fault:
+        why = str(fault) or "the machine was too slow"
+        words = f"not everybody could be laid out: {why}\nWho is there stays; the next start goes on with the others"
+        raise HouseFault(words) from None
 
 
 async def _first_of(*awaited: Awaitable[object]) -> None:

@@ -22,13 +22,15 @@ from demo import story
 from demo.bedside import Bedside
 from demo.driver import Clock, skipper
 from demo.patients import BERND, CLARA, DORA, EMIL, FRIEDA, GERD, PRESCRIBER, Patient
+from plumbing.dev_server import waiting
 from plumbing.keys import SubjectKey
 from services.courses import CourseClient, CourseError
 from services.starting import start_course
 
 ARTICLE, LABEL = "article-2025.1", "us-label-2024.1"
 LAID_OUT = "laid-out"
-WORKER_PATIENCE_S = 30
+WORKER_PATIENCE_S = 600
+"""A worker needs seconds to start; a machine under load takes what it takes, and hears meanwhile that it is waited for."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,9 @@ class Beds:
         started_at = datetime.now(UTC)
         course = bed.patient.course(course_id, bed.protocol, self._key, started_at)
         await start_course(bedside.courses, self._engine, course)
-        await asyncio.wait_for(bedside.status(), WORKER_PATIENCE_S)
+        async with asyncio.timeout(WORKER_PATIENCE_S), waiting(self._say, f"a worker to take up {course_id}"):
+            while not await _answers(bedside):
+                continue
         return bedside
 
     async def _end_dosing(self, bed: Bed, course_id: str) -> None:
@@ -143,3 +147,14 @@ class Beds:
     def _bedside(self, bed: Bed, course_id: str) -> Bedside:
         courses = CourseClient(skipper(self._client).client, self._task_queue)
         return Bedside(courses, Clock(self._client, course_id), course_id, bed.patient, self._key)
+
+
+async def _answers(bedside: Bedside) -> bool:
+    """Whether the course says where it stands, which takes a worker; within some 20 seconds."""
+    try:
+        await bedside.status()
+    except CourseError as fault:
+        if fault.type != "NoAnswer":
+            raise
+        return False
+    return True

@@ -16,8 +16,8 @@ import tempfile
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
@@ -30,6 +30,7 @@ from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSe
 from temporalio.api.workflowservice.v1 import UpdateNamespaceRequest
 from temporalio.service import ConnectConfig, RPCError, ServiceClient
 
+from plumbing.children import ending_with_its_parent
 from plumbing.server_limits import as_flags
 
 Say = Callable[[str], None]
@@ -45,6 +46,8 @@ _ALIVE_EVERY: Final = timedelta(seconds=10)  # a newcomer takes a longer silence
 _CONNECT_WITHIN: Final = timedelta(seconds=10)
 _STALLED_AFTER: Final = timedelta(seconds=30)
 _GRACE: Final = timedelta(seconds=10)
+_READY_WITHIN: Final = timedelta(minutes=5)  # it takes a second; a machine under load takes what it takes
+_LOOK_EVERY_S: Final = 0.5
 
 _TO_INSTALL: Final = """\
 No Temporal dev server was found. One of these mends it:
@@ -132,13 +135,30 @@ def must_be_free(port: int) -> None:
         raise DevServerFailed(f"Port {port} is taken; is another inocycle or Temporal running? ({error})") from error
 
 
+@asynccontextmanager
+async def waiting(say: Say, what: str, every: timedelta = _ALIVE_EVERY) -> AsyncIterator[None]:
+    """Say every ten seconds that what is awaited inside is still awaited."""
+
+    async def tell() -> None:
+        began = time.monotonic()
+        while True:
+            await asyncio.sleep(every.total_seconds())
+            say(f"  still waiting for {what} after {time.monotonic() - began:.0f} s")
+
+    telling = asyncio.create_task(tell())
+    try:
+        yield
+    finally:
+        telling.cancel()
+
+
 class DevServer:
     """One dev server on the loopback address, a child of this process; as a context manager, up and ready inside.
 
     Without `ui_port` there is no Web UI, without `database` the state ends with the server.
     `search_attributes` gives name and type (`{"CycleNumber": "Int"}`).
     `dynamic_config` gives further server settings as `key=value`, beside those that protect a course and before them
-    where the key is the same. The child's output is appended to `log_file`.
+    where the key is the same. The child's output is appended to `log_file`; `say` hears that a slow start goes on.
 
     Start it in a thread that outlives it (the main thread): on Linux the server ends with the thread that started it.
     """
@@ -155,8 +175,10 @@ class DevServer:
         search_attributes: Mapping[str, str] | None = None,
         codec_endpoint: str | None = None,
         dynamic_config: Sequence[str] = (),
+        say: Say = lambda _: None,
     ) -> None:
         self._binary = binary
+        self._say = say
         self._dynamic_config = dict(setting.split("=", 1) for setting in dynamic_config)
         self._port = port
         self._log_file = log_file
@@ -202,9 +224,10 @@ class DevServer:
             file.parent.mkdir(parents=True, exist_ok=True)
         with self._log_file.open("ab") as log:
             self._log_start = log.tell()
+            child = ending_with_its_parent(self.start_line())
             self._process = subprocess.Popen(
-                _ending_with_its_parent(self.start_line()),
-                stdin=subprocess.DEVNULL,
+                child.line,
+                stdin=child.stdin,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env={**os.environ, "TEMPORAL_VERSION_CHECK_DISABLED": "1"},
@@ -212,7 +235,7 @@ class DevServer:
                 start_new_session=True,
             )
 
-    async def wait_ready(self, timeout: timedelta = timedelta(seconds=60)) -> None:
+    async def wait_ready(self, timeout: timedelta = _READY_WITHIN) -> None:
         """Return when the frontend answers, closed runs are kept for 30 days and the search attributes exist.
 
         The attributes are added through the API because the server's own flag for them is silently ignored
@@ -222,10 +245,11 @@ class DevServer:
         connection = await ServiceClient.connect(ConnectConfig(target_host=self.address, lazy=True))
         try:
             async with asyncio.timeout(timeout.total_seconds()):
-                while not await self._answers(connection):
-                    await asyncio.sleep(0.05)
-                await _keep_closed_runs(connection)
-                await _register(self._search_attributes, connection)
+                async with waiting(self._say, "the Temporal server to answer"):
+                    while not await self._answers(connection):
+                        await asyncio.sleep(0.05)
+                    await _keep_closed_runs(connection)
+                    await _register(self._search_attributes, connection)
         except TimeoutError:
             raise DevServerFailed(self._with_log(f"The dev server was not ready within {_seconds(timeout)}.")) from None
         except RPCError as error:
@@ -236,6 +260,11 @@ class DevServer:
         if self._process is None or (code := self._process.poll()) is None:
             return
         raise DevServerFailed(self._with_log(f"The dev server ended with code {code}."))
+
+    async def ended_by_itself(self) -> None:
+        """Come back once the server has ended and nobody stopped it; `must_run` says how."""
+        while self._process is None or self._process.poll() is None:
+            await asyncio.sleep(_LOOK_EVERY_S)
 
     async def stop(self) -> None:
         """End the server and wait until it is gone. Stopping twice does nothing."""
@@ -491,33 +520,6 @@ def _which(name: str, environ: Mapping[str, str]) -> Path | None:
 
 
 # --- A child process and its server
-
-
-def _ending_with_its_parent(line: Sequence[str]) -> list[str]:
-    """Let the kernel end the server when its parent ends, where the kernel can (Linux).
-
-    A test run that is killed cannot stop its server, and a dev server without an owner holds its ports and
-    its database file for ever. The request is made by a small Python that then becomes the server (same
-    process id), not by `preexec_fn`: this process has the threads of the SDK's core, and Python code
-    between fork and exec may deadlock there.
-    """
-    if sys.platform != "linux":
-        return list(line)
-    return [sys.executable, "-I", "-S", "-c", _DIE_WITH_PARENT, str(os.getpid()), *line]
-
-
-_DIE_WITH_PARENT: Final = """
-import os, signal, sys
-try:
-    import ctypes
-    ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # 1 is PR_SET_PDEATHSIG
-except (ImportError, OSError, AttributeError):
-    pass  # a Python without ctypes or a foreign libc: then as on other systems
-else:
-    if os.getppid() != int(sys.argv[1]):
-        sys.exit("the parent ended before its dev server began")
-os.execv(sys.argv[2], sys.argv[2:])
-"""
 
 
 def _listens(port: int) -> bool:

@@ -1,5 +1,6 @@
 """The finder among invented binaries, and the real dev server on free ports with its files in a temporary folder."""
 
+import asyncio
 import os
 import select
 import shutil
@@ -27,6 +28,7 @@ from plumbing.dev_server import (
     find_binary,
     free_port,
     server_version,
+    waiting,
 )
 from plumbing.server_limits import PROTECTS_A_COURSE
 
@@ -329,6 +331,13 @@ sys.stdin.read()
         assert ended
     finally:
         os.close(server)
+
+
+async def test_what_is_slow_is_said_to_be_waited_for(said: list[str]) -> None:
+    async with asyncio.timeout(20), waiting(said.append, "a worker", every=timedelta(milliseconds=1)):
+        while len(said) < 2:
+            await asyncio.sleep(0)
+    assert all(line.startswith("  still waiting for a worker after") for line in said)
 
 
 def a_fifo(tmp_path: Path) -> Path:
