@@ -4,7 +4,7 @@ The workflow never reads a message: it hands over what has arrived as bytes, and
 answer, which Temporal keeps. So a key that comes back or a release that reads otherwise changes nothing of before.
 """
 
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -18,6 +18,8 @@ from models.record import RawMessage
 Sent = Literal["signal", "update"]
 Compared = Literal["equal", "behind", "away", "ahead", "other"]
 """How the record's head stood to the run's: it lacks entries that wait, does not answer, knows more, or says otherwise."""
+RUN_CLOSES: Final = "RunCloses"
+"""What a command is told that comes while a run gives over to the next: it left no trace, and is to be sent again."""
 
 
 class Arrived(Frozen):

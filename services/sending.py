@@ -24,6 +24,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
 from models.assessment import Receipt, Refused
+from models.deciding import RUN_CLOSES
 from models.messages import Command, MachineMessage
 from services.errors import NOBODY, CommandRefused, CourseError, NotConfirmed, is_final, no_such_course, not_taken
 
@@ -33,7 +34,7 @@ LEAST_S: Final = 0.001
 LOOK_WITHIN: Final = timedelta(seconds=5)
 PASSES_BY_ITSELF: Final = frozenset({"RulesUnavailable", "HandlerFault"})
 """Failures that are not an answer to what was asked. Temporal keeps them for their update id, so the next attempt has another."""
-_RUN_ENDED_UNDER_IT: Final = "AcceptedUpdateCompletedWorkflow"
+_RUN_ENDED_UNDER_IT: Final = frozenset({"AcceptedUpdateCompletedWorkflow", RUN_CLOSES})
 OPEN: Final = frozenset({WorkflowExecutionStatus.RUNNING, WorkflowExecutionStatus.CONTINUED_AS_NEW})
 _Answer = TypeVar("_Answer")
 
@@ -180,7 +181,7 @@ async def _may_go_on(client: Client, course_id: str) -> bool:
 
 
 def _run_ended_under(error: WorkflowUpdateFailedError) -> bool:
-    return isinstance(error.cause, ApplicationError) and error.cause.type == _RUN_ENDED_UNDER_IT
+    return isinstance(error.cause, ApplicationError) and error.cause.type in _RUN_ENDED_UNDER_IT
 
 
 def _refusal_in(error: WorkflowUpdateFailedError, message_id: str) -> CourseError:

@@ -19,7 +19,7 @@ with workflow.unsafe.imports_passed_through():
     from models.assessment import Assessment, Obligation, Receipt, Refused, Verdict
     from models.carried import Carried
     from models.chart import Chart
-    from models.deciding import Answer, Answered, Ask, Outcome, State
+    from models.deciding import RUN_CLOSES, Answer, Answered, Ask, Outcome, State
     from models.facts import Fact, RungFired
     from models.messages import COMMANDS, Statement
     from models.notification import Notification, NotificationBatch
@@ -45,6 +45,8 @@ CALL_AGAIN_AFTER = timedelta(hours=1)
 JUDGED_AGAIN = 3
 """How often a command is judged anew because results arrived while it was judged."""
 REFUSALS_KEPT_WHOLE = 50
+MOST_GO_OVER = 50
+"""How many messages may go over into the next run unjudged; of more, this run takes in the first."""
 SEND_WITHIN = timedelta(seconds=10)
 """How long one attempt may take; after a killed worker the next attempt starts when this is over."""
 UNTIL_IT_IS_DONE = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=1))
@@ -90,6 +92,8 @@ class CourseWorkflow:
         self._record_behind = False
         self._calls_failed = False
         self._too_large = False
+        self._closing = False
+        self._renew_at = RENEW_AFTER_EVENTS
         self._cancelled_at: datetime | None = None
         self._asked_to_move = False
         self._timers = ObligationTimers(self._time_has_come)
@@ -119,30 +123,40 @@ class CourseWorkflow:
             self._calls.open()
             await self._settle()
             if self._run_is_over:
-                if self._phase is not None and self._phase.kind == ENDED:
+                if self._has_ended and not self._is_long:
                     ending = await self._end()
                     if ending is not None:
                         return ending
                 elif await self._leave():
                     return None
                 continue
+            self._closing = False
             await workflow.wait_condition(lambda: self._something_to_do or self._changed)
             self._changed = False
 
     async def _settle(self) -> None:
-        """Take in every message that has arrived, decide if time asks for it, and arm the timers."""
+        """Take in what has arrived, decide if time asks for it, and arm the timers.
+
+        A run that is over stops after each bite: while messages arrive all the time the queue is never empty. Once it
+        closes it takes in the commands that are left, for no further one comes.
+        """
         asked, self._must_decide = self._must_decide, False
         again = 0
         while True:
-            bite = self._arrivals.bite(failing=self._failing)
+            bite = self._arrivals.bite(failing=self._failing, in_turn=again >= JUDGED_AGAIN)
             if not bite and not asked:
                 break
             answered = await self._ask(bite)
-            if bite and bite[0].is_command and self._overtaken and again < JUDGED_AGAIN:
+            command = bool(bite) and bite[0].is_command
+            if command and self._overtaken and again < JUDGED_AGAIN:
                 again += 1
                 continue
-            asked, again = False, 0
+            # Counted while a command waits only: one that results overtake again and again has its turn too.
+            again = again + 1 if self._arrivals.commands and not command else 0
+            asked = False
             self._take_over(answered, bite)
+            if self._run_is_over and not (self._closing and self._arrivals.commands):
+                break
         if self._assessment is not None:
             self._timers.arm(self._assessment, failing=self._failing)
 
@@ -171,35 +185,53 @@ class CourseWorkflow:
 
     @property
     def _run_is_over(self) -> bool:
-        if self._phase is None or self._arrivals.commands or (self._arrivals.others and not self._failing):
+        """Whether another run, or none, is to go on; a few messages that nobody waits for may go over unjudged."""
+        if self._phase is None or (len(self._arrivals) > MOST_GO_OVER and not self._failing):
             return False
-        if (self._phase.kind, self._phase.cycle) != (self.PHASE, self._cycle):
-            return True
-        return self._asked_to_move or (self._is_long and not self._too_large)
+        moved = (self._phase.kind, self._phase.cycle) != (self.PHASE, self._cycle)
+        return moved or self._asked_to_move or self._is_long
+
+    @property
+    def _has_ended(self) -> bool:
+        return self._phase is not None and self._phase.kind == ENDED
 
     @property
     def _is_long(self) -> bool:
+        """Messages count too, each is an event: a run is renewed long before the server takes no further one."""
         info = workflow.info()
-        return info.get_current_history_length() >= RENEW_AFTER_EVENTS or info.is_continue_as_new_suggested()
+        length = info.get_current_history_length()
+        return length >= self._renew_at or (
+            info.is_continue_as_new_suggested() and self._renew_at == RENEW_AFTER_EVENTS
+        )
 
     async def _leave(self) -> bool:
-        """Whether the next run can take over now; not where something arrived that keeps this one going."""
+        """Whether the next run can take over now; not where a command waits, which is judged in this one."""
         if self._record.waiting:
             await self._give_the_record_a_moment()
         if not await self._fits():
-            self._asked_to_move = False
-            self._say_that_it_is_too_large()
-            self._changed, unwritten = False, bool(self._record.waiting)
-            await workflow.wait_condition(
-                lambda: self._something_to_do or self._changed or (unwritten and not self._record.waiting)
-            )
+            await self._stay()
+            return False
+        self._closing = True
+        if self._arrivals.commands:
             return False
         self._timers.stop()
         await self._record.close()
         await self._calls.close()
-        # A command that has just come is judged in this run: its handler waits for the loop.
-        await workflow.wait_condition(lambda: workflow.all_handlers_finished() or self._something_to_do)
-        return self._run_is_over and workflow.all_handlers_finished()
+        # A command that came before the run closed is judged in it: its handler waits for the loop.
+        await workflow.wait_condition(lambda: workflow.all_handlers_finished() or self._arrivals.commands)
+        return self._run_is_over and not self._arrivals.commands and workflow.all_handlers_finished()
+
+    async def _stay(self) -> None:
+        """More than the next run can be given: what waits is taken in here first, or the record must catch up."""
+        self._closing = self._asked_to_move = False
+        self._renew_at = workflow.info().get_current_history_length() + RENEW_AFTER_EVENTS // 4
+        if self._something_to_do:
+            return
+        self._say_that_it_is_too_large()
+        self._changed, unwritten = False, bool(self._record.waiting)
+        await workflow.wait_condition(
+            lambda: self._something_to_do or self._changed or (unwritten and not self._record.waiting)
+        )
 
     async def _fits(self) -> bool:
         """Whether the next run can be given everything; the weight is an activity's answer, for it must stay what it was."""
@@ -219,7 +251,7 @@ class CourseWorkflow:
     async def _give_the_record_a_moment(self) -> None:
         try:
             await workflow.wait_condition(
-                lambda: not self._record.waiting,
+                lambda: not self._record.waiting or self._something_to_do,
                 timeout=RECORD_GRACE,
                 timeout_summary="waiting for the record before the next run",
             )
@@ -228,6 +260,8 @@ class CourseWorkflow:
 
     async def _end(self) -> str | None:
         """The completion of a course waits for its record and its last calls; until then its timers and messages go on."""
+        if self._something_to_do:
+            return None
         if not self._all_is_out:
             self._changed = False
             await workflow.wait_condition(lambda: self._all_is_out or self._something_to_do or self._changed)
@@ -235,7 +269,7 @@ class CourseWorkflow:
         self._timers.stop()
         await self._record.close()
         await self._calls.close()
-        if not self._run_is_over or not self._all_is_out:
+        if not self._has_ended or self._something_to_do or not self._all_is_out:
             return None
         return f"completed after {self._next_decision - 1} decisions"
 
@@ -247,7 +281,7 @@ class CourseWorkflow:
         assert self._phase is not None
         workflow.continue_as_new(
             args=[self._carried()],
-            workflow=WORKFLOW_OF_PHASE[self._phase.kind],
+            workflow=WORKFLOW_OF_PHASE.get(self._phase.kind, WORKFLOW_OF_PHASE[self.PHASE]),
             initial_versioning_behavior=workflow.ContinueAsNewVersioningBehavior.AUTO_UPGRADE,
         )
 
@@ -384,7 +418,14 @@ class CourseWorkflow:
 
     @on_update.validator
     def _is_well_formed(self, name: str, args: Sequence[RawValue]) -> None:
-        """Turn away a form that is not for this course. It is not run at replay and hands nothing on: `decide` reads again."""
+        """Turn away a form that is not for this course. It is not run at replay and hands nothing on: `decide` reads again.
+
+        While a run closes its senders ask the next one: were their commands taken here all the time, it would never end.
+        """
+        if self._closing:
+            raise ApplicationError(
+                "this run gives over to the next; send it again", type=RUN_CLOSES, non_retryable=True
+            )
         command = incoming.well_formed_command(name, args)
         if command.course_id is not None and command.course_id != self._course.course_id:
             raise ApplicationError("not this course", type="WrongCourse", non_retryable=True)

@@ -95,10 +95,17 @@ class Arrivals:
         """Something waits that is no command."""
         return any(not w.is_command for w in self._queue)
 
-    def bite(self, *, failing: bool) -> list[Waiting]:
-        """What is taken in next: messages in order, or else one command; while the rules fail, commands only."""
-        others = [] if failing else [w for w in self._queue if not w.is_command][:BITE]
-        return others or [w for w in self._queue if w.is_command][:1]
+    def bite(self, *, failing: bool, in_turn: bool = False) -> list[Waiting]:
+        """What is taken in next: messages in order, or else one command; while the rules fail, commands only.
+
+        `in_turn`: a command has waited long enough, and only what came before it is taken first.
+        """
+        command = next((place for place, w in enumerate(self._queue) if w.is_command), None)
+        ahead = self._queue[:command] if in_turn else self._queue
+        others = [] if failing else [w for w in ahead if not w.is_command][:BITE]
+        if others or command is None:
+            return others
+        return [self._queue[command]]
 
     def done(self, taken: Sequence[Waiting]) -> None:
         """These were dealt with."""
