@@ -39,6 +39,7 @@ TO_DO = {
     "NotSent": "Temporal did not answer\n`inocycle inbox retry`",
 }
 """What a person does about each thing that an item may wait for."""
+TO_RESTORE = "compare the record with its backup, and restore it"
 
 
 def add_to(app: typer.Typer, labs: typer.Typer) -> None:
@@ -91,10 +92,12 @@ def list_items(
     from cli_reception import with_reception
     from plumbing.settings import load_settings
 
-    found = with_reception(load_settings(), lambda r: r.look(settled_too=settled_too))
-    document = [{**_shown(item), "courses": [c.course_id for c in courses]} for item, courses in found]
+    found, unreadable = with_reception(load_settings(), lambda r: r.look(settled_too=settled_too))
+    document: list[dict[str, Any]] = [{"item": one.row, "unreadable": str(one)} for one in unreadable]
+    document += [{**_shown(item), "courses": [c.course_id for c in courses]} for item, courses in found]
     items = [item for item, _ in found]
-    answer(as_json, document, inbox_table(items, datetime.now(UTC)) if items else "nothing waits")
+    spoilt = [Text(f"▲ a document cannot be read: {one}; {TO_RESTORE}\n", style="bold red") for one in unreadable]
+    answer(as_json, document, *spoilt, inbox_table(items, datetime.now(UTC)) if items else "nothing waits")
 
 
 def assign(

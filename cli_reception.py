@@ -26,6 +26,7 @@ from plumbing.keys import birth_hash, subject_hash
 from plumbing.settings import Settings
 from record import inbox
 from record.inbox import InboxItem, InboxState, ItemSettled, SubjectCourse, UnknownItem, WaitsFor, WhatWasRead
+from record.raw import CannotBeRead
 from record.reader import UnknownCourse
 from services.courses import CourseClient, CourseError
 
@@ -65,12 +66,15 @@ class Reception:
 
     async def retry(self) -> list[InboxItem]:
         """Look again for the course of everything that waits."""
-        return [await self._deliver(item) for item in await inbox.waiting(self._engine)]
+        return [await self._deliver(item) for item in (await inbox.waiting(self._engine)).read]
 
-    async def look(self, *, settled_too: bool = False) -> list[tuple[InboxItem, list[SubjectCourse]]]:
-        """What waits, or all, with the courses on record of the same patient."""
-        items = await (inbox.everything if settled_too else inbox.waiting)(self._engine)
-        return [(item, await inbox.courses_of(self._engine, item.subjects)) for item in items]
+    async def look(
+        self, *, settled_too: bool = False
+    ) -> tuple[list[tuple[InboxItem, list[SubjectCourse]]], list[CannotBeRead]]:
+        """What waits, or all, with the courses on record of the same patient; and which rows cannot be read."""
+        found = await (inbox.everything if settled_too else inbox.waiting)(self._engine)
+        items = [(item, await inbox.courses_of(self._engine, item.subjects)) for item in found.read]
+        return items, found.unreadable
 
     async def assign(self, name: str, course_id: str, by: Actor) -> InboxItem:
         """Send an item to a course that a person names, if it is about the patient of that course (IDN-01)."""

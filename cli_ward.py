@@ -166,6 +166,8 @@ def _item(line: "Line") -> dict[str, Any]:
 
 
 def _mark(line: "Line") -> Text:
+    if line.unreadable:
+        return Text("▲ UNREADABLE", style="bold red")
     words, style = MARKS[line.standing]
     return Text(words, style=style)
 
@@ -182,18 +184,17 @@ def _due(line: "Line", zone: ZoneInfo) -> str:
 
 def board_screen(ward: "Ward") -> RenderableType:
     """The whole ward: open courses in the order of their trouble, those that are over below a line."""
-    from record.ward import board_rows
+    from record.ward import board_rows, unreadable_lines
 
-    rows = board_rows(ward)
-    unreadable = sorted({c.course.course_id for c in ward.courses} - {row.course_id for row in rows})
+    rows, unreadable = board_rows(ward), unreadable_lines(ward)
     table = _table("course, its own time", "where", "why", "whose turn", "next due")
     for row in rows:
         if not row.over:
             _add(table, *_cells(row, cli_render.zone_of(row.zone)))
     parts: list[RenderableType] = [_head(rows), _age_of(ward), *_alarms(ward), Text()]
-    parts.append(table if rows else Text("no course on record"))
-    for course_id in unreadable:
-        parts.append(Text(f"▲ {course_id}: its last decision is not as it was written", style="bold red"))
+    for line in unreadable:
+        parts.append(Text(f"▲ {line.course_id or 'no course'}: {line.what}\n  {line.clears}\n", style="bold red"))
+    parts.append(table if rows else Text("" if unreadable else "no course on record"))
     if over := [row for row in rows if row.over]:
         parts += [Rule(style="dim"), *(_over(row, cli_render.zone_of(row.zone)) for row in over)]
     return Group(*parts)
@@ -209,11 +210,12 @@ def _alarms(ward: "Ward") -> list[Text]:
 
 
 def _board_document(ward: "Ward") -> dict[str, Any]:
-    from record.ward import board_rows
+    from record.ward import board_rows, unreadable_lines
 
     rows = board_rows(ward)
     return {
         "read_at": ward.read_at,
+        "unreadable": [_item(line) for line in unreadable_lines(ward)],
         "open": [_shown(r) for r in rows if not r.over],
         "over": [_shown(r) for r in rows if r.over],
         "unwatched": [

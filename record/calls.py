@@ -20,6 +20,7 @@ from models.notification import Notification
 from models.people import Role
 from models.tables import NotificationRow
 from plumbing.database import reading, writing
+from record.raw import Found, Raw, one_of, part_of, raw_rows, raw_select, read_each, row_of
 from record.rows import storable
 
 TAKEN_FOR: Final = timedelta(seconds=9)
@@ -121,22 +122,29 @@ async def settle(engine: AsyncEngine, outcomes: Sequence[Outcome]) -> None:
 
 async def unreached(engine: AsyncEngine, since: datetime) -> list[UnreachedPerson]:
     """The calls since then that failed, or of which nobody knows whether they got through."""
-    nobody = select(NotificationRow).where(
+    return (await unreached_rows(engine, since)).read
+
+
+async def unreached_rows(engine: AsyncEngine, since: datetime) -> Found[UnreachedPerson]:
+    """The same, with the rows that cannot be read."""
+    nobody = raw_select(NotificationRow).where(
         col(NotificationRow.state).in_([CallState.FAILED, CallState.UNCONFIRMED]), col(NotificationRow.kept_at) > since
     )
     async with AsyncSession(reading(engine)) as session:
-        rows = await session.exec(nobody.order_by(col(NotificationRow.kept_at), col(NotificationRow.key)))
-        return [
-            UnreachedPerson(
-                course_id=row.course_id,
-                title=row.title,
-                owner=Role(row.owner),
-                channel=row.channel,
-                state=CallState(row.state),
-                kept_at=row.kept_at,
-            )
-            for row in rows
-        ]
+        rows = await raw_rows(session, nobody.order_by(col(NotificationRow.kept_at), col(NotificationRow.key)))
+    return read_each(NotificationRow, rows, _unreached)
+
+
+def _unreached(raw: Raw) -> UnreachedPerson:
+    row = row_of(NotificationRow, part_of(raw, NotificationRow))
+    return UnreachedPerson(
+        course_id=row.course_id,
+        title=row.title,
+        owner=one_of(Role, "owner", row.owner),
+        channel=row.channel,
+        state=one_of(CallState, "state", row.state),
+        kept_at=row.kept_at,
+    )
 
 
 async def _take(engine: AsyncEngine, calls: Sequence[Call], at: datetime) -> list[Call]:

@@ -12,17 +12,18 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final, Literal, cast
 
+from sqlalchemy import ColumnElement
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.orm import defer
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
-from sqlmodel.sql.expression import SelectOfScalar
 
 from models.base import Frozen, Instant, canonical_json
 from models.people import Actor
 from models.tables import CourseRow, InboxRow
 from plumbing.database import reading, writing
+from record.raw import Found, one_of, part_of, raw_columns, raw_rows, read_each, row_of
 from record.reader import UnknownCourse
 from record.rows import storable, storable_text
 
@@ -128,14 +129,15 @@ async def receive(engine: AsyncEngine, raw: bytes, read_as: Actor, read: WhatWas
     return await item_named(engine, sha256)
 
 
-async def waiting(engine: AsyncEngine) -> list[InboxItem]:
-    """What waits, the oldest first."""
-    return await _items(engine, select(InboxRow).where(InboxRow.state == str(InboxState.WAITING)))
+async def waiting(engine: AsyncEngine) -> Found[InboxItem]:
+    """What waits, the oldest first, and what cannot be read: also where nobody can tell any more whether it waits."""
+    settled = [str(InboxState.SENT), str(InboxState.DISMISSED)]
+    return await _items(engine, col(InboxRow.state).not_in(settled))
 
 
-async def everything(engine: AsyncEngine) -> list[InboxItem]:
-    """All items, settled ones too, the oldest first."""
-    return await _items(engine, select(InboxRow))
+async def everything(engine: AsyncEngine) -> Found[InboxItem]:
+    """All items, settled ones too, the oldest first, and what cannot be read."""
+    return await _items(engine)
 
 
 async def item_named(engine: AsyncEngine, name: str) -> InboxItem:
@@ -143,10 +145,10 @@ async def item_named(engine: AsyncEngine, name: str) -> InboxItem:
     if len(name) < SHORTEST_NAME:
         raise UnknownItem(name)
     named = col(InboxRow.sha256).startswith(name.lower(), autoescape=True)
-    items = await _items(engine, select(InboxRow).where(named))
-    if len(items) != 1:
+    items = await _items(engine, named)
+    if len(items.read) != 1 or items.unreadable:
         raise UnknownItem(name)
-    return items[0]
+    return items.read[0]
 
 
 async def raw_of(engine: AsyncEngine, item: InboxItem) -> bytes:
@@ -205,10 +207,11 @@ async def subject_of(engine: AsyncEngine, course_id: str) -> str:
         return row.subject_hash
 
 
-async def _items(engine: AsyncEngine, wanted: SelectOfScalar[InboxRow]) -> list[InboxItem]:
-    without_bytes = wanted.options(defer(cast(Any, InboxRow.raw))).order_by(*map(col, _OLDEST_FIRST))
+async def _items(engine: AsyncEngine, *wanted: ColumnElement[bool]) -> Found[InboxItem]:
+    without_bytes = select(*raw_columns(InboxRow, "raw")).where(*wanted).order_by(*map(col, _OLDEST_FIRST))
     async with AsyncSession(reading(engine)) as session:
-        return [_item(row) for row in await session.exec(without_bytes)]
+        rows = await raw_rows(session, without_bytes)
+        return read_each(InboxRow, rows, lambda raw: _item(row_of(InboxRow, part_of(raw, InboxRow))))
 
 
 async def _locked(session: AsyncSession, item: InboxItem) -> InboxRow:
@@ -246,8 +249,8 @@ def _item(row: InboxRow) -> InboxItem:
         subjects=tuple(json.loads(row.subjects_json)),
         birth_hash=row.birth_hash,
         refused=tuple(NotRead(**one) for one in json.loads(row.refused_json)),
-        state=InboxState(row.state),
-        waits_for=WaitsFor(row.waits_for) if row.waits_for else None,
+        state=one_of(InboxState, "state", row.state),
+        waits_for=one_of(WaitsFor, "waits_for", row.waits_for) if row.waits_for else None,
         course_id=row.course_id,
         settled_by=row.settled_by,
         settled_at=row.settled_at,

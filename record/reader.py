@@ -1,6 +1,7 @@
 """Reading the record: for the command line and its pages, and for the auditor who asks whether it was changed."""
 
 from collections import defaultdict
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel import col, select
@@ -13,6 +14,7 @@ from models.pins import ProtocolPin
 from models.record import GENESIS_SHA256, RecordEntry
 from models.tables import CourseRow, DecisionRow, FactRow, WorklistItemRow
 from plumbing.database import reading
+from record.raw import LONGEST_OFFSET, Found, NotAsWritten, one_of, part_of, raw_rows, raw_select, read_each, row_of
 from record.rows import decision_row, entry_of, fact_rows
 
 
@@ -55,8 +57,7 @@ class CourseOnRecord(Frozen):
 class WorklistItem(Frozen):
     """What a person must do, and by when; `opened_by` is the decision that asked for it.
 
-    `clock_offset_s` is the course's: an item is overdue when the course's own time is past `overdue_at`, also while no
-    worker is there to fire the rung.
+    It is overdue when the course's own time is past `overdue_at`, also while no worker is there to fire the rung.
     """
 
     course_id: str
@@ -68,17 +69,20 @@ class WorklistItem(Frozen):
     overdue_at: Instant | None
     standing: str
     opened_by: int
-    clock_offset_s: int
     message_sha256: str | None = None
     fact_id: str | None = None
 
 
-async def list_courses(engine: AsyncEngine) -> list[CourseOnRecord]:
-    """All courses on record, by id."""
+async def courses_on_record(engine: AsyncEngine) -> Found[CourseOnRecord]:
+    """All courses on record, by id, and which of them cannot be read."""
     async with AsyncSession(reading(engine)) as session:
-        return [
-            course_on_record(row) for row in await session.exec(select(CourseRow).order_by(col(CourseRow.course_id)))
-        ]
+        rows = await raw_rows(session, raw_select(CourseRow).order_by(col(CourseRow.course_id)))
+        return read_each(CourseRow, rows, lambda raw: course_on_record(row_of(CourseRow, part_of(raw, CourseRow))))
+
+
+async def list_courses(engine: AsyncEngine) -> list[CourseOnRecord]:
+    """All courses on record that can be read, by id."""
+    return (await courses_on_record(engine)).read
 
 
 async def read_entries(engine: AsyncEngine, course_id: str) -> list[RecordEntry]:
@@ -100,20 +104,22 @@ async def verify_chain(engine: AsyncEngine, course_id: str) -> int | None:
 
 
 async def worklist(engine: AsyncEngine, role: Role | None = None) -> list[WorklistItem]:
-    """The open items, of one role or of all, first due first."""
+    """The open items that can be read, of one role or of all, first due first."""
     async with AsyncSession(reading(engine)) as session:
-        return await open_items(session, role)
+        found = await open_items(session)
+    return [item for item in found.read if role in (None, item.owner)]
 
 
-async def open_items(session: AsyncSession, role: Role | None = None) -> list[WorklistItem]:
-    """The same, within what a session sees."""
-    rows = select(WorklistItemRow, CourseRow).where(
-        col(WorklistItemRow.course_id) == col(CourseRow.course_id), col(WorklistItemRow.resolved_by).is_(None)
-    )
-    if role is not None:
-        rows = rows.where(col(WorklistItemRow.owner) == str(role))
+async def open_items(session: AsyncSession) -> Found[WorklistItem]:
+    """All open items within what a session sees, first due first, and which of them cannot be read."""
+    open_ones = col(WorklistItemRow.resolved_by).is_(None)
     columns = (WorklistItemRow.due_at, WorklistItemRow.course_id, WorklistItemRow.obligation)
-    return [worklist_item(item, course) for item, course in await session.exec(rows.order_by(*map(col, columns)))]
+    rows = await raw_rows(session, raw_select(WorklistItemRow).where(open_ones).order_by(*map(col, columns)))
+    return read_each(
+        WorklistItemRow,
+        rows,
+        lambda raw: worklist_item(row_of(WorklistItemRow, part_of(raw, WorklistItemRow))),
+    )
 
 
 async def _checked(engine: AsyncEngine, course_id: str) -> tuple[list[RecordEntry], int | None]:
@@ -159,38 +165,50 @@ def _as_written(row: DecisionRow, facts: list[FactRow]) -> RecordEntry | None:
 
 
 def course_on_record(row: CourseRow) -> CourseOnRecord:
-    """The course of a row."""
+    """The course of a row. Raises `NotAsWritten`."""
     return CourseOnRecord(
         course_id=row.course_id,
-        zone=row.zone,
+        zone=_known_zone(row.zone),
         invented=row.invented,
         started_at=row.started_at,
         started_by=row.started_by,
         protocol=ProtocolPin(name=row.protocol_name, sha256=row.protocol_sha256, site_sha256=row.site_sha256),
-        state=CourseState(row.state),
-        verdict=Verdict(row.verdict),
+        state=one_of(CourseState, "state", row.state),
+        verdict=one_of(Verdict, "verdict", row.verdict),
         cycle=row.cycle,
         next_due_at=row.next_due_at,
         overdue=row.overdue,
-        clock_offset_s=row.clock_offset_s,
+        clock_offset_s=_sane_offset(row.clock_offset_s),
         last_decision=row.last_decision,
         updated_at=row.updated_at,
     )
 
 
-def worklist_item(row: WorklistItemRow, course: CourseRow) -> WorklistItem:
-    """The item of a row, on the clock of its course."""
+def worklist_item(row: WorklistItemRow) -> WorklistItem:
+    """The item of a row. Raises `NotAsWritten`."""
     return WorklistItem(
         course_id=row.course_id,
         obligation=row.obligation,
         title=row.title,
-        owner=Role(row.owner),
+        owner=one_of(Role, "owner", row.owner),
         rule=row.rule,
         due_at=row.due_at,
         overdue_at=row.overdue_at,
         standing=row.standing,
         opened_by=row.opened_by,
-        clock_offset_s=course.clock_offset_s,
         message_sha256=row.message_sha256,
         fact_id=row.fact_id,
     )
+
+
+def _known_zone(name: str) -> str:
+    try:
+        return ZoneInfo(name).key
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise NotAsWritten("zone", "it is no zone that is known here") from None
+
+
+def _sane_offset(seconds: int) -> int:
+    if abs(seconds) > LONGEST_OFFSET.total_seconds():
+        raise NotAsWritten("clock_offset_s", "it is the clock of no course")
+    return seconds

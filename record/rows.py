@@ -47,19 +47,20 @@ def course_row(start: Course, first: RecordEntry) -> CourseRow:
             clock_offset_s=0,
             last_decision=0,
             facts=0,
-            **_standing(first),
+            **standing(first),
         )
     )
 
 
 def advance(course: CourseRow, entry: RecordEntry) -> None:
     """Bring the course to where it stands after this entry. The clock is not the entry's to say."""
-    course.sqlmodel_update(_standing(entry))
+    course.sqlmodel_update(standing(entry))
     course.last_decision = entry.number
     course.facts += len(entry.facts)
 
 
-def _standing(entry: RecordEntry) -> dict[str, Any]:
+def standing(entry: RecordEntry) -> dict[str, Any]:
+    """The columns of a course's row that say where it stands, as this entry left it."""
     assessment, due = entry.assessment, entry.assessment.next_due
     return {
         "protocol_name": entry.protocol.name,

@@ -15,6 +15,7 @@ from models.base import Frozen, Instant, counted, plain
 from models.people import PHYSICIANS, Role
 from record.calls import UnreachedPerson
 from record.inbox import InboxItem
+from record.raw import CannotBeRead
 from record.reader import CourseOnRecord, WorklistItem
 from record.watch import RULE, Unwatched
 
@@ -50,10 +51,10 @@ CLEARED_BY: dict[tuple[CourseState, Role], str] = {
 
 
 class CourseInWard(Frozen):
-    """A course on record with its last decision, `None` where that is not as it was written, and its open items."""
+    """A course on record with its last decision and its open items."""
 
     course: CourseOnRecord
-    assessment: Assessment | None
+    assessment: Assessment
     items: tuple[WorklistItem, ...] = ()
     unwatched: Unwatched | None = None
 
@@ -83,19 +84,20 @@ class Line(Frozen):
     due_at: Instant | None = None
     overdue_at: Instant | None = None
     standing: Standing = "due"
+    unreadable: bool = False
 
     @property
     def urgency(self) -> tuple[int, Harm, timedelta, str, str]:
-        """What the worklist is sorted by: overdue, then what is due today, then the rest; in each by harm, then due."""
+        """What the worklist is sorted by: what cannot be read, what is overdue, what is due today, the rest; then by harm."""
         until_due = self.due_at - self.now if self.due_at else timedelta()
         if self.key == NOT_WATCHED:  # whatever else is due in that course, nobody will call for it
             return -1, self.harm, until_due, self.course_id, self.key
-        rank = 0 if self.standing == "overdue" else 1 if until_due <= SOON else 2
+        rank = -2 if self.unreadable else 0 if self.standing == "overdue" else 1 if until_due <= SOON else 2
         return rank, self.harm, until_due, self.course_id, self.key
 
     def is_for(self, role: Role) -> bool:
-        """Whether it is this role's to do; a prescriber is a physician."""
-        return self.owner is role or (self.owner is Role.PHYSICIAN and role in PHYSICIANS)
+        """Whether it is this role's to do; a prescriber is a physician. What cannot be read may be anybody's."""
+        return self.unreadable or self.owner is role or (self.owner is Role.PHYSICIAN and role in PHYSICIANS)
 
 
 class BoardRow(Frozen):
@@ -123,10 +125,11 @@ class BoardRow(Frozen):
 
 
 class Ward(Frozen):
-    """All courses on record at one instant of the wall clock, and what waits in the inbox."""
+    """All courses on record at one instant of the wall clock, what of them cannot be read, and what waits in the inbox."""
 
     read_at: Instant
     courses: tuple[CourseInWard, ...]
+    unreadable: tuple[CannotBeRead, ...] = ()
     inbox: tuple[InboxItem, ...] = ()
     unwatched: tuple[Unwatched, ...] = ()
     """Courses that nobody watches, and executions that the record does not know: with a row in `courses`, or without."""
@@ -149,7 +152,8 @@ class Ward(Frozen):
 
 def worklist_lines(ward: Ward, role: Role | None = None) -> list[Line]:
     """Every open item of every course, of one role or of all, the gravest first."""
-    lines = [line for course in ward.courses for line in lines_of(course, ward.read_at)]
+    lines = unreadable_lines(ward)
+    lines += [line for course in ward.courses for line in lines_of(course, ward.read_at)]
     lines += [_of_nobody(one, ward.read_at) for one in ward.not_on_record]
     lines += _of_channels(ward)
     lines += [_of_inbox(item, ward.read_at) for item in ward.inbox]
@@ -163,8 +167,6 @@ def lines_of(course: CourseInWard, wall: datetime) -> list[Line]:
 
 
 def _lines_of(course: CourseInWard, wall: datetime) -> list[Line]:
-    if course.assessment is None:
-        return [_altered(course, wall)]
     opened = _opened(course, course.assessment, wall)
     turn, others = (None, opened) if course.over else _turn(course, course.assessment, opened, wall)
     today = [line for line in others if line.due_at is None or line.due_at <= line.now + SOON]
@@ -172,14 +174,13 @@ def _lines_of(course: CourseInWard, wall: datetime) -> list[Line]:
 
 
 def board_rows(ward: Ward) -> list[BoardRow]:
-    """One row a course: those in trouble first, those that are over last; a course that cannot be read has none."""
+    """One row a course that can be read: those in trouble first, those that are over last. Before them stands the rest."""
     rows = []
     for course in ward.courses:
-        if course.assessment is not None:
-            lines = lines_of(course, ward.read_at)
-            gravest = min((line.urgency for line in lines), default=(3, Harm.INBOX, timedelta(), "", ""))
-            row = _row(course, course.assessment, lines, ward.read_at)
-            rows.append((course.over, gravest[:3], _as_watched(row, course.unwatched)))
+        lines = lines_of(course, ward.read_at)
+        gravest = min((line.urgency for line in lines), default=(3, Harm.INBOX, timedelta(), "", ""))
+        row = _row(course, course.assessment, lines, ward.read_at)
+        rows.append((course.over, gravest[:3], _as_watched(row, course.unwatched)))
     return [row for *_, row in sorted(rows, key=lambda r: (r[0], r[1], r[2].course_id))]
 
 
@@ -235,9 +236,31 @@ def _clears(item: WorklistItem) -> str:
     return "a complete liver panel" if item.obligation.startswith(LIVER) else "the next decision of the course"
 
 
-def _altered(course: CourseInWard, wall: datetime) -> Line:
-    what = "the last decision in the record is not as it was written"
-    return _line(course, wall, "record-altered", what, Role.ADMINISTRATOR, "", "the record compared with its backup")
+def unreadable_lines(ward: Ward) -> list[Line]:
+    """One line for each course of which a row cannot be read, and one for each such document of the inbox."""
+    spoilt: dict[tuple[str, str], list[CannotBeRead]] = {}
+    for found in ward.unreadable:
+        spoilt.setdefault((found.course_id, "" if found.course_id else found.row), []).append(found)
+    return [_unreadable(spoilt[key], ward.read_at) for key in sorted(spoilt)]
+
+
+def _unreadable(found: Sequence[CannotBeRead], wall: datetime) -> Line:
+    first, more = found[0], f", and {len(found) - 1} more" if len(found) > 1 else ""
+    course = first.course_id
+    ask = f"`inocycle course show {course}` asks the course itself; " if course else ""
+    return Line(
+        course_id=course,
+        zone="UTC",
+        now=wall,
+        as_of=wall,
+        key=f"unreadable-record-{course or first.row}",
+        what=f"{'its record' if course else 'a row of no course'} cannot be read: {first}{more}",
+        owner=Role.ADMINISTRATOR,
+        rule="REC-02",
+        clears=f"{ask}compare the record with its backup, and restore it",
+        harm=Harm.URGENT,
+        unreadable=True,
+    )
 
 
 def _not_watched(course: CourseInWard, one: Unwatched, wall: datetime) -> Line:

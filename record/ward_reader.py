@@ -1,57 +1,146 @@
-"""Reading the whole ward from the record: every course with its last decision and open items, and what waits in the inbox."""
+"""Reading the whole ward from the record: every course with its last decision and open items, and what waits in the inbox.
 
-from collections import defaultdict
+Each row is read for itself. A course of which one cannot be read stands first, with what is wrong; all others are whole.
+"""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel import and_, col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from models.assessment import Assessment
+from models.assessment import Assessment, CourseState
 from models.housekeeping import COURSES_WATCHED
-from models.tables import CourseRow, DecisionRow
+from models.tables import CourseRow, DecisionRow, FactRow, WorklistItemRow
 from plumbing.database import reading
-from record.calls import TRIED_FOR, unreached
+from record.calls import TRIED_FOR, unreached_rows
 from record.inbox import waiting
-from record.reader import course_on_record, open_items
-from record.rows import entry_of
-from record.sweeps import last_done
+from record.raw import (
+    CannotBeRead,
+    Found,
+    NotAsWritten,
+    Raw,
+    part_of,
+    raw_rows,
+    raw_select,
+    read_each,
+    row_of,
+)
+from record.reader import CourseOnRecord, WorklistItem, course_on_record, open_items
+from record.rows import entry_of, standing
+from record.sweeps import done_rows
 from record.ward import CourseInWard, Ward
-from record.watch import unwatched
+from record.watch import unwatched_rows
 
 
 async def read_ward(engine: AsyncEngine, wall: datetime) -> Ward:
     """All courses by id. `wall` is the wall clock at which they are read; nobody but the database is asked."""
     async with AsyncSession(reading(engine)) as session:
-        newest = and_(
-            col(DecisionRow.course_id) == col(CourseRow.course_id),
-            col(DecisionRow.number) == col(CourseRow.last_decision),
-        )
-        courses = select(CourseRow, DecisionRow).join(DecisionRow, newest, isouter=True)
-        found = (await session.exec(courses.order_by(col(CourseRow.course_id)))).all()
-        items = defaultdict(list)
-        for item in await open_items(session):
-            items[item.course_id].append(item)
-    nobodys = {one.course_id: one for one in await unwatched(engine, wall)}
+        courses = await _courses(session)
+        items = await open_items(session)
+        facts = await _facts(session, [row for row, _, _ in courses.read if row.state != str(CourseState.COMPLETED)])
+    documents, nobodys = await waiting(engine), await unwatched_rows(engine, wall)
+    swept, unheard = await done_rows(engine, COURSES_WATCHED), await unreached_rows(engine, wall - TRIED_FOR)
+    watch, of_course = {one.course_id: one for one in nobodys.read}, _by_course(items.read)
+    known = {row.course_id for row, _, _ in courses.read} | {found.course_id for found in courses.unreadable}
     return Ward(
         read_at=wall,
-        inbox=tuple(await waiting(engine)),
         courses=tuple(
             CourseInWard(
-                course=course_on_record(course),
-                assessment=_assessment(last),
-                items=tuple(items[course.course_id]),
-                unwatched=nobodys.get(course.course_id),
+                course=course,
+                assessment=assessment,
+                items=tuple(of_course[course.course_id]),
+                unwatched=watch.get(course.course_id),
             )
-            for course, last in found
+            for _, course, assessment in courses.read
         ),
-        unwatched=tuple(nobodys.values()),
-        swept_at=await last_done(engine, COURSES_WATCHED),
-        unreached=tuple(await unreached(engine, wall - TRIED_FOR)),
+        unreadable=(
+            *courses.unreadable,
+            *items.unreadable,
+            *facts,
+            *(_of_nobody(item) for item in items.read if item.course_id not in known),
+            *documents.unreadable,
+            *nobodys.unreadable,
+            *swept.unreadable,
+            *unheard.unreadable,
+        ),
+        inbox=tuple(documents.read),
+        unwatched=tuple(watch.values()),
+        swept_at=next(iter(swept.read), None),
+        unreached=tuple(unheard.read),
     )
 
 
-def _assessment(row: DecisionRow | None) -> Assessment | None:
-    """What was decided last; `None` where its content is gone or is not what was hashed."""
-    entry = entry_of(row) if row is not None else None
-    return entry.assessment if entry else None
+def _by_course(items: Sequence[WorklistItem]) -> dict[str, list[WorklistItem]]:
+    found = defaultdict(list)
+    for item in items:
+        found[item.course_id].append(item)
+    return found
+
+
+def _of_nobody(item: WorklistItem) -> CannotBeRead:
+    table, words = WorklistItemRow.__tablename__, "its course is not on record"
+    return CannotBeRead(course_id=item.course_id, table=table, row=item.obligation, column="course_id", words=words)
+
+
+# ── courses with their last decision ───────────────────────────────────────────────────────────────────────────────
+
+
+async def _courses(session: AsyncSession) -> Found[tuple[CourseRow, CourseOnRecord, Assessment]]:
+    newest = and_(
+        col(DecisionRow.course_id) == col(CourseRow.course_id),
+        col(DecisionRow.number) == col(CourseRow.last_decision),
+    )
+    both = raw_select(CourseRow, DecisionRow).select_from(CourseRow).join(DecisionRow, newest, isouter=True)
+    rows = await raw_rows(session, both.order_by(col(CourseRow.course_id)))
+    return read_each(CourseRow, rows, _course)
+
+
+def _course(raw: Raw) -> tuple[CourseRow, CourseOnRecord, Assessment]:
+    row = row_of(CourseRow, part_of(raw, CourseRow))
+    return row, course_on_record(row), _last_decision(row, part_of(raw, DecisionRow))
+
+
+def _last_decision(course: CourseRow, raw: Raw) -> Assessment:
+    """What was decided last, where it is as it was hashed, and the course's row says the same."""
+    where = DecisionRow.__tablename__, str(course.last_decision)
+    if raw["number"] is None:
+        raise NotAsWritten("", "it is missing", *where)
+    entry = entry_of(row_of(DecisionRow, raw))
+    if entry is None:
+        raise NotAsWritten("content", "it is not what was hashed", *where)
+    for column, value in standing(entry).items():
+        if getattr(course, column) != value:
+            raise NotAsWritten(column, "it is not what the last decision says")
+    return entry.assessment
+
+
+# ── facts: nothing is shown of them, but a course with a spoilt one says so ────────────────────────────────────────
+
+
+async def _facts(session: AsyncSession, open_courses: Iterable[CourseRow]) -> list[CannotBeRead]:
+    ended = select(CourseRow.course_id).where(col(CourseRow.state) == str(CourseState.COMPLETED))
+    rows = raw_select(FactRow).where(col(FactRow.course_id).not_in(ended))
+    facts = read_each(FactRow, await raw_rows(session, rows), _fact)
+    found = Counter(facts.read)
+    missing = [_facts_missing(c, found[c.course_id]) for c in open_courses if found[c.course_id] != c.facts]
+    spoilt = {fact.course_id for fact in facts.unreadable}
+    return [*facts.unreadable, *(course for course in missing if course.course_id not in spoilt)]
+
+
+def _facts_missing(course: CourseRow, found: int) -> CannotBeRead:
+    words = f"{found} rows, and the course says {course.facts}"
+    return CannotBeRead(course_id=course.course_id, table=str(FactRow.__tablename__), row="", words=words)
+
+
+def _fact(raw: Raw) -> str:
+    """The course of a fact that can be read."""
+    row = row_of(FactRow, part_of(raw, FactRow))
+    body: Any = json.loads(row.body_json)
+    if body["kind"] != row.kind:
+        raise NotAsWritten("kind", "it is not that of the fact")
+    return row.course_id

@@ -7,6 +7,7 @@ wall clock's.
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import partial
 from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -17,6 +18,7 @@ from models.assessment import CourseState
 from models.base import Frozen, Instant
 from models.tables import CourseRow, CourseStartRow, WatchRow
 from plumbing.database import reading, writing
+from record.raw import Found, Raw, one_of, part_of, raw_rows, raw_select, read_each, row_of
 from record.rows import storable
 
 RULE: Final = "REC-03"
@@ -89,7 +91,9 @@ async def known_courses(engine: AsyncEngine) -> Known:
     """All courses as the record knows them at one instant."""
     async with AsyncSession(reading(engine)) as session:
         states = dict((await session.exec(select(CourseRow.course_id, CourseRow.state))).all())
-        starts = dict((await session.exec(select(CourseStartRow.course_id, CourseStartRow.reserved_at))).all())
+        rows = await raw_rows(session, raw_select(CourseStartRow))
+    reserved = read_each(CourseStartRow, rows, lambda raw: row_of(CourseStartRow, part_of(raw, CourseStartRow))).read
+    starts = {row.course_id: row.reserved_at for row in reserved}
     return Known(
         on_record=frozenset(states),
         open=frozenset(course_id for course_id, state in states.items() if state not in DONE),
@@ -117,23 +121,45 @@ async def note(engine: AsyncEngine, found: Mapping[tuple[str, Difference], str],
 
 async def unwatched(engine: AsyncEngine, at: datetime) -> list[Unwatched]:
     """The differences that are open and certain at this instant, by course."""
+    return (await unwatched_rows(engine, at)).read
+
+
+async def unwatched_rows(engine: AsyncEngine, at: datetime) -> Found[Unwatched]:
+    """The same, with the rows that cannot be read."""
     async with AsyncSession(reading(engine)) as session:
-        rows = await _open_rows(session)
-        zones = await _zones(session, [row.course_id for row in rows])
-        return [one for one in (_unwatched(row, zones) for row in rows) if one.is_certain(at)]
+        rows = await raw_rows(session, raw_select(WatchRow).where(*_OPEN).order_by(*_IN_ORDER))
+        found = read_each(WatchRow, rows, _difference)
+        zones = await _zones(session, [row.course_id for row in found.read])
+    told = [_unwatched(row, zones) for row in found.read]
+    return Found([one for one in told if one.is_certain(at)], found.unreadable)
+
+
+_OPEN: Final = (col(WatchRow.ended_at).is_(None),)
+_IN_ORDER: Final = tuple(map(col, (WatchRow.course_id, WatchRow.kind)))
 
 
 async def _open_rows(session: AsyncSession) -> list[WatchRow]:
-    still = select(WatchRow).where(col(WatchRow.ended_at).is_(None))
-    return list(await session.exec(still.order_by(*map(col, (WatchRow.course_id, WatchRow.kind)))))
+    return list(await session.exec(select(WatchRow).where(*_OPEN).order_by(*_IN_ORDER)))
 
 
 async def _zones(session: AsyncSession, course_ids: Collection[str]) -> dict[str, str]:
     zones: dict[str, str] = {}
-    for table in (CourseStartRow, CourseRow):
-        found = await session.exec(select(table.course_id, table.zone).where(col(table.course_id).in_(course_ids)))
-        zones.update(found.all())
+    for kind, name in ((CourseStartRow, CourseStartRow.course_id), (CourseRow, CourseRow.course_id)):
+        rows = await raw_rows(session, raw_select(kind).where(col(name).in_(course_ids)))
+        found = read_each(kind, rows, partial(_zone_of, kind))
+        zones.update(found.read)
     return zones
+
+
+def _zone_of(kind: type[CourseStartRow | CourseRow], raw: Raw) -> tuple[str, str]:
+    row = row_of(kind, part_of(raw, kind))
+    return row.course_id, row.zone
+
+
+def _difference(raw: Raw) -> WatchRow:
+    row = row_of(WatchRow, part_of(raw, WatchRow))
+    one_of(Difference, "kind", row.kind)
+    return row
 
 
 def _unwatched(row: WatchRow, zones: Mapping[str, str]) -> Unwatched:

@@ -407,7 +407,6 @@ async def test_an_item_is_due_then_overdue_then_resolved(record: Record, record_
             overdue_at=MONDAY + timedelta(days=1),
             standing="due",
             opened_by=1,
-            clock_offset_s=0,
         )
     ]
     await record.write_record(a_batch(chain[1]))

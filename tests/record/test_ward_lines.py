@@ -7,6 +7,7 @@ from clinical.harm import Harm
 from models.assessment import Assessment, CourseState, Finding, Obligation, Verdict
 from models.people import Role
 from record.inbox import InboxItem, InboxState, WaitsFor
+from record.raw import CannotBeRead
 from record.reader import CourseOnRecord, WorklistItem
 from record.ward import CourseInWard, Line, Ward, board_rows, lines_of, worklist_lines
 from tests.record.factories import MONDAY, PIN, a_dose, an_assessment
@@ -74,7 +75,6 @@ def an_item(obligation: str, standing: str = "due", **more: Any) -> WorklistItem
         "overdue_at": None,
         "standing": standing,
         "opened_by": 3,
-        "clock_offset_s": 0,
     }
     return WorklistItem(**{**usual, **more})
 
@@ -231,10 +231,20 @@ def test_what_reached_no_course_is_the_coordinators_last_line() -> None:
     assert (lines[-1].owner, lines[-1].course_id, lines[-1].key) == (Role.COORDINATOR, "", f"inbox-{document.id}")
 
 
-def test_a_record_that_was_changed_is_the_administrators_first_line() -> None:
-    changed = a_course(course_id="course-9").model_copy(update={"assessment": None})
-    first, *_ = listed(changed, a_course(owner=Role.NURSE, next_action="see to it"))
-    assert (first.course_id, first.owner, first.harm) == ("course-9", Role.ADMINISTRATOR, Harm.URGENT)
+def test_a_record_that_cannot_be_read_is_the_first_line_of_every_role() -> None:
+    spoilt = [
+        CannotBeRead(course_id="course-9", table="fact", row=row, column="at", words="it is no instant")
+        for row in ("3", "4")
+    ]
+    late = in_monitoring(due("liver-test-repeat", in_=-9 * DAY))
+    ward = Ward(read_at=MONDAY + MIN, courses=(late,), unreadable=tuple(spoilt))
+    for role in (None, *Role):
+        first, *others = worklist_lines(ward, role)
+        assert (first.course_id, first.owner, first.rule) == ("course-9", Role.ADMINISTRATOR, "REC-02")
+        assert first.what == "its record cannot be read: fact 3, column at: it is no instant, and 1 more"
+        assert "`inocycle course show course-9`" in first.clears
+        assert "course-9" not in {line.course_id for line in others}
+    assert [line.course_id for line in worklist_lines(ward, Role.COORDINATOR)] == ["course-9", "course-1"]
 
 
 # --- What comes first
