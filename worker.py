@@ -69,6 +69,8 @@ async def make_worker(
             decider.hold,
             Weigher(converter).weigh,
             record.write_record,
+            record.compare_record,
+            record.take_over,
             notifier.notify,
             housekeeping.sweep,
         ],

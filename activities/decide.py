@@ -22,8 +22,8 @@ from models.assessment import Accepted, Assessment, Refused
 from models.base import canonical_json, content_hash
 from models.chart import Chart
 from models.deciding import Answered, Ask, Outcome, State
-from models.facts import UnreadableMessage, UnreadableResolved
-from models.messages import MachineMessage, MoveToCurrentBuild, SetFactAside
+from models.facts import Fact, UnreadableMessage, UnreadableResolved
+from models.messages import MachineMessage, MoveToCurrentBuild, ReconcileRecord, SetFactAside
 from models.phase import CYCLE, MONITORING, Phase
 from models.pins import ProtocolPin
 from models.protocol import Protocol
@@ -105,7 +105,7 @@ class Decider:
         """The answer to these messages; `None` where fewer must be taken: a rule failed, or the answer is too large."""
         heard = _heard(reads, state.answered, chart)
         try:
-            done = self._concluded(ask, chart, heard.told)
+            done = self._concluded(ask, chart, heard.told, state.adopted)
         except RulesFailed as error:
             return None if len(reads) > 1 else self._alone(ask, state, chart, reads, error)
         answered = self._answered(ask, chart, reads, heard, done)
@@ -121,11 +121,12 @@ class Decider:
         if not heard.told:
             return self._held(ask, state, chart, reads, self._explained(ask, chart, error))
         try:
-            return self._answered(ask, chart, reads, heard, self._concluded(ask, chart, heard.told))
+            done = self._concluded(ask, chart, heard.told, state.adopted)
+            return self._answered(ask, chart, reads, heard, done)
         except RulesFailed as again:
             again_at, why = str(again), f"a rule failed on it: {again}"
         try:
-            done = self._concluded(ask, chart, [reads[0].unreadable(why)])
+            done = self._concluded(ask, chart, [reads[0].unreadable(why)], state.adopted)
         except RulesFailed as without:
             return self._held(ask, state, chart, reads, self._explained(ask, chart, without))
         log.error("message_set_aside", course=state.course.course_id, where=again_at[:128])
@@ -133,13 +134,22 @@ class Decider:
         aside = _Heard([outcome], [reads[0].unreadable(why)], [0])
         return self._answered(ask, chart, [reads[0]._replace(reason=why)], aside, done)
 
-    def _concluded(self, ask: Ask, chart: Chart, told: Sequence[Told]) -> Concluded:
+    def _concluded(self, ask: Ask, chart: Chart, told: Sequence[Told], adopted: Sequence[Fact] = ()) -> Concluded:
         try:
             protocol = self._usable(chart.protocol)
         except ProtocolError as error:
             raise RulesFailed(str(error)) from None
         try:
-            return conclude(chart, told, ask.now, protocol, self._find, monitoring=ask.monitoring)
+            return conclude(
+                chart,
+                told,
+                ask.now,
+                protocol,
+                self._find,
+                monitoring=ask.monitoring,
+                compared=ask.compared,
+                adopted=adopted,
+            )
         except Exception as error:  # whatever a rule raises must not lock the course
             raise RulesFailed(_where(error)) from error
 
@@ -189,7 +199,8 @@ class Decider:
             key_ids=self._reader.key_ids,
             start=chart.course if ask.first else None,
         )
-        return self._written(ask, recorded, done.chart, tuple(outcomes), tuple(raw), moves=moves)
+        settled = any(isinstance(t, ReconcileRecord) for t in heard.told) and not _differs(done.assessment)
+        return self._written(ask, recorded, done.chart, tuple(outcomes), tuple(raw), moves=moves, reconciled=settled)
 
     def _held(self, ask: Ask, state: State, chart: Chart, reads: Sequence[Read], where: str) -> Answered:
         """The answer that holds the course. What arrived waits; the first time the administrator's call is a fact."""
@@ -198,7 +209,7 @@ class Decider:
         called = () if ask.failing_since else (call_of(since, ask.now),)
         heard = _heard(reads, state.answered, chart)
         without = _without_rules(chart, heard, ask.now)
-        facts = (*called, *(f for r in without.values() if isinstance(r, Accepted) for f in r.facts))
+        facts = (*state.adopted, *called, *(f for r in without.values() if isinstance(r, Accepted) for f in r.facts))
         longer = chart.with_facts(*facts)
         held = held_without_rules(state.previous, ask.cycle, chart.protocol.name, ask.now, since, where)
         kind = MONITORING if ask.monitoring else CYCLE
@@ -237,6 +248,7 @@ class Decider:
         *,
         failed: str = "",
         moves: bool = False,
+        reconciled: bool = False,
     ) -> Answered:
         content = canonical_json(recorded)
         sha256 = sha256_of(content)
@@ -253,6 +265,7 @@ class Decider:
             phase=recorded.phase,
             raw=raw,
             moves=moves,
+            reconciled=reconciled,
             code_version=self._code_version,
             key_ids=self._reader.key_ids,
         )
@@ -296,6 +309,11 @@ def _without_rules(chart: Chart, heard: _Heard, now: datetime) -> dict[int, Acce
         elif isinstance(told, MoveToCurrentBuild) and told.by.role in ROLES[told.name]:
             ruled[place] = Accepted(facts=())
     return ruled
+
+
+def _differs(assessment: Assessment) -> bool:
+    """REC-02 stands: the record and this execution are not at one."""
+    return any(f.rule == "REC-02" for f in assessment.findings)
 
 
 def _refusal(ruling: Accepted | Refused | None) -> Refused | None:

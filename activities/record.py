@@ -14,14 +14,18 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.stubs import WRITE_RECORD
+from activities.stubs import COMPARE_RECORD, TAKE_OVER, WRITE_RECORD
 from models.assessment import Obligation
-from models.facts import Fact, ObligationMet, RungFired, UnreadableMessage, UnreadableResolved
+from models.carried import Carried, TakenOver
+from models.deciding import HeadAsk
+from models.facts import Fact, ObligationMet, RecordCompared, RungFired, UnreadableMessage, UnreadableResolved
 from models.people import Role
 from models.record import GENESIS_SHA256, RecordBatch, RecordEntry, RefusedMessage
 from models.tables import CourseRow, DecisionRow, RawMessageRow, WorklistItemRow
 from plumbing.database import RecordExchanged, writing
 from plumbing.logging import get_logger
+from record.head import compared, head_of
+from record.reader import read_entries
 from record.rows import (
     advance,
     course_row,
@@ -33,6 +37,7 @@ from record.rows import (
     storable,
     storable_text,
 )
+from record.take_over import grown_together, take_over
 
 log = get_logger()
 
@@ -44,7 +49,9 @@ class RecordRefused(ApplicationError):
     """The record does not take an entry. Its text names course and decision only, never what they hold."""
 
     def __init__(self, entry: RecordEntry, why: str) -> None:
-        super().__init__(f"course {entry.course_id}, decision {entry.number}: {why}", type=type(self).__name__)
+        words = f"course {entry.course_id}, decision {entry.number}: {why}"
+        # The same entry would be refused again at once: the course is held (REC-02), and tries again after a while.
+        super().__init__(words, type=type(self).__name__, non_retryable=True)
         self.course_id = entry.course_id
         self.number = entry.number
 
@@ -96,6 +103,17 @@ class Record:
         except RecordExchanged as exchanged:
             log.error("record_exchanged", reason=str(exchanged), count=len(batch.entries))
             raise ApplicationError(str(exchanged), type=type(exchanged).__name__) from None
+
+    @activity.defn(name=COMPARE_RECORD)
+    async def compare_record(self, ask: HeadAsk) -> RecordCompared:
+        """How the head of the record stands to the links that the execution knows (REC-02)."""
+        return compared(await head_of(self._engine, ask.course_id), ask.links)
+
+    @activity.defn(name=TAKE_OVER)
+    async def take_over(self, own: Carried) -> TakenOver:
+        """The course as its record has it, with what only the execution knows. Raises where the record cannot be read."""
+        entries = await read_entries(self._engine, own.course.course_id)
+        return TakenOver(carried=grown_together(own, take_over(entries)), phase=entries[-1].recorded.phase)
 
     async def _write(self, session: AsyncSession, entry: RecordEntry) -> None:
         if not is_sound(entry):

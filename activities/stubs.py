@@ -8,8 +8,9 @@ from typing import Final
 
 from temporalio import activity
 
-from models.carried import Carried
-from models.deciding import Answered, Ask
+from models.carried import Carried, TakenOver
+from models.deciding import Answered, Ask, HeadAsk
+from models.facts import RecordCompared
 from models.housekeeping import SweepResult
 from models.notification import NotificationBatch
 from models.record import RecordBatch
@@ -18,6 +19,8 @@ DECIDE: Final = "decide"
 HOLD: Final = "hold"
 WEIGH: Final = "weigh"
 WRITE_RECORD: Final = "write_record"
+COMPARE_RECORD: Final = "compare_record"
+TAKE_OVER: Final = "take_over"
 NOTIFY: Final = "notify"
 SWEEP: Final = "sweep"
 
@@ -44,9 +47,21 @@ def weigh(carried: Carried) -> int:
 async def write_record(batch: RecordBatch) -> None:
     """Write the entries in order into the record, all or none, each once. A regular activity, retried without limit.
 
-    Every refusal stays retryable, for a person must look while the entries wait: `RecordConflict`, `RecordGap`,
+    A refusal is final for this attempt, holds the course (REC-02), and the entries wait: `RecordConflict`, `RecordGap`,
     `RecordChainBroken`, `RecordHashMismatch`, `RecordStartMissing`.
     """
+    raise NotImplementedError
+
+
+@activity.defn(name=COMPARE_RECORD)
+async def compare_record(ask: HeadAsk) -> RecordCompared:
+    """How the head of the record stands to what the execution knows (REC-02). A regular activity of two seconds."""
+    raise NotImplementedError
+
+
+@activity.defn(name=TAKE_OVER)
+async def take_over(own: Carried) -> TakenOver:
+    """What the course goes on from after a difference was settled: its record, and what only the execution knows."""
     raise NotImplementedError
 
 

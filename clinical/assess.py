@@ -31,6 +31,7 @@ from clinical.overrides import with_overrides
 from clinical.owners import turn_of
 from clinical.prompts import prompts
 from clinical.reactions import reactions
+from clinical.record_gate import record_gate, without_record
 from clinical.required import required_data
 from clinical.response import response_notes
 from clinical.results import Unknown
@@ -125,6 +126,8 @@ def _always(case: Case) -> Iterator[Finding]:
     yield from all_of(case, reactions)
     yield from all_of(case, _implausibly_high)
     yield from all_of(case, deviations)
+    yield from all_of(case, record_gate)
+    yield from all_of(case, without_record)
     yield from all_of(case, amendment_note)
     if case.reading.later:
         reason = f"recorded later than this instant and not counted: {counted(case.reading.later, 'fact')}"

@@ -8,6 +8,7 @@ from clinical.case import Case
 from clinical.infusion import interrupted
 from clinical.interruption import TWO_DOSES
 from clinical.overrides import may_be_overridden, with_overrides
+from clinical.record_gate import difference
 from clinical.schedule import cycle_gate
 from clinical.signs import personal_holds
 from models.assessment import Assessment, CommandAnswer, DosePlan, Finding, Refused, Verdict, earliest
@@ -147,6 +148,9 @@ def _resume(standing: Standing) -> Refused | None:
     case = standing.case
     if interrupted(case) is None:
         return refused("NothingInterrupted", "no infusion stands still")
+    differs = tuple(f for f in standing.findings if f.rule == "REC-02")
+    if differs:
+        return refused("RecordDiffers", f"resuming is refused: {differs[0].reason}", differs)
     if case.stopped_for_good:
         return refused("DoseGateClosed", "the drug was stopped for good", case.stopped_for_good)
     if case.reaction_running is not None or case.ungraded_reaction is not None:
@@ -258,6 +262,12 @@ def _withdraw_plan(standing: Standing) -> Refused | None:
     return None if standing.case.transplant_planned else refused("NoPlan", "no transplant is planned")
 
 
+def _reconcile(standing: Standing) -> Refused | None:
+    if difference(standing.case.reading) is not None:
+        return None
+    return refused("NothingToReconcile", "record and execution do not differ as far as is known")
+
+
 def _amend(standing: Standing) -> Refused | None:
     """The protocol, and the release, do not change while something is under way at the bedside."""
     return refused("CourseBusy", "an infusion, reaction or observation is open") if standing.case.busy else None
@@ -289,6 +299,7 @@ _GATES: dict[str, Callable[[Standing], Refused | None]] = {
     "choose_dropped_dose": _drop,
     "extend_cycle": _extend,
     "withdraw_transplant_plan": _withdraw_plan,
+    "reconcile_record": _reconcile,
     "amend_protocol": _amend,
     "acknowledge_divergence": _acknowledge,
     "move_to_current_build": _amend,

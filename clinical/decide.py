@@ -16,7 +16,7 @@ from models.assessment import Accepted, Assessment, Refused
 from models.base import Frozen, content_hash
 from models.carried import DecideRequest, Decision
 from models.chart import Chart
-from models.facts import Fact, MonitoringStarted, ObligationMet, RungFired, UnreadableMessage
+from models.facts import Fact, MonitoringStarted, ObligationMet, RecordCompared, RungFired, UnreadableMessage
 from models.messages import MachineMessage, Message, SetFactAside
 from models.people import CLOCK
 from models.phase import CYCLE, ENDED, MONITORING, Phase
@@ -44,14 +44,21 @@ def conclude(
     known: Known = nothing_known,
     *,
     monitoring: bool = False,
+    compared: RecordCompared | None = None,
+    adopted: Sequence[Fact] = (),
 ) -> Concluded:
     """Judge each message in order, then assess once. Pure: the same question gives the same answer.
 
     An amendment that comes into force decides at once: what follows is judged and assessed under the new protocol.
+    `adopted` are facts of another stretch of this course, `compared` is how the record's head stood when it was asked:
+    both come before all else (REC-02).
     """
+    added = list(adopted)
     # Before any rule is asked: one of them may fail on the very fact that is set aside.
-    aside = [judge_setting_aside(chart, one, now) for one in told if isinstance(one, SetFactAside)]
-    added = [fact for ruling in aside if isinstance(ruling, Accepted) for fact in ruling.facts]
+    aside = [judge_setting_aside(chart.with_facts(*added), one, now) for one in told if isinstance(one, SetFactAside)]
+    added += [fact for ruling in aside if isinstance(ruling, Accepted) for fact in ruling.facts]
+    if compared is not None:
+        added.append(_by_the_clock(f"record-compared/{len(chart.facts) + len(added)}", compared, now))
     # What fell due before the messages is said first: a test that comes a moment late was due all the same.
     added += _escalation(Case(chart.with_facts(*added), protocol, now))
     before = len(added)

@@ -41,6 +41,8 @@ OPENS_WITH: dict[str, str] = {
     "NotThisCycle": "the first dose of cycle 1; no later cycle is lengthened",
     "NothingInterrupted": "interrupt_infusion while an infusion runs",
     "NothingToAcknowledge": "amend_protocol to a protocol that departs from the label",
+    "NothingToReconcile": "a record that differs from the running course",
+    "RecordDiffers": "the record and the running course brought together (REC-02)",
     "NothingToCountersign": "an override that asks for two, or a corrected stop or level",
     "NothingToOverride": "a finding that a person may set aside; those that stand clear as they say",
     "NothingToRound": "a dose that can be computed, of a cycle that was started",

@@ -4,7 +4,15 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, cast
 
-from clinical import amendments, bedside_rulings, corrections, course_rulings, dose_rulings, second_signatures
+from clinical import (
+    amendments,
+    bedside_rulings,
+    corrections,
+    course_rulings,
+    dose_rulings,
+    record_rulings,
+    second_signatures,
+)
 from clinical.assess import assess_case
 from clinical.calendar import local_date
 from clinical.case import Case
@@ -28,6 +36,7 @@ from models.facts import (
 )
 from models.messages import (
     AcknowledgeDivergence,
+    AgainstTheRecord,
     AmendProtocol,
     AuthoriseDose,
     ChooseDroppedDose,
@@ -52,6 +61,7 @@ from models.messages import (
     Message,
     MoveToCurrentBuild,
     PlanTransplant,
+    ReconcileRecord,
     RecordAdministration,
     RecordCytoreduction,
     RecordFinding,
@@ -117,6 +127,7 @@ ROLES: dict[str, frozenset[Role]] = {
     WithdrawTransplantPlan.name: _PRESCRIBER,
     AmendProtocol.name: _PRESCRIBER,
     AcknowledgeDivergence.name: _PRESCRIBER,
+    ReconcileRecord.name: PHYSICIANS | {Role.ADMINISTRATOR},
     MoveToCurrentBuild.name: frozenset({Role.ADMINISTRATOR}),
 }
 """Who may send what (design §4)."""
@@ -150,6 +161,8 @@ def judge_standing(standing: Standing, message: Message, known: Known = nothing_
         return refusal
     judging = Judging(message, standing, known)
     judged = _RULINGS[type(message)](judging, cast("Any", message))
+    if isinstance(message, AgainstTheRecord) and not isinstance(judged, Refused):
+        judged = record_rulings.against_the_record(judging, message, judged)
     return judged if isinstance(judged, Refused) else judging.accepted(judged)
 
 
@@ -231,5 +244,6 @@ _RULINGS: dict[type[Message], Callable[[Judging, Any], Judged]] = {
     DeclareNoTransplant: _plain(NoTransplantDeclared),
     AmendProtocol: amendments.amended,
     AcknowledgeDivergence: amendments.acknowledged,
+    ReconcileRecord: record_rulings.reconciled,
     MoveToCurrentBuild: course_rulings.moved,
 }

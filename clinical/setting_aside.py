@@ -26,6 +26,9 @@ MUST_STAND: Mapping[str, str] = {
     **dict.fromkeys(
         ("protocol_amended", "divergence_acknowledged"), "which protocol is in force is changed by amend_protocol"
     ),
+    **dict.fromkeys(
+        ("record_compared", "record_reconciled", "without_record"), "how the record stood is not taken back (REC-02)"
+    ),
     SET_ASIDE: "what was set aside comes back by resolve_unreadable, transcribed",
 }
 """Kinds of fact that are never set aside, and why."""

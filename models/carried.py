@@ -8,7 +8,7 @@ from models.facts import Fact, UnreadableMessage
 from models.messages import NamedMessage
 from models.notification import Notification
 from models.phase import Phase
-from models.record import GENESIS_SHA256, RecordEntry
+from models.record import GENESIS_SHA256, RawMessage, RecordEntry
 
 
 class Carried(Frozen):
@@ -17,7 +17,8 @@ class Carried(Frozen):
     `next_decision` numbers the decisions of the course; `waiting` are messages that are not judged yet, as they came;
     `unwritten` are entries the record has not confirmed yet, `untold` calls that no adapter has confirmed yet.
     `chart_key` is the hash of how the chart came about, `failing_since` the instant from which the rules could not be
-    evaluated.
+    evaluated. `adopted` are facts that another stretch of this course knew and the record does not hold yet,
+    `raw` messages that go into it with the next entry.
     """
 
     course: Course
@@ -34,11 +35,20 @@ class Carried(Frozen):
     shown_state: str | None = None
     shown_state_since: Instant | None = None
     failing_since: Instant | None = None
+    adopted: tuple[Fact, ...] = ()
+    raw: tuple[RawMessage, ...] = ()
 
     @property
     def chart(self) -> Chart:
         """The chart of the course as carried."""
         return Chart(course=self.course, facts=self.facts)
+
+
+class TakenOver(Frozen):
+    """What a course goes on from after its record and its execution were brought together, and in which execution."""
+
+    carried: Carried
+    phase: Phase
 
 
 class DecideRequest(Frozen):

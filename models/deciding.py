@@ -11,13 +11,11 @@ from pydantic import ConfigDict, Field
 from models.assessment import Assessment, Receipt, Refused
 from models.base import Frozen, Instant
 from models.chart import Course
-from models.facts import Fact
+from models.facts import Fact, RecordCompared
 from models.phase import Phase
 from models.record import RawMessage
 
 Sent = Literal["signal", "update"]
-Compared = Literal["equal", "behind", "away", "ahead", "other"]
-"""How the record's head stood to the run's: it lacks entries that wait, does not answer, knows more, or says otherwise."""
 RUN_CLOSES: Final = "RunCloses"
 """What a command is told that comes while a run gives over to the next: it left no trace, and is to be sent again."""
 
@@ -47,13 +45,14 @@ class Answer(Frozen):
 
 class State(Frozen):
     """All that a decision needs to know of a run: its chart, the content hash of each message id that was answered, the
-    messages to take in, and where the course stood before."""
+    messages to take in, where the course stood before, and the facts that it adopts (REC-02)."""
 
     course: Course
     facts: tuple[Fact, ...] = ()
     answered: dict[str, str] = Field(default_factory=dict)
     bite: tuple[Arrived, ...] = ()
     previous: Assessment | None = None
+    adopted: tuple[Fact, ...] = ()
 
 
 class Ask(Frozen):
@@ -72,8 +71,15 @@ class Ask(Frozen):
     monitoring: bool = False
     first: bool = False
     failing_since: Instant | None = None
-    compared: Compared | None = None
+    compared: RecordCompared | None = None
     state: State | None = None
+
+
+class HeadAsk(Frozen):
+    """What a run asks of its record before a dose: which links it knows, newest first, as (number, hash)."""
+
+    course_id: str
+    links: tuple[tuple[int, str], ...]
 
 
 class Outcome(Frozen):
@@ -97,7 +103,8 @@ class Answered(Frozen):
     that was taken from the front of the bite. `content` is the canonical text of a `Recorded`; where the rules could not
     be evaluated (`failed` says where, without values) it holds the course. `signature` is that of what is worth an entry,
     `news` that there is something beside it: a message, a fact. `chart_key` belongs to the chart with the new facts.
-    `key_ids` and `code_version` name with what it was read, `moves` that the course shall go over to another build.
+    `key_ids` and `code_version` name with what it was read, `moves` that the course shall go over to another build,
+    `reconciled` that it shall go on from its record.
     """
 
     missing: bool = False
@@ -111,5 +118,6 @@ class Answered(Frozen):
     phase: Phase | None = None
     raw: tuple[RawMessage, ...] = ()
     moves: bool = False
+    reconciled: bool = False
     code_version: str = ""
     key_ids: tuple[str, ...] = ()

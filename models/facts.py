@@ -817,6 +817,30 @@ class ObligationMet(Frozen):
     why: str | None = None
 
 
+class RecordCompared(Frozen):
+    """How the record's head stood to this execution before a dose was authorised, started or resumed, or at a run's first
+    decision (REC-02): `away` when it did not answer in time; `words` say the difference, without any value."""
+
+    kind: Literal["record_compared"] = "record_compared"
+    outcome: Literal["equal", "behind", "away", "ahead", "other"]
+    words: str = ""
+
+
+class RecordReconciled(Frozen):
+    """One person's word that a difference between record and execution was put right (REC-02)."""
+
+    kind: Literal["record_reconciled"] = "record_reconciled"
+    reason: Words
+
+
+class GoneAheadWithoutRecord(Frozen):
+    """A command that happened although the record did not answer, with its reason: a deviation (REC-01)."""
+
+    kind: Literal["without_record"] = "without_record"
+    command: Name
+    reason: Words
+
+
 Findings = (
     Consent
     | Eligibility
@@ -908,7 +932,10 @@ Body = Annotated[
     | FactSetAside
     | RungFired
     | ObligationMet
-    | Correction,
+    | Correction
+    | RecordCompared
+    | RecordReconciled
+    | GoneAheadWithoutRecord,
     Field(discriminator="kind"),
 ]
 """All that a fact may say."""

@@ -212,7 +212,13 @@ class SetFactAside(Statement):
     reason: Words
 
 
-class AuthoriseDose(Request, DoseSlot):
+class AgainstTheRecord(Request):
+    """A request before which the record is asked; where it does not answer, `record_away_reason` says why not to wait."""
+
+    record_away_reason: Words | None = None
+
+
+class AuthoriseDose(AgainstTheRecord, DoseSlot):
     """The prescriber signs this dose; `mg` and `level` (`L1`), where given, must be those on the card."""
 
     name: ClassVar[str] = "authorise_dose"
@@ -228,7 +234,7 @@ class VerifyDose(Request, DoseSlot):
     mg: Number
 
 
-class StartInfusion(Request, DoseSlot):
+class StartInfusion(AgainstTheRecord, DoseSlot):
     """Start now, with the preparation at hand and two identifiers checked at the bedside (IDN-02)."""
 
     name: ClassVar[str] = "start_infusion"
@@ -254,7 +260,7 @@ class ChooseDroppedDose(Request, DoseSlot):
     name: ClassVar[str] = "choose_dropped_dose"
 
 
-class ResumeInfusion(Request, ResumptionDetails):
+class ResumeInfusion(AgainstTheRecord, ResumptionDetails):
     """Let the interrupted infusion go on, now, at this rate."""
 
     name: ClassVar[str] = "resume_infusion"
@@ -346,6 +352,13 @@ class AcknowledgeDivergence(Request, Acknowledgement):
     name: ClassVar[str] = "acknowledge_divergence"
 
 
+class ReconcileRecord(Request):
+    """Say that a difference between record and execution may be put right from the record (REC-02): two people do."""
+
+    name: ClassVar[str] = "reconcile_record"
+    reason: Words
+
+
 class MoveToCurrentBuild(Request):
     """Let the course go on under the release that runs now, by a new run."""
 
@@ -394,6 +407,7 @@ COMMANDS: dict[str, type[Command]] = {
         DeclareNoTransplant,
         AmendProtocol,
         AcknowledgeDivergence,
+        ReconcileRecord,
         MoveToCurrentBuild,
     )
 }

@@ -17,10 +17,10 @@ from temporalio.exceptions import ActivityError, ApplicationError, FailureError,
 with workflow.unsafe.imports_passed_through():
     from activities import beside, stubs
     from models.assessment import Assessment, Obligation, Receipt, Refused, Verdict
-    from models.carried import Carried
+    from models.carried import Carried, TakenOver
     from models.chart import Chart
-    from models.deciding import RUN_CLOSES, Answer, Answered, Ask, Outcome, State
-    from models.facts import Fact, RungFired
+    from models.deciding import RUN_CLOSES, Answer, Answered, Ask, HeadAsk, Outcome, State
+    from models.facts import Fact, RecordCompared, RungFired
     from models.messages import COMMANDS, Statement
     from models.notification import Notification, NotificationBatch
     from models.people import Role
@@ -42,6 +42,12 @@ CARRY_LIMIT_BYTES = 512 * 1024
 FIRST_RETRY, LAST_RETRY = timedelta(minutes=1), timedelta(hours=1)
 DOUBLINGS = 6
 CALL_AGAIN_AFTER = timedelta(hours=1)
+COMPARED_FIRST = frozenset({"authorise_dose", "start_infusion", "resume_infusion"})
+"""Commands before which the head of the record is asked (REC-02)."""
+COMPARE_WITHIN = timedelta(seconds=2)
+REFUSED_BY_RECORD = frozenset(
+    {"RecordConflict", "RecordGap", "RecordChainBroken", "RecordHashMismatch", "RecordStartMissing"}
+)
 JUDGED_AGAIN = 3
 """How often a command is judged anew because results arrived while it was judged."""
 REFUSALS_KEPT_WHOLE = 50
@@ -74,6 +80,13 @@ class CourseWorkflow:
         self._calls: Outbox[Notification] = Outbox(
             carried.untold, self._notify, self._say_that_calls_fail, in_order=False
         )
+        self._adopted: tuple[Fact, ...] = carried.adopted
+        self._compared: RecordCompared | None = None
+        self._told_compared: RecordCompared | None = None
+        self._reconciled = False
+        self._refused_by_record = ""
+        self._taken: TakenOver | None = None
+        self._raw = carried.raw
         self._next_decision = carried.next_decision
         self._last_sha256 = carried.last_sha256
         self._chart_key = carried.chart_key
@@ -118,10 +131,27 @@ class CourseWorkflow:
 
     async def _conduct(self) -> str | None:
         """The loop; its answer is how the course ended, or `None` where the next run takes over."""
+        comparing = asyncio.create_task(self._compare_at_first())
+        try:
+            return await self._until_it_is_over()
+        finally:
+            comparing.cancel()
+
+    async def _compare_at_first(self) -> None:
+        """A run begins beside a record that may know more than it was given: after a reset, or an older backup (REC-02)."""
+        found = await self._compare()
+        if found.outcome in ("ahead", "other"):
+            self._compared, self._must_decide = found, True
+
+    async def _until_it_is_over(self) -> str | None:
         while True:
             self._record.open()
             self._calls.open()
             await self._settle()
+            if self._reconciled:
+                if await self._goes_on_from_the_record():
+                    return None
+                continue
             if self._run_is_over:
                 if self._has_ended and not self._is_long:
                     ending = await self._end()
@@ -214,12 +244,16 @@ class CourseWorkflow:
         self._closing = True
         if self._arrivals.commands:
             return False
+        return await self._came_to_rest() and self._run_is_over
+
+    async def _came_to_rest(self) -> bool:
+        """Stop what runs beside the loop. A command that has just come is judged in this run: its handler waits for it."""
         self._timers.stop()
         await self._record.close()
         await self._calls.close()
         # A command that came before the run closed is judged in it: its handler waits for the loop.
         await workflow.wait_condition(lambda: workflow.all_handlers_finished() or self._arrivals.commands)
-        return self._run_is_over and not self._arrivals.commands and workflow.all_handlers_finished()
+        return not self._arrivals.commands and workflow.all_handlers_finished()
 
     async def _stay(self) -> None:
         """More than the next run can be given: what waits is taken in here first, or the record must catch up."""
@@ -279,9 +313,10 @@ class CourseWorkflow:
 
     def _continue_as_new(self) -> NoReturn:
         assert self._phase is not None
+        kind = self._phase.kind if self._taken is None else self._taken.phase.kind
         workflow.continue_as_new(
-            args=[self._carried()],
-            workflow=WORKFLOW_OF_PHASE.get(self._phase.kind, WORKFLOW_OF_PHASE[self.PHASE]),
+            args=[self._carried() if self._taken is None else self._taken.carried],
+            workflow=WORKFLOW_OF_PHASE.get(kind, WORKFLOW_OF_PHASE[self.PHASE]),
             initial_versioning_behavior=workflow.ContinueAsNewVersioningBehavior.AUTO_UPGRADE,
         )
 
@@ -303,6 +338,8 @@ class CourseWorkflow:
             shown_state=self._state,
             shown_state_since=self._state_since,
             failing_since=self._failing_since,
+            adopted=self._adopted,
+            raw=self._raw,
         )
 
     # ── deciding ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -315,6 +352,7 @@ class CourseWorkflow:
             answered=self._known,
             bite=tuple(w.arrived for w in bite),
             previous=self._assessment,
+            adopted=self._adopted,
         )
         # At a replay nobody takes it; where the replay ends in this question, the worker asks for the state.
         token = 0 if workflow.unsafe.is_replaying() else beside.hold(state)
@@ -325,6 +363,8 @@ class CourseWorkflow:
             beside.release(token)
 
     def _question(self, token: int, bite: Sequence[Waiting]) -> Ask:
+        compared = bite[0].compared if bite else None
+        self._told_compared = None if compared else self._compared
         return Ask(
             run_id=workflow.info().run_id,
             chart_key=self._chart_key,
@@ -334,7 +374,7 @@ class CourseWorkflow:
             monitoring=self.PHASE == MONITORING,
             first=self._next_decision == 1,
             failing_since=self._failing_since,
-            compared=bite[0].compared if bite else None,
+            compared=compared or self._compared,
         )
 
     async def _asked(self, activity: Callable[[Ask], Answered], ask: Ask, state: State) -> Answered | None:
@@ -372,6 +412,10 @@ class CourseWorkflow:
         self._chart_key = answered.chart_key
         self._assessment, self._phase = recorded.assessment, recorded.phase
         self._asked_to_move = self._asked_to_move or answered.moves
+        self._reconciled = self._reconciled or answered.reconciled
+        self._adopted = ()
+        if self._told_compared is not None and self._compared is self._told_compared:  # another may have been found while this one was judged
+            self._compared = None
         self._call_for(recorded.facts, recorded.assessment)
         number = self._next_decision
         if answered.news or answered.signature != self._recorded_signature:
@@ -393,8 +437,9 @@ class CourseWorkflow:
             content=answered.content,
             content_sha256=answered.content_sha256,
             previous_sha256=self._last_sha256,
-            raw=answered.raw,
+            raw=(*self._raw, *answered.raw),
         ).sealed()
+        self._raw = ()
         self._record.put(entry)
         self._last_sha256 = entry.sha256
         self._next_decision += 1
@@ -409,7 +454,8 @@ class CourseWorkflow:
     @workflow.update(dynamic=True)
     async def on_update(self, name: str, args: Sequence[RawValue]) -> Receipt:
         """A command of a person, answered with a receipt, or refused with what is missing and what would clear it."""
-        waiting = self._arrivals.put(Waiting(incoming.arrived(name, args, "update")))
+        compared = await self._compare() if name in COMPARED_FIRST else None
+        waiting = self._arrivals.put(Waiting(incoming.arrived(name, args, "update"), compared))
         await workflow.wait_condition(lambda: waiting.answered)
         if waiting.error is not None:
             raise waiting.error
@@ -525,11 +571,67 @@ class CourseWorkflow:
 
     # ── the record ─────────────────────────────────────────────────────────────────────────────────────────────────
 
+    async def _compare(self) -> RecordCompared:
+        """How the record's head stands to this run; `away` where it does not answer in two seconds (REC-02)."""
+        waiting = tuple((e.number - 1, e.previous_sha256) for e in reversed(self._record.waiting))
+        links = ((self._next_decision - 1, self._last_sha256), *waiting)
+        try:
+            return await workflow.execute_activity(
+                stubs.compare_record,
+                HeadAsk(course_id=self._course.course_id, links=links),
+                start_to_close_timeout=COMPARE_WITHIN,
+                schedule_to_close_timeout=COMPARE_WITHIN,
+                retry_policy=RetryPolicy(maximum_attempts=1),
+                summary="is the record where this course is?",
+            )
+        except ActivityError as error:
+            if is_cancelled_exception(error):
+                raise
+            return RecordCompared(outcome="away", words="the record does not answer")
+
+    async def _goes_on_from_the_record(self) -> bool:
+        """Two people have settled a difference: a new run goes on from the record, with what only this one knows."""
+        try:
+            taken = await workflow.execute_activity(
+                stubs.take_over,
+                self._carried(),
+                start_to_close_timeout=SEND_WITHIN,
+                schedule_to_close_timeout=RECORD_BEHIND_AFTER,
+                retry_policy=UNTIL_IT_IS_DONE,
+                summary="go on from the record",
+            )
+        except ActivityError as error:
+            if is_cancelled_exception(error):
+                raise
+            self._reconciled = False
+            self._compared = RecordCompared(outcome="other", words="the record could not be read to go on from it")
+            self._must_decide = True
+            return False
+        if not await self._came_to_rest():
+            return False
+        unwritten = tuple(raw for entry in self._record.waiting for raw in entry.raw)
+        left = {"waiting": self._arrivals.left(), "untold": tuple(self._calls.waiting), "raw": unwritten}
+        self._taken = taken.model_copy(update={"carried": taken.carried.model_copy(update=left)})
+        return True
+
+    def _say_that_the_record_refuses(self, kind: str) -> None:
+        """A conflict or a gap that the writing of an entry met: held like any other difference (REC-02)."""
+        words = f"the record refuses what this execution decided ({kind})"
+        if self._refused_by_record != kind:
+            self._refused_by_record = kind
+            self._compared = RecordCompared(outcome="other", words=words)
+            self._must_decide = True
+            self._call(RECORD_KEY, words, "REC-02", Role.ADMINISTRATOR, workflow.now())
+
     async def _write(self, entries: tuple[RecordEntry, ...]) -> None:
         """One ordered batch into the record, for as long as it takes; only the completion of the course waits for it."""
         batch = RecordBatch(entries=entries)
         while not await self._written_in_time(batch):
-            self._say_that_the_record_is_behind()
+            if self._refused_by_record:
+                await workflow.sleep(RECORD_BEHIND_AFTER, summary="the record refuses an entry; it is tried again")
+            else:
+                self._say_that_the_record_is_behind()
+        self._refused_by_record = ""
         last = entries[-1]
         workflow.upsert_memo({RECORD_HEAD: {"number": last.number, "sha256": last.sha256}})
         if self._record_behind:
@@ -550,6 +652,9 @@ class CourseWorkflow:
         except ActivityError as error:
             if is_cancelled_exception(error):
                 raise
+            refused = error.cause.type if isinstance(error.cause, ApplicationError) else None
+            if refused in REFUSED_BY_RECORD:
+                self._say_that_the_record_refuses(refused)
             return False
         return True
 

@@ -9,7 +9,8 @@ from temporalio.exceptions import ApplicationError
 with workflow.unsafe.imports_passed_through():
     from models.assessment import Receipt
     from models.bounds import read_bounded
-    from models.deciding import Arrived, Compared, Sent
+    from models.deciding import Arrived, Sent
+    from models.facts import RecordCompared
     from models.messages import COMMANDS, Command
 
 BITE = 50
@@ -50,7 +51,7 @@ class Waiting:
 
     __slots__ = ("arrived", "compared", "error", "receipt")
 
-    def __init__(self, message: Arrived, compared: Compared | None = None) -> None:
+    def __init__(self, message: Arrived, compared: RecordCompared | None = None) -> None:
         self.arrived = message
         self.compared = compared
         self.receipt: Receipt | None = None

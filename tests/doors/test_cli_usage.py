@@ -309,6 +309,7 @@ def test_every_command_is_listed_with_roles_and_fields(terminal: Terminal) -> No
         "mg": False,
         "level": False,
         "earlier_start_reason": False,
+        "record_away_reason": False,
     }
     for_people = terminal.types("do", "--list").out
     assert "identifiers_checked*: list of text" in for_people
