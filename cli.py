@@ -194,6 +194,34 @@ def course_list(
     answer(as_json, rows, cli_render.courses_table(rows) if rows else "no course")
 
 
+@course_app.command("reconcile")
+def course_reconcile(course_id: CourseId, wait: Wait = 20, as_json: AsJson = False) -> None:
+    """How a running course and its record differ, for the administrator and the physician who settle it (REC-02)."""
+    from cli_courses import with_courses
+    from cli_record import record_of
+    from plumbing.settings import load_settings
+    from record.reader import RecordAltered, UnknownCourse
+    from services.reconcile import Differences, differences
+
+    settings = load_settings()
+
+    async def compared(courses: "CourseClient") -> Differences:
+        async with record_of(
+            settings, unreachable="the record cannot be read ({}); its database does not answer"
+        ) as engine:
+            return await differences(courses, engine, course_id)
+
+    try:
+        found = with_courses(settings, compared, within=wait)
+    except UnknownCourse as error:
+        raise Failed(Exit.USAGE, "NotOnRecord", str(error)) from None
+    except RecordAltered as error:
+        raise Failed(
+            Exit.REFUSED, "RecordAltered", f"{error}; `inocycle record verify` names what was changed"
+        ) from None
+    answer(as_json, found, "\n".join(found.words()))
+
+
 @labs_app.command("send")
 def labs_send(
     course_id: CourseId,

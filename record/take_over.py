@@ -47,10 +47,10 @@ def grown_together(own: Carried, record: Carried) -> Carried:
 
     Nothing that either of the two knows is lost: where both say something under one id, and not the same, both stay.
     """
-    known = {_sameness(fact) for fact in record.facts}
+    known = {same_fact(fact) for fact in record.facts}
     return record.model_copy(
         update={
-            "adopted": (*own.adopted, *(f for f in own.facts if _sameness(f) not in known)),
+            "adopted": (*own.adopted, *(f for f in own.facts if same_fact(f) not in known)),
             "answers": tuple({a.message_id: a for a in (*own.answers, *record.answers)}.values()),
             "waiting": own.waiting,
             "untold": own.untold,
@@ -59,7 +59,7 @@ def grown_together(own: Carried, record: Carried) -> Carried:
     )
 
 
-def _sameness(fact: Fact) -> object:
+def same_fact(fact: Fact) -> object:
     """What makes two facts one: the clock's own by their id, for it may have fired a rung at another instant."""
     return fact.id if fact.by == CLOCK else (fact.id, fact.model_dump_json())
 

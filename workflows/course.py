@@ -414,7 +414,8 @@ class CourseWorkflow:
         self._asked_to_move = self._asked_to_move or answered.moves
         self._reconciled = self._reconciled or answered.reconciled
         self._adopted = ()
-        if self._told_compared is not None and self._compared is self._told_compared:  # another may have been found while this one was judged
+        # Another may have been found while this one was judged.
+        if self._told_compared is not None and self._compared is self._told_compared:
             self._compared = None
         self._call_for(recorded.facts, recorded.assessment)
         number = self._next_decision

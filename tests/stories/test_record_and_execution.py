@@ -16,6 +16,7 @@ from models.facts import InfusionStarted
 from models.people import Actor, Role
 from record.reader import read_entries, verify_chain
 from services.courses import CommandRefused
+from services.reconcile import differences
 from tests.conftest import Ward, until_written
 from tests.factories import LABEL
 from tests.stories.conftest import SmallWard
@@ -68,6 +69,10 @@ async def test_after_a_reset_during_an_infusion_no_second_start_is_accepted_and_
     chart = await bedside.courses.chart(bedside.course_id)
     assert not any(isinstance(f.what, InfusionStarted) for f in chart.facts), "the execution knows of no start"
 
+    told = await differences(bedside.courses, ward.engine, bedside.course_id)
+    assert "infusion_started" in {f.kind for f in told.only_in_record}
+    assert "record_compared" in {f.kind for f in told.only_in_execution}
+    assert any("only in the record: infusion started" in words for words in told.words())
     await bedside.do("reconcile_record", ADMINISTRATOR, reason="the namespace was reset by mistake")
     await bedside.into_next_run(bedside.do("reconcile_record", PHYSICIAN, reason="the infusion runs since ten"))
     chart = await bedside.courses.chart(bedside.course_id)
@@ -76,6 +81,7 @@ async def test_after_a_reset_during_an_infusion_no_second_start_is_accepted_and_
     assert len({f.id for f in chart.facts}) == len(chart.facts)
     await bedside.do("complete_infusion", NURSE)
     await until_written(bedside)
+    assert (await differences(bedside.courses, ward.engine, bedside.course_id)).none
     entries = await read_entries(ward.engine, bedside.course_id)
     assert entries[: len(on_record)] == on_record
     assert await verify_chain(ward.engine, bedside.course_id) is None
