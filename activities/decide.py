@@ -34,9 +34,11 @@ from plumbing.site_file import SiteFile
 
 log = get_logger()
 
-LARGEST_CONTENT: Final = 384 * 1024
-"""A decision of more letters is taken in smaller bites; Temporal would not keep its answer."""
+LARGEST_CONTENT: Final = 512 * 1024
+"""A decision of more letters is taken in smaller bites: with what is kept raw it must stay below the 1 MiB that the server
+keeps. The largest message that is read at all (256 KiB, 200 results) comes to 430 KiB."""
 LARGEST_RAW: Final = 512 * 1024
+TOO_LARGE: Final = "what it comes to is too large to be kept"
 SUSPECTS: Final = 100
 """How many of the latest facts are tried for being the one that the rules cannot bear."""
 
@@ -111,7 +113,7 @@ class Decider:
         answered = self._answered(ask, chart, reads, heard, done)
         if not _too_large(answered):
             return answered
-        return None if len(reads) > 1 else self._held(ask, state, chart, reads, "the answer is too large to be kept")
+        return None if len(reads) > 1 else self._aside(ask, state, chart, reads, TOO_LARGE)
 
     def _alone(
         self, ask: Ask, state: State, chart: Chart, reads: Sequence[Read], error: RulesFailed
@@ -124,15 +126,25 @@ class Decider:
             done = self._concluded(ask, chart, heard.told, state.adopted)
             return self._answered(ask, chart, reads, heard, done)
         except RulesFailed as again:
-            again_at, why = str(again), f"a rule failed on it: {again}"
+            return self._aside(ask, state, chart, reads, f"a rule failed on it: {again}")
+
+    def _aside(self, ask: Ask, state: State, chart: Chart, reads: Sequence[Read], why: str) -> Answered:
+        """The one message that this course cannot bear is unreadable (LAB-05); where it is not the message, it is held."""
+        heard = _heard(reads, state.answered, chart)
+        if not heard.told:
+            return self._held(ask, state, chart, reads, why)
+        unreadable = reads[0].unreadable(why)
         try:
-            done = self._concluded(ask, chart, [reads[0].unreadable(why)], state.adopted)
+            done = self._concluded(ask, chart, [unreadable], state.adopted)
         except RulesFailed as without:
             return self._held(ask, state, chart, reads, self._explained(ask, chart, without))
-        log.error("message_set_aside", course=state.course.course_id, where=again_at[:128])
         outcome = heard.outcomes[0].model_copy(update={"how": "set_aside"})
-        aside = _Heard([outcome], [reads[0].unreadable(why)], [0])
-        return self._answered(ask, chart, [reads[0]._replace(reason=why)], aside, done)
+        aside = _Heard([outcome], [unreadable], [0])
+        answered = self._answered(ask, chart, [reads[0]._replace(reason=why)], aside, done)
+        if _too_large(answered):
+            return self._held(ask, state, chart, reads, TOO_LARGE)
+        log.error("message_set_aside", course=state.course.course_id, where=why.replace(" ", "_")[:128])
+        return answered
 
     def _concluded(self, ask: Ask, chart: Chart, told: Sequence[Told], adopted: Sequence[Fact] = ()) -> Concluded:
         try:

@@ -7,6 +7,7 @@ from temporalio.converter import DataConverter
 
 from activities.stubs import WEIGH
 from models.carried import Carried
+from plumbing.payload_codec import LARGEST_BYTES
 
 
 class Weigher:
@@ -17,6 +18,10 @@ class Weigher:
 
     @activity.defn(name=WEIGH)
     def weigh(self, carried: Carried) -> int:
-        """The bytes that the next run would be given."""
-        (payload,) = asyncio.run(self._converter.encode([carried]))
-        return payload.ByteSize()
+        """The bytes that the next run would be given; of what is larger than any payload, its bytes as they are."""
+        (plain,) = self._converter.payload_converter.to_payloads([carried])
+        if plain.ByteSize() > LARGEST_BYTES:
+            return plain.ByteSize()  # the next run could not unpack it
+        codec = self._converter.payload_codec
+        (kept,) = asyncio.run(codec.encode([plain])) if codec is not None else (plain,)
+        return kept.ByteSize()

@@ -3,15 +3,20 @@
 from datetime import datetime, timedelta
 from typing import Any
 
+import pytest
+from temporalio.api.common.v1 import Payload
 from temporalio.testing import ActivityEnvironment
 
-from activities import beside
+from activities import beside, decide
 from activities.decide import Decider
+from activities.reading import KEPT_WHOLE
 from models.assessment import Verdict
 from models.chart import Chart
 from models.deciding import Answered, Arrived, Ask, State
+from models.messages import LabResults
+from models.people import Actor, Role
 from models.record import Recorded, sha256_of
-from tests.factories import ARTICLE, D1, LIVER, ChartBuilder
+from tests.factories import ARTICLE, D1, LIVER, ChartBuilder, a_lab
 
 LARGEST_RESULT_BYTES = 32 * 1024
 
@@ -61,3 +66,57 @@ def test_a_protocol_that_this_release_does_not_hold_holds_the_course_and_is_said
 def test_a_worker_that_holds_nothing_of_a_run_says_so() -> None:
     chart, now = a_long_course()
     assert asked(an_ask(chart, now).model_copy(update={"state": None})).missing
+
+
+def sent(message: LabResults) -> Arrived:
+    """A message of a laboratory as the codec hands it over."""
+    payload = Payload(
+        metadata={"encoding": b"json/plain"}, data=message.model_dump_json(exclude_defaults=True).encode()
+    )
+    return Arrived(name=message.name, sent="signal", payloads=(payload.SerializeToString(),))
+
+
+def a_draw(chart: Chart, message_id: str, results: int = 1, **more: Any) -> LabResults:
+    drawn = tuple(a_lab("ggt", "40", at=D1, accession=f"A{n}", **more) for n in range(results))
+    by = Actor(role=Role.LABORATORY, id="l" * 80)
+    return LabResults(id=message_id, by=by, subject_hash=chart.course.subject_hash, results=drawn)
+
+
+def test_the_largest_message_that_is_read_comes_to_an_answer_that_can_be_kept() -> None:
+    chart, now = a_long_course()
+    message = a_draw(chart, "m" * 128, 200, method="x" * 950)
+    arrived = sent(message)
+    assert 0.8 * KEPT_WHOLE < len(arrived.payloads[0]) <= KEPT_WHOLE
+    answered = asked(an_ask(chart, now, arrived))
+    assert [o.how for o in answered.outcomes] == ["judged"]
+    assert not answered.failed
+
+
+def test_messages_that_together_come_to_too_much_are_taken_in_smaller_bites() -> None:
+    chart, now = a_long_course()
+    bite = [sent(a_draw(chart, f"draw-{n}", 200)) for n in range(20)]
+    answered = asked(an_ask(chart, now, *bite))
+    assert 1 <= len(answered.outcomes) < len(bite)
+    assert {o.how for o in answered.outcomes} == {"judged"}
+
+
+def test_a_message_that_comes_to_too_much_alone_is_set_aside_and_locks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    chart, now = a_long_course()
+    small = len(asked(an_ask(chart, now)).content)
+    monkeypatch.setattr(decide, "LARGEST_CONTENT", small + 3000)
+    answered = asked(an_ask(chart, now, sent(a_draw(chart, "thick", 200)), sent(a_draw(chart, "thin"))))
+    assert [o.how for o in answered.outcomes] == ["set_aside"]
+    assert not answered.failed
+    (fact,) = (
+        f.what for f in Recorded.model_validate_json(answered.content).facts if f.what.kind == "unreadable_message"
+    )
+    assert fact.reason == decide.TOO_LARGE
+    assert [r.whole for r in answered.raw] == [True]
+
+
+def test_a_course_that_comes_to_too_much_without_any_message_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    chart, now = a_long_course()
+    monkeypatch.setattr(decide, "LARGEST_CONTENT", 1000)
+    answered = asked(an_ask(chart, now, sent(a_draw(chart, "thin"))))
+    assert [o.how for o in answered.outcomes] == ["waits"]
+    assert answered.failed == decide.TOO_LARGE

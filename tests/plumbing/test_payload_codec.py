@@ -1,15 +1,22 @@
 """Payloads: what is encrypted can be read again, and what cannot be read is marked and never raises."""
 
 import base64
+import hashlib
+import lzma
+import zlib
+from collections.abc import Callable
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from temporalio.api.common.v1 import Payload
 
 from plumbing.keys import KEY_BYTES, TEST_KEY_RING, KeyRing
 from plumbing.payload_codec import (
+    COMPRESSION,
     ENCRYPTED,
     KEY_ID,
+    LARGEST_BYTES,
     PLAINTEXT_REFUSED,
     REASON,
     UNDECRYPTABLE,
@@ -161,3 +168,53 @@ async def test_a_history_kept_under_the_public_test_key_can_still_be_read() -> N
     data = base64.b64decode("Q+0VpyCOV3YKCqpBPHuok1KGtpqYqBSEF7Kdr4+58sfBTO38OVVX2Dr+nopgNfH29TXi8TO7K3IGdMkl")
     kept = Payload(metadata={"encoding": ENCRYPTED.encode(), KEY_ID: b"public-test-key"}, data=data)
     assert await decrypted(kept, TEST_KEY_RING, refuse_plaintext=True) == a_payload('"kept"')
+
+
+def packed(plain: bytes, how: bytes) -> Payload:
+    """Encrypted under our key by somebody who packed it himself."""
+    cipher, nonce = OLD.cipher("2025"), b"0" * 12
+    assert cipher is not None
+    metadata = {"encoding": ENCRYPTED.encode(), KEY_ID: b"2025", COMPRESSION: how}
+    return Payload(metadata=metadata, data=nonce + cipher.encrypt(nonce, plain, b"2025" + how))
+
+
+def a_large_payload(size: int) -> Payload:
+    """Ids that come again far away, as in a long course."""
+    ids = [hashlib.sha256(str(n).encode()).hexdigest() for n in range(size // 128)]
+    return a_payload("".join(ids + ids))
+
+
+@pytest.mark.parametrize("size", [600, 100_000, 1_000_000])
+async def test_a_large_payload_is_packed_and_comes_back_as_it_was(size: int) -> None:
+    payload = a_large_payload(size)
+    sealed = await encrypted(payload)
+    assert sealed.ByteSize() < payload.ByteSize()
+    assert await decrypted(sealed) == payload
+
+
+async def test_the_largest_are_packed_so_that_what_comes_again_far_away_costs_nothing() -> None:
+    payload = a_large_payload(1_000_000)
+    assert (await encrypted(payload)).ByteSize() < len(zlib.compress(payload.SerializeToString(), 9)) * 0.6
+
+
+@pytest.mark.parametrize(("how", "pack"), [(b"zlib", zlib.compress), (b"xz", lzma.compress)])
+async def test_what_was_packed_in_either_way_is_read(how: bytes, pack: Callable[[bytes], bytes]) -> None:
+    assert await decrypted(packed(pack(a_payload().SerializeToString()), how)) == a_payload()
+
+
+@pytest.mark.parametrize(("how", "pack"), [(b"zlib", zlib.compress), (b"xz", lzma.compress)])
+async def test_nothing_unpacks_to_more_than_any_payload_has(how: bytes, pack: Callable[[bytes], bytes]) -> None:
+    bomb = packed(pack(b"\0" * (LARGEST_BYTES + 1)), how)
+    assert_undecryptable(await decrypted(bomb), bomb, Unreadable.NOT_A_PAYLOAD)
+
+
+async def test_what_would_take_a_gigabyte_to_unpack_is_marked() -> None:
+    filters = [{"id": lzma.FILTER_LZMA2, "dict_size": 1 << 28}]
+    bomb = packed(lzma.compress(a_payload().SerializeToString(), filters=filters), b"xz")
+    assert_undecryptable(await decrypted(bomb), bomb, Unreadable.NOT_A_PAYLOAD)
+
+
+@pytest.mark.parametrize("how", [b"zlib", b"xz", b"other", b""])
+async def test_what_is_not_packed_as_it_says_is_marked(how: bytes) -> None:
+    odd = packed(a_payload().SerializeToString(), how)
+    assert_undecryptable(await decrypted(odd), odd, Unreadable.NOT_A_PAYLOAD)
