@@ -16,6 +16,8 @@ from models.chart import Chart
 from models.deciding import State
 
 MOST_CHARTS: Final = 1000
+MOST_FACTS: Final = 100_000
+"""Facts of all charts that are kept: with what was read of it each takes about 4 KB."""
 MOST_QUESTIONS: Final = 500
 
 _lock = threading.Lock()
@@ -51,8 +53,12 @@ def keep(run_id: str, key: str, chart: Chart) -> None:
     with _lock:
         _charts[run_id] = (key, chart)
         _charts.move_to_end(run_id)
-        while len(_charts) > MOST_CHARTS:
+        while len(_charts) > 1 and (len(_charts) > MOST_CHARTS or _facts() > MOST_FACTS):
             _charts.popitem(last=False)
+
+
+def _facts() -> int:
+    return sum(len(chart.facts) for _, chart in _charts.values())
 
 
 def kept(run_id: str, key: str) -> Chart | None:

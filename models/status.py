@@ -8,7 +8,8 @@ from models.pins import ProtocolPin
 class Status(Frozen):
     """Where a course stands, as of its own time. `trouble` says what an administrator must know, in words.
 
-    `waiting` messages have arrived and are not judged yet; `unwritten` decisions are not in the record yet.
+    `waiting` messages have arrived and are being judged (none while the rules fail: `trouble` says how many wait then);
+    `unwritten` decisions are not in the record yet.
     """
 
     course_id: str

@@ -770,7 +770,8 @@ class CourseWorkflow:
     def _trouble(self) -> tuple[str, ...]:
         words = []
         if self._failing:
-            words.append(f"{RULES_WORDS}; the course is held and asks again")
+            waiting = f"; {len(self._arrivals)} messages wait" if len(self._arrivals) else ""
+            words.append(f"{RULES_WORDS}; the course is held and asks again{waiting}")
         if self._record_behind:
             words.append(f"record behind: {len(self._record.waiting)} entries wait for the database")
         if self._calls_failed:
@@ -799,7 +800,7 @@ class CourseWorkflow:
             decisions=self._next_decision - 1,
             facts=len(self._facts),
             unwritten=len(self._record.waiting),
-            waiting=len(self._arrivals),
+            waiting=0 if self._failing else len(self._arrivals),
             trouble=self._trouble,
         )
 
