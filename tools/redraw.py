@@ -24,6 +24,7 @@ from intake.forms import fields_of, kinds_of
 from models.assessment import CourseState
 from models.facts import Body
 from plumbing.protocol_files import load_protocol, pin_of
+from plumbing.server_limits import as_yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 Draw = Callable[[], str]
@@ -50,6 +51,11 @@ def state_diagram() -> str:
     ]
     words = f"*A next dose is looked at* in {_quoted(held)}. At the bedside are {_quoted(BEDSIDE)}."
     return "\n".join(["```mermaid", "stateDiagram-v2", *(f"    {step}" for step in steps), "```", "", words])
+
+
+def server_limits() -> str:
+    """What a cluster's dynamic configuration must say."""
+    return f"```yaml\n{as_yaml()}```"
 
 
 def fact_kinds() -> str:
@@ -111,6 +117,7 @@ def _quoted(words: Iterable[str]) -> str:
 DRAWN: Mapping[str, Mapping[str, Draw]] = {
     "docs/architecture.md": {"states": state_diagram},
     "docs/rules.md": {"decided": rules_decided, "not-decided": rules_left},
+    "docs/operations.md": {"server-limits": server_limits},
     "docs/chart.md": {"exit-codes": exit_codes, "fact-kinds": fact_kinds, "analytes": analytes},
 }
 """Document, from the top of the repository -> part -> the function that draws it."""

@@ -18,6 +18,7 @@ from intake.fhir import read_fhir
 from intake.outcome import ExpectedSubject
 from models.assessment import CourseState
 from plumbing.keys import TEST_SUBJECT_KEY, birth_hash, subject_hash
+from plumbing.settings import Settings, _variable
 from tools import redraw
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -90,6 +91,19 @@ def test_every_linked_file_exists(document: Path) -> None:
     assert [file for file in files if not (document.parent / file).exists()] == []
 
 
+def headings(document: Path) -> set[str]:
+    """The anchors of a document's headings, as its readers' pages make them."""
+    lines = re.findall(r"^#+ (.+)$", document.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", line.lower()).replace(" ", "-") for line in lines}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=named)
+def test_every_linked_heading_exists(document: Path) -> None:
+    links = re.findall(r"\]\(([^)\s#]*)#([^)\s]+)\)", document.read_text(encoding="utf-8"))
+    ours = [(document.parent / file if file else document, part) for file, part in links if "://" not in file]
+    assert [f"{file}#{part}" for file, part in ours if part not in headings(file)] == []
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=named)
 def test_every_file_named_in_code_type_exists(document: Path) -> None:
     paths = re.findall(PATH_IN_CODE_TYPE, document.read_text(encoding="utf-8"))
@@ -143,6 +157,25 @@ def test_the_results_that_the_readme_sends_are_all_of_its_patient() -> None:
     assert [len(message.results) for message in read.messages] == [4]
     assert read.messages[0].birth_hash == birth_hash(key, CLARA.birth_on)
     assert [entry.resource_type for entry in read.refused] == ["Patient"]
+
+
+# --- Settings
+
+
+def settings_told() -> dict[str, str]:
+    """Every variable that operations.md lists -> its default as told; one row may name a key in its two ways."""
+    text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`INOCYCLE_\w+`(?:, `INOCYCLE_\w+`)*) \| (.*?) \|", text, re.MULTILINE)
+    return {name: default.strip("`") for names, default in rows for name in re.findall(r"\w+", names)}
+
+
+def test_operations_lists_every_setting_with_its_default() -> None:
+    fields = {_variable(name): field for name, field in Settings.model_fields.items()}
+    told = settings_told()
+    assert set(told) == set(fields)
+    plain = {name: f.default for name, f in fields.items() if isinstance(f.default, str | int | Path)}
+    assert len(plain) > 10
+    assert {name: told[name].lower() for name in plain} == {name: str(said).lower() for name, said in plain.items()}
 
 
 # --- No trace of one machine
