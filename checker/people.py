@@ -10,6 +10,7 @@ from models.facts import LabResult
 from models.people import Actor, Role
 from models.pins import Acknowledgement, ProtocolPin
 from models.protocol import Protocol
+from models.sent import sent_result
 
 MORNING = datetime(2026, 6, 1, 8, 0, tzinfo=UTC)
 """10:00 in Berlin on a Monday. No clock changes until October, so that the same story on other days is the same story."""
@@ -72,7 +73,7 @@ def a_course(protocol: Protocol, pin: ProtocolPin) -> Chart:
 def result(analyte: str, at: datetime, value: str | None = None, /, **changes: Any) -> LabResult:
     """One result, normal unless a value is given; `at` is when it was collected. Other fields by name."""
     found = _template(analyte, value).model_copy(update={"collected_at": at})
-    return LabResult.model_validate({**found.model_dump(), **changes}) if changes else found
+    return sent_result(**{**found.model_dump(), **changes}) if changes else found
 
 
 @lru_cache(maxsize=512)

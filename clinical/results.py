@@ -17,7 +17,7 @@ from clinical.once import once
 from clinical.plausibility import Drawn, contradictions, jumps, more_than_all
 from clinical.reading import Reading
 from clinical.told import LAB
-from clinical.trouble import in_ucum, limits_in_unit, trouble_of, with_comparator_read
+from clinical.trouble import limits_in_unit, trouble_of, understood
 from clinical.units import FACTORS, SEGMENTED_ONLY, analyte_of, label, times
 from models.assessment import Input
 from models.base import plain
@@ -243,7 +243,7 @@ class Results:
         else:
             found = self.reading.memory.alone(fact, _as_sent)
         if isinstance(found, Unknown) and found.confirmable and self.confirmed(fact.id):
-            return _usable(analyte, fact, in_ucum(analyte, with_comparator_read(sent), self._protocol))
+            return _usable(analyte, fact, understood(analyte, sent, self._protocol))
         return found
 
     def _from_the_future(self, collected_at: datetime) -> bool:
@@ -291,7 +291,7 @@ def _as_sent(fact: Fact, protocol: Protocol) -> Known | Unknown:
 def _looked_at_alone(
     analyte: str, fact: Fact, sent: LabResult, protocol: Protocol, *, in_the_future: bool
 ) -> Known | Unknown:
-    result = in_ucum(analyte, with_comparator_read(sent), protocol)
+    result = understood(analyte, sent, protocol)
     trouble = trouble_of(analyte, result, protocol, in_the_future=in_the_future)
     if trouble is None:
         return _usable(analyte, fact, result)

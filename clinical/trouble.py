@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from clinical.plausibility import beyond_hard_limits, unusual_limit
 from clinical.units import SEGMENTED_ONLY, ucum
+from models.base import is_of_sane_size
 from models.facts import LabResult, LabStatus
 from models.protocol import Protocol
 
@@ -51,6 +52,24 @@ class Trouble(NamedTuple):
     why: str
     urgent: bool = False
     confirmable: bool = False
+
+
+def understood(analyte: str, result: LabResult, protocol: Protocol) -> LabResult:
+    """The result with everything read that stands in it otherwise than it is used: its numbers, comparator and units."""
+    return in_ucum(analyte, with_comparator_read(with_sane_numbers(result)), protocol)
+
+
+def with_sane_numbers(result: LabResult) -> LabResult:
+    """A number that nothing can be measured as was kept by an earlier release: it is no number (LAB-05)."""
+    odd = {name: None for name in ("value", "uln", "lln") if not _is_sane(getattr(result, name))}
+    if not odd:
+        return result
+    said = {"text": str(result.value)} if "value" in odd else {}
+    return result.model_copy(update={**odd, **said})
+
+
+def _is_sane(number: Decimal | None) -> bool:
+    return number is None or is_of_sane_size(number)
 
 
 def with_comparator_read(result: LabResult) -> LabResult:

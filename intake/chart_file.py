@@ -12,6 +12,7 @@ from models.chart import Chart
 from models.facts import Correction, DoseVerified, Fact, FactSetAside, HoldReleased
 from models.people import Actor, By
 from models.pins import ProtocolPin
+from models.sent import fact_as_sent
 
 COURSE_ID: Final = "course-from-file"
 SUBJECT: Final = "chart-file:nobody"
@@ -76,6 +77,8 @@ def _filled_fact(fact: dict[str, Any], number: int, recorded_before: object) -> 
     """The fact with id and times. A result without any readable time arrived with the fact before it (LAB-04)."""
     filled = {"id": f"f{number}", **{name: value for name, value in fact.items() if value is not None}}
     what = fact.get("what")
+    if what is not None:
+        filled["what"] = fact_as_sent(what)
     if "at" not in filled and isinstance(what, Mapping) and what.get("kind") == "lab_result":
         times = (what.get("collected_at"), filled.get("recorded_at"), recorded_before)
         filled["at"] = next((at for at in times if _is_time(at)), None)

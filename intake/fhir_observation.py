@@ -12,6 +12,7 @@ from intake import fhir_shapes as shapes
 from intake.fhir_shapes import Quantity, Resource, an_object, any_words, objects, words
 from intake.outcome import Refusal
 from models.facts import LabResult, LabStatus
+from models.sent import sent_result
 
 EFFECTIVE: Final = ("effectiveDateTime", "effectiveInstant", "effectivePeriod", "effectiveTiming")
 _STATUS: Final = {str(status): status for status in LabStatus}
@@ -113,7 +114,7 @@ def _result(suffix: str, part: Resource, shared: dict[str, Any]) -> LabResult | 
     absent = _absent_reason(part)
     value, comparator, text, unit = _contradicted(_value(part)) if absent else _value(part)
     uln, lln, limit_unit = shapes.limits(part.get("referenceRange"))
-    return LabResult(
+    return sent_result(
         loinc=codes[0],
         display=shapes.concept_words(part.get("code")),
         value=value,

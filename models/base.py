@@ -55,12 +55,15 @@ def _in_utc(instant: datetime) -> datetime:
     return there
 
 
+def is_of_sane_size(number: Decimal) -> bool:
+    """Whether a number can be a laboratory value or a dose at all."""
+    if not number.is_finite() or abs(number.adjusted()) > MAX_DECIMAL_EXPONENT:
+        return False
+    return len(number.as_tuple().digits) <= MAX_DIGITS
+
+
 def _of_sane_size(number: Decimal) -> Decimal:
-    if (
-        not number.is_finite()
-        or abs(number.adjusted()) > MAX_DECIMAL_EXPONENT
-        or len(number.as_tuple().digits) > MAX_DIGITS
-    ):
+    if not is_of_sane_size(number):
         raise ValueError("number out of range")
     return number
 
@@ -101,6 +104,9 @@ Number = Annotated[
     PlainSerializer(plain, when_used="json"),
 ]
 """A finite decimal of sane size; travels as text, so that no digit is lost."""
+
+KeptNumber = Annotated[Decimal, Field(strict=False, allow_inf_nan=False), PlainSerializer(plain, when_used="json")]
+"""A finite decimal that was kept: an earlier release may have read it less strictly, and what was kept stays readable."""
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Words = Annotated[str, StringConstraints(min_length=1, max_length=2000)]

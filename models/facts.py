@@ -4,13 +4,12 @@ The `...Details` classes hold fields that a command and its fact share, so that 
 Units and codes stay as the sender gave them; `clinical` understands them, so that a later rule set can re-read old facts.
 """
 
-from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
-from models.base import Day, Frozen, Instant, Name, Number, Words
+from models.base import Day, Frozen, Instant, KeptNumber, Name, Number, Words
 from models.people import By
 from models.pins import Acknowledgement, ProtocolPin
 
@@ -33,27 +32,32 @@ class LabStatus(StrEnum):
     ENTERED_IN_ERROR = "entered-in-error"
     UNKNOWN = "unknown"
 
+    @classmethod
+    def _missing_(cls, value: object) -> "LabStatus":
+        """A word that this release does not know, said by a later one: such a result is not used (LAB-05)."""
+        return cls.UNKNOWN
+
 
 class LabResult(Frozen):
     """One analyte of one draw, in the sender's words.
 
     `uln` and `lln` are the limits of the laboratory that made the result, in `limit_unit` (the result's own unit when
     empty). What cannot be read as a number or a time is kept in `text` and `collected_text`: such a result is never
-    lost and never used (LAB-05).
+    lost and never used (LAB-05). It is read so when it arrives (`models.sent`); here it is decoded as it was kept.
     """
 
-    # Not strict: what the validator below hands on is text that it has already found to be readable.
+    # Not strict: a result is made of what a laboratory wrote, and what was kept of it is text.
     model_config = ConfigDict(strict=False)
 
     kind: Literal["lab_result"] = "lab_result"
     loinc: Name
     display: str | None = None
-    value: Number | None = None
+    value: KeptNumber | None = None
     comparator: str | None = None
     text: str | None = None
     unit: str | None = None
-    uln: Number | None = None
-    lln: Number | None = None
+    uln: KeptNumber | None = None
+    lln: KeptNumber | None = None
     limit_unit: str | None = None
     collected_at: Instant | None = None
     collected_text: str | None = None
@@ -64,55 +68,6 @@ class LabResult(Frozen):
     accession: str | None = None
     report_id: str | None = None
     method: str | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _keep_what_cannot_be_read(cls, data: Any) -> Any:
-        """A garbled number or time makes this one result unreadable, not the whole message."""
-        if not isinstance(data, dict):
-            return data
-        kept = dict(data)
-        _move_unless(_is_number, kept, "value", "text")
-        _move_unless(_is_aware_time, kept, "collected_at", "collected_text")
-        for limit in ("uln", "lln"):
-            if not _is_number(kept.get(limit)):
-                kept.pop(limit)
-        if not _is_aware_time(kept.get("issued_at")):
-            kept.pop("issued_at")
-        if kept.get("status") not in tuple(LabStatus):
-            kept["status"] = LabStatus.UNKNOWN.value
-        return kept
-
-
-def _move_unless(readable: Any, data: dict[str, Any], field: str, words: str) -> None:
-    if not readable(data.get(field)):
-        data[words] = str(data.pop(field))[:200]
-
-
-_NUMBER: TypeAdapter[Decimal] = TypeAdapter(Number)
-_TIME: TypeAdapter[Any] = TypeAdapter(Instant)
-
-
-def _is_number(value: Any) -> bool:
-    if value is None:
-        return True
-    if isinstance(value, bool):
-        return False
-    try:
-        _NUMBER.validate_python(value if isinstance(value, Decimal) else str(value))
-    except ValidationError:
-        return False
-    return True
-
-
-def _is_aware_time(value: Any) -> bool:
-    if value is None:
-        return True
-    try:
-        _TIME.validate_python(value)
-    except ValidationError:
-        return False
-    return True
 
 
 class PremedicationClass(StrEnum):
@@ -873,10 +828,8 @@ FindingBody = Annotated[Findings, Field(discriminator="kind")]
 MachineFinding = Annotated[Weight | Height | Ecg | InfectionBleedingCheck | VitalSigns, Field(discriminator="kind")]
 """What a machine may say in `clinical_findings`: measurements, never a judgement."""
 
-Reports = (
-    LabResult
-    | Findings
-    | ResponseRecorded
+OtherReports = (
+    ResponseRecorded
     | Cytoreduction
     | Premedication
     | Preparation
@@ -887,6 +840,8 @@ Reports = (
     | Transplant
     | VodJudged
 )
+
+Reports = LabResult | Findings | OtherReports
 
 Reportable = Annotated[Reports, Field(discriminator="kind")]
 """What may stand in place of a corrected fact: reports of what happened, never a signature."""

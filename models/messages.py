@@ -22,13 +22,11 @@ from models.facts import (
     FindingBody,
     InfusionEndDetails,
     InterruptionDetails,
-    LabResult,
     MachineFinding,
     OverrideDetails,
     PremedicationDetails,
     PreparationDetails,
     ReactionDetails,
-    Reportable,
     ResponseDetails,
     ResumptionDetails,
     RoundingDetails,
@@ -38,6 +36,7 @@ from models.facts import (
 )
 from models.people import By
 from models.pins import Acknowledgement
+from models.sent import SentReport, SentResult
 
 MessageId = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 
@@ -77,7 +76,7 @@ class LabResults(MachineMessage):
     """One draw of one patient."""
 
     name: ClassVar[str] = "lab_results"
-    results: Annotated[tuple[LabResult, ...], Field(min_length=1, max_length=200)]
+    results: Annotated[tuple[SentResult, ...], Field(min_length=1, max_length=200)]
 
 
 class ClinicalFindings(MachineMessage):
@@ -190,7 +189,7 @@ class CorrectFact(Statement):
 
     name: ClassVar[str] = "correct_fact"
     target: Name
-    replacement: Reportable | None = None
+    replacement: SentReport | None = None
     reason: Words
 
 
@@ -200,7 +199,7 @@ class ResolveUnreadable(Statement):
     name: ClassVar[str] = "resolve_unreadable"
     target: Name
     outcome: Literal["transcribed", "dismissed"]
-    values: tuple[LabResult, ...] = ()
+    values: tuple[SentResult, ...] = ()
     reason: Words
 
 

@@ -19,6 +19,7 @@ from models.facts import CYCLE_DAYS, Fact, LabResult
 from models.messages import MESSAGES
 from models.people import Actor, Role
 from models.pins import Acknowledgement
+from models.sent import fact_as_sent, sent_result
 from plumbing.protocol_files import load_protocol, pin_of
 
 LABEL, ARTICLE, EU = "us-label-2024.1", "article-2025.1", "eu-smpc-2023.1"
@@ -102,7 +103,7 @@ def a_lab(
         "status": "final",
         "sender": "lab-a",
     }
-    return LabResult.model_validate({**fields, **changes})
+    return sent_result(**{**fields, **changes})
 
 
 class ChartBuilder:
@@ -115,7 +116,7 @@ class ChartBuilder:
     def add(self, body: dict[str, Any] | Any, at: datetime, by: Role = Role.NURSE, **header: Any) -> str:
         """One fact; returns its id."""
         fact_id = header.pop("id", None) or self._next_id()
-        what = body if isinstance(body, dict) else body.model_dump(mode="json")
+        what = fact_as_sent(body if isinstance(body, dict) else body.model_dump(mode="json"))
         fields = {"id": fact_id, "by": str(PEOPLE[by]), "at": at, "recorded_at": at, "what": what, **header}
         self.facts.append(Fact.model_validate_json(json.dumps(fields, default=lambda v: v.isoformat())))
         return fact_id
@@ -154,7 +155,7 @@ class ChartBuilder:
     def result(self, analyte: str, value: str | None, at: datetime, /, **changes: Any) -> str:
         """One result as the laboratory sent it (its `value` may be no number); returns its fact id."""
         recorded_at = changes.pop("recorded_at", at)
-        lab = LabResult.model_validate({**a_lab(analyte, value, at=at).model_dump(), **changes})
+        lab = sent_result(**{**a_lab(analyte, value, at=at).model_dump(), **changes})
         return self.add(lab, at, Role.LABORATORY, recorded_at=recorded_at)
 
     def ready(self, at: datetime = D1, **values: str) -> "ChartBuilder":

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from models.chart import Chart
 from models.facts import DoseSlot, Fact
 from models.people import Role
+from models.sent import kept_as_sent
 from tests.factories import D1, PEOPLE, PREMEDICATION, PROTOCOLS, ChartBuilder, PaperCourse, a_lab
 
 ZONES = ("Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu", "UTC")
@@ -43,7 +44,8 @@ def _with_slot(kind: str, **fields: st.SearchStrategy[Any]) -> st.SearchStrategy
 
 
 def _lab(analyte: str, value: str, at: datetime, changes: dict[str, Any]) -> dict[str, Any]:
-    return {**a_lab(analyte, value, at=at).model_dump(mode="json"), **changes}
+    kept: dict[str, Any] = kept_as_sent({**a_lab(analyte, value, at=at).model_dump(mode="json"), **changes})
+    return kept
 
 
 lab_results = st.builds(

@@ -1,5 +1,6 @@
 """Which result may be used (LAB-04 … LAB-06, CONV-01 … CONV-03, PLAU-01): unknown closes the gate, nothing is lost."""
 
+import json
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -516,3 +517,24 @@ def test_two_what_ifs_of_one_chart_that_share_an_id_are_read_apart() -> None:
         lab = Fact(id="alt", by=PEOPLE[Role.LABORATORY], at=at, recorded_at=at, what=a_lab("alt", value, at=at))
         card = assess(chart.with_facts(lab), protocol, D1)
         assert ("NON-08" in standing_rules(card)) is holds
+
+
+@pytest.mark.parametrize(
+    ("kept", "rules"),
+    [
+        ({"value": "1E+30"}, ["LAB-05"]),
+        ({"value": "-1E-30"}, ["LAB-05"]),
+        ({"value": "1" * 41}, ["LAB-05"]),
+        ({"value": "3_0"}, []),
+        ({"value": "30", "uln": "1E+999999"}, ["CONV-03"]),
+        ({"value": "30", "uln": "5_5"}, []),
+    ],
+)
+def test_a_number_kept_by_an_earlier_release_counts_or_is_unknown_and_never_breaks_the_rules(
+    kept: dict[str, str], rules: list[str]
+) -> None:
+    usual = {**a_lab("alt", "30", at=NEWER).model_dump(mode="json"), **kept}
+    fields = {"id": "kept", "by": "laboratory:l-1", "at": NEWER.isoformat(), "recorded_at": NEWER.isoformat()}
+    fact = Fact.model_validate_json(json.dumps({**fields, "what": usual}))
+    card = assess(ready().chart().with_facts(fact), load_protocol(LABEL), D8)
+    assert standing_rules(card) == rules

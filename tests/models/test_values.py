@@ -1,5 +1,6 @@
 """The vocabulary: values that stay what they are, keep what cannot be read, and travel without losing a digit."""
 
+import json
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -13,9 +14,20 @@ from models.assessment import Assessment, CourseState, Finding, Obligation, Verd
 from models.base import Day, Instant, Number, canonical_json, content_hash, plain
 from models.chart import Chart
 from models.facts import CYCLE_DAYS, DoseSlot, Fact, LabResult, LabStatus, Transplant, Weight
-from models.messages import COMMANDS, MESSAGES, Hold, NamedMessage, RecordFinding, StartInfusion
+from models.messages import (
+    COMMANDS,
+    MESSAGES,
+    CorrectFact,
+    Hold,
+    LabResults,
+    NamedMessage,
+    RecordFinding,
+    ResolveUnreadable,
+    StartInfusion,
+)
 from models.people import Actor, By, Role
 from models.protocol import Confidence, Entry
+from models.sent import sent_result
 from tests.examples import many, modest
 from tests.factories import D1, LABEL, ChartBuilder, a_course, a_lab
 from tests.strategies import charts, facts
@@ -104,7 +116,7 @@ def test_a_number_is_read_from_text_and_from_a_json_number(text: str) -> None:
 
 @pytest.mark.parametrize("value", ["haemolysed", "NaN", "1E+400", "1_60", "１６０", True, [], {"a": 1}], ids=repr)
 def test_a_value_that_is_no_number_is_kept_as_text(value: Any) -> None:
-    result = LabResult.model_validate({"loinc": "1742-6", "value": value})
+    result = sent_result(loinc="1742-6", value=value)
     assert result.value is None
     assert result.text == str(value)
 
@@ -113,14 +125,14 @@ def test_a_value_that_is_no_number_is_kept_as_text(value: Any) -> None:
     "time", ["2026-03-02T09:00:00", "this morning", 1772438400, "0001-01-01T00:00:00+14:00"], ids=repr
 )
 def test_a_time_that_cannot_be_read_is_kept_as_text(time: Any) -> None:
-    result = LabResult.model_validate({"loinc": "1742-6", "collected_at": time})
+    result = sent_result(loinc="1742-6", collected_at=time)
     assert result.collected_at is None
     assert result.collected_text == str(time)
 
 
 def test_a_garbled_limit_status_or_issue_time_does_not_lose_the_result() -> None:
     odd = {"loinc": "1742-6", "value": "30", "uln": "high", "lln": {}, "status": "odd", "issued_at": "noon"}
-    result = LabResult.model_validate(odd)
+    result = sent_result(**odd)
     assert (result.value, result.uln, result.lln, result.issued_at) == (Decimal(30), None, None, None)
     assert result.status is LabStatus.UNKNOWN
 
@@ -133,8 +145,53 @@ def test_a_garbled_limit_status_or_issue_time_does_not_lose_the_result() -> None
     )
 )
 def test_a_draw_is_never_lost_over_one_garbled_field(fields: dict[str, Any]) -> None:
-    result = LabResult.model_validate({"loinc": "1742-6", **fields})
+    result = sent_result(loinc="1742-6", **fields)
     assert LabResult.model_validate_json(result.model_dump_json()) == result
+
+
+def _kept(text: str) -> str:
+    """A fact as an earlier release stored it, with this text where the number stands."""
+    fields = {**a_lab("alt").model_dump(mode="json"), "value": text}
+    (fact,) = ChartBuilder().screened().facts[:1]
+    return json.dumps({**fact.model_dump(mode="json"), "what": fields})
+
+
+@pytest.mark.parametrize(
+    ("text", "read"), [("7_0", 70), ("٧٠", 70), (" 70", 70), ("7E+1", 70), ("1E+30", Decimal("1E+30"))]
+)
+def test_a_result_that_an_earlier_release_kept_is_decoded_also_where_none_would_be_read_so_today(
+    text: str, read: Decimal
+) -> None:
+    fact = Fact.model_validate_json(_kept(text))
+    assert isinstance(fact.what, LabResult)
+    assert fact.what.value == read
+    assert Fact.model_validate_json(fact.model_dump_json()) == fact
+
+
+@pytest.mark.parametrize("text", ["7_0", "٧٠", "1E+30"])
+def test_the_same_text_in_a_message_is_words(text: str) -> None:
+    message = {"id": "m", "by": "laboratory:l", "subject_hash": "s", "results": [{"loinc": "1742-6", "value": text}]}
+    read = MESSAGES["lab_results"].model_validate_json(json.dumps(message))
+    assert isinstance(read, LabResults)
+    assert (read.results[0].value, read.results[0].text) == (None, text)
+
+
+def test_a_status_of_a_later_release_is_one_that_is_not_used() -> None:
+    newer = {**a_lab("alt").model_dump(mode="json"), "status": "confirmed-by-two"}
+    assert LabResult.model_validate_json(json.dumps(newer)).status is LabStatus.UNKNOWN
+
+
+def test_a_result_put_in_place_of_another_is_read_leniently_too() -> None:
+    garbled = {"kind": "lab_result", "loinc": "1742-6", "value": "haemolysed", "collected_at": "yesterday"}
+    fields = {"id": "m", "by": "nurse:n", "target": "f1", "reason": "a slip", "replacement": garbled}
+    message = MESSAGES["correct_fact"].model_validate_json(json.dumps(fields))
+    assert isinstance(message, CorrectFact)
+    assert isinstance(message.replacement, LabResult)
+    assert (message.replacement.text, message.replacement.collected_text) == ("haemolysed", "yesterday")
+    resolving = {"id": "m", "by": "nurse:n", "target": "f1", "reason": "read", "outcome": "transcribed"}
+    again = MESSAGES["resolve_unreadable"].model_validate_json(json.dumps({**resolving, "values": [garbled]}))
+    assert isinstance(again, ResolveUnreadable)
+    assert again.values == (message.replacement,)
 
 
 # ── facts, charts, messages ────────────────────────────────────────────────────────────────────────────────────────
