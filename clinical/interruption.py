@@ -4,13 +4,14 @@ Only NON-02, NON-06 and NON-08 count, until a physician attributes them to anoth
 the planned date of the first dose that was held to the collection of the first sample that shows recovery (DUR-07).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from itertools import groupby
 
 from clinical.calendar import local_date, midnight_of
 from clinical.liver import PANEL, both_high_over_time
+from clinical.once import once
 from clinical.toxic_values import ToxicValue, graded_tests, toxic_values
 from clinical.toxicity import holds_for_toxicity
 from clinical.treatment import Treatment
@@ -71,7 +72,7 @@ class Interruptions:
 
 def interruptions(case: Planned) -> Interruptions:
     """Walk through the doses in their order: which were held, for how long, which are left out, at which level."""
-    walk, stretches = Interruptions(), toxic_stretches(case) if case.doses else []
+    walk, stretches = Interruptions(), toxic_stretches(case) if case.doses else ()
     if not stretches:
         return walk
     begun = {d.slot.cycle for d in case.doses if d.slot.day == CYCLE_DAYS[0]}
@@ -97,7 +98,7 @@ def _level_after(case: Planned, walk: Interruptions, cycle: int) -> int:
     return min(walk.level_of(cycle - 1) + (1 if due else 0), BELOW_TWO_DOSES)
 
 
-def _look_at(case: Planned, walk: Interruptions, slot: DoseSlot, stretches: list[Toxic]) -> Interruptions:
+def _look_at(case: Planned, walk: Interruptions, slot: DoseSlot, stretches: tuple[Toxic, ...]) -> Interruptions:
     """Add what held this dose, joined to what held the one before, and leave it out where the ladder says so (DUR-02)."""
     window = case.window_of(slot)
     before = walk.found[-1] if walk.found else None
@@ -121,7 +122,7 @@ def _given(case: Planned, slots: tuple[DoseSlot, ...]) -> bool:
 
 
 def _held(
-    case: Planned, window: Window, slot: DoseSlot, stretches: list[Toxic], carried: Toxic | None
+    case: Planned, window: Window, slot: DoseSlot, stretches: tuple[Toxic, ...], carried: Toxic | None
 ) -> Interruption | None:
     """The toxicity in which this dose was due and not given: the last one before it was given or left out."""
     planned_at, until = midnight_of(window.nominal_on, case.reading.zone), _waited_for_until(case, slot)
@@ -175,7 +176,8 @@ def _left_out(case: Planned, held: Interruption, window: Window, carried: Toxic 
 # ── when toxicity stood (which values count: toxic_values) ───────────────────────────────────────────────────────────
 
 
-def toxic_stretches(case: Treatment) -> list[Toxic]:
+@once
+def toxic_stretches(case: Treatment) -> tuple[Toxic, ...]:
     """The stretches of time in which any toxicity that counts stood, oldest first."""
     found: list[Toxic] = []
     since: datetime | None = None
@@ -185,12 +187,12 @@ def toxic_stretches(case: Treatment) -> list[Toxic]:
         elif not standing and since is not None:
             found.append(Toxic(since, at))
             since = None
-    return found if since is None else [*found, Toxic(since, None)]
+    return tuple(found if since is None else [*found, Toxic(since, None)])
 
 
 def _over_time(case: Treatment) -> Iterator[tuple[datetime, bool]]:
     """Each instant at which a liver value or a graded toxicity was known anew, and whether toxicity stood then."""
-    found = {a: list(toxic_values(case, a)) for a in dict.fromkeys((*PANEL, *graded_tests(case)))}
+    found = {a: toxic_values(case, a) for a in dict.fromkeys((*PANEL, *graded_tests(case)))}
     events = [(value.at, analyte, value.counts) for analyte, values in found.items() for value in values]
     events += [(at, "NON-02", stands and _limbs_count(found, at)) for at, stands in both_high_over_time(case)]
     for fact, what in case.reading.of(Toxicity):
@@ -205,7 +207,7 @@ def _when(event: tuple[datetime, str, bool]) -> datetime:
     return event[0]
 
 
-def _limbs_count(found: dict[str, list[ToxicValue]], at: datetime) -> bool:
+def _limbs_count(found: Mapping[str, tuple[ToxicValue, ...]], at: datetime) -> bool:
     """NON-02 counts unless every limb of it that is high at this instant is put down to another cause."""
     values = (next((v for v in reversed(found[analyte]) if v.at <= at), None) for analyte in PANEL)
     high = [v for v in values if v is not None and v.holds]

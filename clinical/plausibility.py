@@ -5,8 +5,9 @@ until a clinician confirms it (`result_confirmed`).
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import takewhile
 from typing import NamedTuple
 
 from clinical.units import FACTORS, PERCENT, label, times
@@ -93,7 +94,7 @@ def jumps(
     kept: list[Drawn] = []
     found: dict[str, str] = {}
     for result in sorted(drawn, key=lambda d: d.at):
-        near = [k for k in kept if result.at - k.at <= span]
+        near = _near(result, kept, span)
         if analyte == "platelets":
             near = [k for k in near if not any(k.at <= at <= result.at for at in given)]
             words = _rise(result, near, limits.platelets_rise.number)
@@ -106,6 +107,11 @@ def jumps(
         else:
             found[result.fact] = words
     return found
+
+
+def _near(result: Drawn, kept: Sequence[Drawn], span: timedelta) -> list[Drawn]:
+    """Those drawn within this time before it; `kept` are in the order in which they were drawn."""
+    return list(takewhile(lambda one: result.at - one.at <= span, reversed(kept)))
 
 
 def _rise(result: Drawn, near: list[Drawn], limit: Decimal) -> str | None:

@@ -4,7 +4,6 @@ One reading for both: the hold of NON-06, and the clock of an interruption, whic
 A value above the limits of NON-08 is taken as of grade 2 at least, whatever version grades it (AMB-13).
 """
 
-from collections.abc import Iterator
 from datetime import datetime
 from typing import NamedTuple
 
@@ -34,15 +33,18 @@ def graded_tests(case: Treatment) -> tuple[str, ...]:
     return tuple(dict.fromkeys(analyte for row in rows if row.feeds_non_06 for analyte in row.analytes))
 
 
-def toxic_values(case: Treatment, analyte: str) -> Iterator[ToxicValue]:
+@once
+def toxic_values(case: Treatment, analyte: str) -> tuple[ToxicValue, ...]:
     """Every value of a test, oldest first. One that is left open shows no recovery: the one before it speaks."""
     holds = counts = False
+    values: list[ToxicValue] = []
     for one in case.results.history(analyte):
         found = gravity(case, one)
         if found is not None:
             holds = bool(found)
             counts = holds and not attributed_elsewhere(case, one, found)
-        yield ToxicValue(one.collected_at, holds, counts)
+        values.append(ToxicValue(one.collected_at, holds, counts))
+    return tuple(values)
 
 
 def gravity(case: Treatment, result: Known) -> int | None:

@@ -29,19 +29,35 @@ class Course(Frozen):
     started_by: By
 
 
+Amendments = tuple[tuple[ProtocolAmended, tuple[str, ...]], ...]
+"""Each amendment with the divergences that nobody has acknowledged yet."""
+
+
+class Longer:
+    """Where a chart keeps the one that was made last by adding facts to it."""
+
+    __slots__ = ("chart",)
+
+    def __init__(self) -> None:
+        self.chart: Chart | None = None
+
+
 class Notes:
     """What the rules made of one chart, kept with it so that it is made once. Nothing of it is part of the chart.
 
-    `made` is theirs; `before` are the notes of the chart that this one is longer than, until they have
-    been taken over. A copy knows nothing: notes are neither pickled nor copied.
+    `made` is theirs; `before` are the notes of the chart that this one is longer than, until they have been taken over.
+    `longer` keeps the chart that was made last by adding facts: the same facts give it again, and with further ones it is
+    read on from there; `within` is where this chart is kept so. A copy knows nothing: notes are neither pickled nor copied.
     """
 
-    __slots__ = ("before", "course", "facts", "made")
+    __slots__ = ("before", "course", "facts", "longer", "made", "within")
 
     def __init__(self, course: Course, facts: tuple[Fact, ...], before: "Notes | None" = None) -> None:
         self.course = course
         self.facts = facts
         self.before = before
+        self.longer = Longer()
+        self.within: Longer | None = None
         self.made: object | None = None
 
     def __reduce__(self) -> "tuple[type[Notes], tuple[Course, tuple[Fact, ...]]]":
@@ -67,16 +83,8 @@ class Chart(Frozen):
         return latest if latest is not None and latest[1] else None
 
     @cached_property
-    def _amendments(self) -> list[tuple[ProtocolAmended, tuple[str, ...]]]:
-        found: list[tuple[ProtocolAmended, tuple[str, ...]]] = []
-        for fact in self.facts:
-            if fact.what.kind == "protocol_amended":  # a tag is compared many times faster than a class of pydantic
-                found.append((fact.what, fact.what.missing))
-            elif fact.what.kind == "divergence_acknowledged" and found:
-                what, missing = found[-1]
-                done = fact.what.divergence
-                found[-1] = (what, tuple(d for d in missing if d != done))
-        return found
+    def _amendments(self) -> Amendments:
+        return _amended((), self.facts)
 
     @property
     def notes(self) -> Notes:
@@ -94,6 +102,37 @@ class Chart(Frozen):
         """The chart with these facts behind the others; what was read of the others is not read again."""
         if not facts:
             return self
+        notes = self.notes
+        known = notes.longer.chart
+        if known is None or not _goes_on_with(known.facts[len(self.facts) :], facts):
+            longer = self._with(facts)
+        else:
+            longer = known.with_facts(*facts[len(known.facts) - len(self.facts) :])
+        notes.longer.chart, longer.notes.within = longer, notes.longer
+        if notes.within is not None:
+            notes.within.chart = None  # who holds a chart holds the one after it, and not all that follow
+        return longer
+
+    def _with(self, facts: tuple[Fact, ...]) -> "Chart":
         longer = Chart(course=self.course, facts=(*self.facts, *facts))
         longer.__dict__["notes"] = Notes(longer.course, longer.facts, before=self.notes)
+        longer.__dict__["_amendments"] = _amended(self._amendments, facts)
         return longer
+
+
+def _goes_on_with(known: tuple[Fact, ...], facts: tuple[Fact, ...]) -> bool:
+    """Whether these facts are the known ones, or the known ones and further ones: the very same, not equal ones."""
+    return len(known) <= len(facts) and all(a is b for a, b in zip(known, facts, strict=False))
+
+
+def _amended(before: Amendments, facts: tuple[Fact, ...]) -> Amendments:
+    """The amendments with those that these further facts make or acknowledge."""
+    found = list(before)
+    for fact in facts:
+        if fact.what.kind == "protocol_amended":  # a tag is compared many times faster than a class of pydantic
+            found.append((fact.what, fact.what.missing))
+        elif fact.what.kind == "divergence_acknowledged" and found:
+            what, missing = found[-1]
+            done = fact.what.divergence
+            found[-1] = (what, tuple(d for d in missing if d != done))
+    return tuple(found)

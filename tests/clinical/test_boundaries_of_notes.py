@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from clinical.case import Case
+from clinical.due import ECG
 from clinical.risk import hard_alerts, risk_factors
 from clinical.severity import Severity, criteria, in_children
 from clinical.vod import Signs
@@ -937,7 +938,7 @@ DUE: dict[str, tuple[Boundary, ...]] = {
     ),
     "monitoring.before_dose": (Boundary("<=", stands(a_day_before, "MON-01", *OPEN, key="before-C1D8"), step=SECOND),),
     "monitoring.blood_count": due(dosed, "MON-01", since=lambda c: D1 - 2 * HOUR, key="blood-count"),
-    "monitoring.qt_drug": due(prolonging, "MON-06", key="levofloxacin"),
+    "monitoring.qt_drug": due(prolonging, "MON-06", key=ECG),
     "monitoring.tls_first_from": due(dosed, "MON-08"),
     "monitoring.tls_first_until": late(dosed, "MON-08"),
     "monitoring.tls_second": due(tls_drawn(6 * HOUR), "MON-08"),

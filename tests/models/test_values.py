@@ -38,6 +38,23 @@ instant, day, number = TypeAdapter(Instant), TypeAdapter(Day), TypeAdapter(Numbe
 # ── times and numbers ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.parametrize(
+    "text", ["2026-02-31T08:00:00Z", "1899-12-31T08:00:00Z", "2026-13-01T08:00:00Z", "2200-01-01T08:00:00Z"]
+)
+def test_an_instant_written_as_it_is_kept_is_refused_like_any_other(text: str) -> None:
+    for written in (text, text.replace("Z", "+00:00")):
+        with pytest.raises(ValidationError):
+            instant.validate_python(written)
+
+
+@pytest.mark.parametrize("text", ["2026-03-02T08:00:00Z", "2026-03-02T08:00:00.123456Z", "1900-01-01T00:00:00Z"])
+def test_an_instant_written_as_it_is_kept_is_read_like_any_other(text: str) -> None:
+    read = instant.validate_python(text)
+    assert read == instant.validate_python(text.replace("Z", "+00:00")) == instant.validate_json(f'"{text}"')
+    assert read.tzinfo is UTC
+    assert instant.dump_python(read, mode="json") == text
+
+
 def test_an_instant_is_kept_in_utc() -> None:
     read = instant.validate_json('"2026-03-02T09:00:00+01:00"')
     assert read == D1
