@@ -52,7 +52,7 @@ def advance(
 
 @app.command("tour")
 def show_tour() -> None:
-    """Six short steps to try, with the exact commands, and what each one shows."""
+    """Seven short steps to try, with the exact commands, and what each one shows."""
     try:
         settings = load_settings()
     except SettingsRefused as fault:

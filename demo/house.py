@@ -48,9 +48,18 @@ class House:
         stopping = _told_to_stop()
         if fresh:
             self._clear()
+        self._keys_must_be_there()
         self._settings = with_demo_keys(self._settings)
         async with self._server() as server:
             await self._keep_the_rest(server, await self._initialised(), stopping)
+
+    def _keys_must_be_there(self) -> None:
+        """A key made up in the place of one that is gone opens no course, and would be taken for the right one."""
+        known = (self._settings.key_ring, self._settings.subject_key, self._settings.record_key)
+        gone = [name for name, key in zip(DEMO_KEY_FILES, known, strict=True) if key is None]
+        if gone and self._server_file.exists():
+            where = ", ".join(str(self._settings.var_dir / name) for name in gone)
+            raise HouseFault(f"courses are there, and their key is gone: put {where} back, or `make fresh` without them")
 
     async def _keep_the_rest(self, server: DevServer, client: Client, stopping: asyncio.Event) -> None:
         """A worker that dies is started again. The server is not: what made it end is said, and everything ends."""
@@ -98,7 +107,7 @@ class House:
                 port=int(host_and_port[2]),
                 ui_port=self._settings.web_ui_port,
                 log_file=self._log("temporal"),
-                database=self._settings.var_dir / "temporal.db",
+                database=self._server_file,
                 skip_time=True,
                 search_attributes=SEARCH_ATTRIBUTES,
                 codec_endpoint=f"http://{self._settings.codec_address}",
@@ -135,6 +144,10 @@ class House:
             return await asyncio.create_subprocess_exec(
                 *child.line, cwd=ROOT, stdin=child.stdin, stdout=log, stderr=log, start_new_session=True
             )
+
+    @property
+    def _server_file(self) -> Path:
+        return self._settings.var_dir / "temporal.db"
 
     @property
     def _web_ui(self) -> str:
@@ -187,7 +200,7 @@ class House:
             "\nthe ward            .venv/bin/inocycle board"
             "\nwho must act        .venv/bin/inocycle worklist --role prescriber"
             f"\none course          .venv/bin/inocycle course show {self._layout.course_of('course-dora') or 'course-dora'}"
-            "\nsix things to try   .venv/bin/inocycle demo tour"
+            "\nseven things to try .venv/bin/inocycle demo tour"
             "\nCtrl-C ends everything; the next start keeps it. Nobody here is real."
         )
 

@@ -1,4 +1,4 @@
-"""Six steps through the invented ward: what to type, and what it shows."""
+"""Seven steps through the invented ward: what to type, and what it shows."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -15,6 +15,10 @@ class Step(NamedTuple):
 def steps(course_of: Callable[[str], str], var: str) -> tuple[Step, ...]:
     """The steps. `course_of` names a patient's course as it was laid out, `var` the folder of what the demo writes."""
     bernd, clara, dora, frieda = (course_of(f"course-{name}") for name in ("bernd", "clara", "dora", "frieda"))
+    weighed_again = (
+        f"inocycle do {frieda} record_finding --by nurse:n-distel --message-id weighed-again"
+        " finding.kind=weight finding.kg=60"
+    )
     return (
         Step(
             "The ward on one screen, and what one role must do",
@@ -66,6 +70,20 @@ def steps(course_of: Callable[[str], str], var: str) -> tuple[Step, ...]:
                 "inocycle links",
             ),
             "Her observation is over and somebody must say so; the links are searches in Temporal's Web UI.",
+        ),
+        Step(
+            "The key is lost and put back, and nothing that was decided changes",
+            (
+                f'mv {var}/payload-keys {var}/payload-keys.lost && kill -9 "$(cat {var}/worker.pid)"',
+                weighed_again,
+                "inocycle board --once",
+                f'mv {var}/payload-keys.lost {var}/payload-keys && kill -9 "$(cat {var}/worker.pid)"',
+                weighed_again,
+                f"inocycle course show {frieda}",
+            ),
+            "Without its key the worker can open no course: after 20 seconds the command is not confirmed, in the Web UI her"
+            " workflow task fails, and the board tells what the record knows. With the key back she is where she was, and the"
+            " same command is taken once.",
         ),
     )
 

@@ -21,3 +21,12 @@ def test_a_fresh_start_keeps_the_keys_that_this_process_has_read_already(
         asyncio.run(House(Settings(var_dir=tmp_path), lambda _: None).keep(fresh=True))
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.name in keys} == keys
     assert not (tmp_path / "laid-out").exists()
+
+
+def test_a_lost_key_is_not_replaced_by_a_new_one_while_courses_are_there(tmp_path: Path) -> None:
+    with_demo_keys(Settings(var_dir=tmp_path))
+    (tmp_path / "temporal.db").touch()
+    (tmp_path / "payload-keys").rename(tmp_path / "payload-keys.lost")
+    with pytest.raises(HouseFault, match=r"put .*payload-keys back"):
+        asyncio.run(House(Settings(var_dir=tmp_path), lambda _: None).keep(fresh=False))
+    assert not (tmp_path / "payload-keys").exists()

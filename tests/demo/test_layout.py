@@ -103,8 +103,9 @@ async def test_on_a_real_server_the_half_told_course_comes_to_its_end_and_the_ne
 
 def test_the_tour_names_the_courses_as_they_were_laid_out() -> None:
     path = tour.steps(lambda course_id: f"{course_id}-2", "var")
-    assert len(path) == 6
+    assert len(path) == 7
     told = tour.told(path)
     assert "inocycle do course-bernd-2 authorise_dose" in told
     assert 'kill -9 "$(cat var/worker.pid)"' in told
+    assert told.count("mv var/payload-keys.lost var/payload-keys") == 1
     assert all(step.shows and step.commands for step in path)
