@@ -15,6 +15,8 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.stubs import COMPARE_RECORD, TAKE_OVER, WRITE_RECORD
+from clinical.due import FURTHER_UNREADABLE, UNREADABLE
+from clinical.unread import SHOWN
 from models.assessment import Obligation
 from models.carried import Carried, TakenOver
 from models.deciding import HeadAsk
@@ -195,7 +197,7 @@ async def _keep_worklist(session: AsyncSession, entry: RecordEntry) -> None:
                 await _raise_item(session, entry, what)
             case ObligationMet():
                 await _settle_item(session, entry, what)
-            case UnreadableMessage():
+            case UnreadableMessage() if not _is_one_of_many(entry, what):
                 await _open(session, _unreadable_item(entry, fact, what))
             case UnreadableResolved():
                 await _resolve_messages(session, entry, what)
@@ -266,6 +268,12 @@ def _words(known: Obligation | None, fired: RungFired) -> dict[str, Any]:
         return {"title": fired.obligation, "owner": str(Role.COORDINATOR), "rule": "", "overdue_at": None}
     overdue_at = known.overdue_at if known.due_at == fired.due_at else None
     return {"title": known.title, "owner": str(known.owner), "rule": known.rule, "overdue_at": overdue_at}
+
+
+def _is_one_of_many(entry: RecordEntry, unreadable: UnreadableMessage) -> bool:
+    """Whether the assessment sums it up with others: one item stands for all of those, that of their obligation."""
+    keys = {o.key for o in entry.assessment.obligations}
+    return FURTHER_UNREADABLE in keys and f"{UNREADABLE}-{unreadable.sha256[:SHOWN]}" not in keys
 
 
 def _unreadable_item(entry: RecordEntry, fact: Fact, unreadable: UnreadableMessage) -> WorklistItemRow:

@@ -7,10 +7,11 @@ from typing import NamedTuple
 from clinical.alerts import ladder
 from clinical.case import Case
 from clinical.closing import lost_to_follow_up
-from clinical.due import IMPLAUSIBLE, REACTION, UNREADABLE, key_of
+from clinical.due import FURTHER_UNREADABLE, IMPLAUSIBLE, REACTION, UNREADABLE, key_of
 from clinical.ecg import latest_qtcf
 from clinical.results import Unknown
 from clinical.units import label
+from clinical.unread import SHOWN, flood
 from clinical.vod import Signs
 from models.facts import Ecg, Fact, Reaction
 from models.people import Role
@@ -30,12 +31,16 @@ class Call(NamedTuple):
 
 def calls(case: Case) -> Iterator[Call]:
     """Every open call. Its instants come from the facts that opened it (LAB-05, LAB-06, NON-04)."""
-    for fact, message in case.results.unreadable_messages:
-        title = f"message {message.sha256[:12]} could not be read"
+    unread = flood(case.reading, case.results.unreadable_messages)
+    for fact, message in unread.singly:
+        title = f"message {message.sha256[:SHOWN]} could not be read"
         clears = "resolve_unreadable: transcribe its values or dismiss it"
         yield Call(
-            f"{UNREADABLE}-{message.sha256[:12]}", title, "LAB-05", Role.PHYSICIAN, fact.recorded_at, False, clears
+            f"{UNREADABLE}-{message.sha256[:SHOWN]}", title, "LAB-05", Role.PHYSICIAN, fact.recorded_at, False, clears
         )
+    if unread.since is not None:
+        title, clears = "further messages could not be read", "resolve_unreadable for each; the card names the next"
+        yield Call(FURTHER_UNREADABLE, title, "LAB-05", Role.PHYSICIAN, unread.since, False, clears)
     for unknown in _implausibly_high(case):
         clears = "the result confirmed or corrected, or a later usable one"
         since = _recorded(case)[unknown.fact]

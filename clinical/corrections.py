@@ -6,6 +6,7 @@ from clinical.calendar import local_date
 from clinical.commands import refused
 from clinical.judging import Judged, Judging
 from clinical.setting_aside import SET_ASIDE, is_set_aside
+from clinical.unread import named
 from models.facts import AdministrationReported, Correction, Fact, UnreadableResolved
 from models.messages import CorrectFact, ResolveUnreadable, share
 from models.people import CLINICAL_ROLES, PHYSICIANS, Role
@@ -65,11 +66,14 @@ def _dated(judging: Judging, message: CorrectFact, target: Fact) -> Any:
 
 def resolved(judging: Judging, message: ResolveUnreadable) -> Judged:
     """LAB-05: a named person transcribed or dismissed what could not be read."""
-    messages = {k for f, m in judging.case.results.unreadable_messages for k in (f.id, m.sha256)}
-    if message.target not in messages | judging.case.results.unusable_facts():
+    waiting = judging.case.results.unreadable_messages
+    target = named(waiting, message.target)
+    messages = {k for f, m in waiting for k in (f.id, m.sha256)}
+    if target not in messages | judging.case.results.unusable_facts():
         return refused("NoSuchMessage", f"nothing unreadable is known as {message.target}")
-    if message.by.role not in PHYSICIANS and is_set_aside(judging.case.chart.facts, message.target):
+    if message.by.role not in PHYSICIANS and is_set_aside(judging.case.chart.facts, target):
         return refused("RoleNotAllowed", "what two physicians have set aside a physician transcribes or dismisses")
     if (message.outcome == "transcribed") != bool(message.values):
         return refused("ValuesRequired", "transcribed needs values; dismissed has none")
-    return (share(UnreadableResolved, message), *message.values)
+    settled = share(UnreadableResolved, message).model_copy(update={"target": target})
+    return (settled, *message.values)

@@ -18,6 +18,8 @@ VITAL_SIGNS, BROKEN_OFF = "vital-signs", "broken-off"
 CYTOREDUCTION, MONITORING_ENDS, TRANSPLANT = "cytoreduction-review", "monitoring-ends", "transplant-question"
 REACTION, IMPLAUSIBLE, UNREADABLE = "reaction", "implausible", "unreadable"
 """How the key of an obligation begins, by what it asks for."""
+FURTHER_UNREADABLE = f"{UNREADABLE}-further"
+"""The one obligation of all messages beyond those that call for themselves."""
 
 
 def key_of(family: str, name: str) -> str:

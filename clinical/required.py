@@ -11,8 +11,9 @@ from clinical.results import Known, Unknown
 from clinical.screening import blasts
 from clinical.treatment import Measured
 from clinical.units import label
+from clinical.unread import NAMED, SHOWN
 from models.assessment import Finding, Input, Verdict
-from models.base import plain
+from models.base import counted, plain
 from models.facts import DoseSlot, InfectionBleedingCheck, PregnancyTest, Response, VodExamination
 from models.protocol import Entry, Override
 
@@ -50,10 +51,18 @@ def required_analytes(case: Case, slot: DoseSlot) -> list[tuple[str, Entry]]:
 
 
 def _unreadable_messages(case: Case) -> Iterator[Finding]:
-    for _, message in case.results.unreadable_messages:
-        reason = f"a message ({message.signal}, {message.sha256[:12]}) could not be read: {message.reason}"
+    """LAB-05: the oldest are named, so that a person settles one after another; the others are counted."""
+    waiting = case.results.unreadable_messages
+    for _, message in waiting[:NAMED]:
+        reason = f"a message ({message.signal}, {message.sha256[:SHOWN]}) could not be read: {message.reason}"
         clears = "a named person transcribes its values or dismisses it (resolve_unreadable)"
         yield case.finding("LAB-05", Verdict.NEED_DATA, reason, clears=clears)
+    more = len(waiting) - NAMED
+    if more > 0:
+        reason = f"and {counted(more, 'further message')} could not be read"
+        yield case.finding(
+            "LAB-05", Verdict.NEED_DATA, reason, clears="each of them is settled like those named before"
+        )
 
 
 def _laboratory(case: Case, slot: DoseSlot) -> Iterator[Finding]:
