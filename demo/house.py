@@ -59,7 +59,9 @@ class House:
         gone = [name for name, key in zip(DEMO_KEY_FILES, known, strict=True) if key is None]
         if gone and self._server_file.exists():
             where = ", ".join(str(self._settings.var_dir / name) for name in gone)
-            raise HouseFault(f"courses are there, and their key is gone: put {where} back, or `make fresh` without them")
+            raise HouseFault(
+                f"courses are there, and their key is gone: put {where} back, or `make fresh` without them"
+            )
 
     async def _keep_the_rest(self, server: DevServer, client: Client, stopping: asyncio.Event) -> None:
         """A worker that dies is started again. The server is not: what made it end is said, and everything ends."""
