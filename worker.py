@@ -69,7 +69,7 @@ async def make_worker(
             decider.hold,
             Weigher(converter).weigh,
             record.write_record,
-            record.compare_record,
+            record.head_of_record,
             record.take_over,
             notifier.notify,
             housekeeping.sweep,

@@ -14,19 +14,19 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.stubs import COMPARE_RECORD, TAKE_OVER, WRITE_RECORD
+from activities.stubs import HEAD_OF_RECORD, TAKE_OVER, WRITE_RECORD
 from clinical.due import FURTHER_UNREADABLE, UNREADABLE
 from clinical.unread import SHOWN
 from models.assessment import Obligation
 from models.carried import Carried, TakenOver
-from models.deciding import HeadAsk
-from models.facts import Fact, ObligationMet, RecordCompared, RungFired, UnreadableMessage, UnreadableResolved
+from models.deciding import Head
+from models.facts import Fact, ObligationMet, RungFired, UnreadableMessage, UnreadableResolved
 from models.people import Role
 from models.record import GENESIS_SHA256, RecordBatch, RecordEntry, RefusedMessage
 from models.tables import CourseRow, DecisionRow, RawMessageRow, WorklistItemRow
 from plumbing.database import RecordExchanged, writing
 from plumbing.logging import get_logger
-from record.head import compared, head_of
+from record.head import head_of
 from record.reader import read_entries
 from record.rows import (
     advance,
@@ -106,10 +106,10 @@ class Record:
             log.error("record_exchanged", reason=str(exchanged), count=len(batch.entries))
             raise ApplicationError(str(exchanged), type=type(exchanged).__name__) from None
 
-    @activity.defn(name=COMPARE_RECORD)
-    async def compare_record(self, ask: HeadAsk) -> RecordCompared:
-        """How the head of the record stands to the links that the execution knows (REC-02)."""
-        return compared(await head_of(self._engine, ask.course_id), ask.links)
+    @activity.defn(name=HEAD_OF_RECORD)
+    async def head_of_record(self, course_id: str) -> Head:
+        """The last decision that the record holds of this course (REC-02)."""
+        return await head_of(self._engine, course_id)
 
     @activity.defn(name=TAKE_OVER)
     async def take_over(self, own: Carried) -> TakenOver:

@@ -9,8 +9,7 @@ from typing import Final
 from temporalio import activity
 
 from models.carried import Carried, TakenOver
-from models.deciding import Answered, Ask, HeadAsk
-from models.facts import RecordCompared
+from models.deciding import Answered, Ask, Head
 from models.housekeeping import SweepResult
 from models.notification import NotificationBatch
 from models.record import RecordBatch
@@ -19,7 +18,7 @@ DECIDE: Final = "decide"
 HOLD: Final = "hold"
 WEIGH: Final = "weigh"
 WRITE_RECORD: Final = "write_record"
-COMPARE_RECORD: Final = "compare_record"
+HEAD_OF_RECORD: Final = "head_of_record"
 TAKE_OVER: Final = "take_over"
 NOTIFY: Final = "notify"
 SWEEP: Final = "sweep"
@@ -53,9 +52,9 @@ async def write_record(batch: RecordBatch) -> None:
     raise NotImplementedError
 
 
-@activity.defn(name=COMPARE_RECORD)
-async def compare_record(ask: HeadAsk) -> RecordCompared:
-    """How the head of the record stands to what the execution knows (REC-02). A regular activity of two seconds."""
+@activity.defn(name=HEAD_OF_RECORD)
+async def head_of_record(course_id: str) -> Head:
+    """The last decision that the record holds of a course (REC-02). A regular activity of two seconds."""
     raise NotImplementedError
 
 

@@ -75,11 +75,11 @@ class Ask(Frozen):
     state: State | None = None
 
 
-class HeadAsk(Frozen):
-    """What a run asks of its record before a dose: which links it knows, newest first, as (number, hash)."""
+class Head(Frozen):
+    """The last decision of a course that somebody knows: its number (0: none) and its hash."""
 
-    course_id: str
-    links: tuple[tuple[int, str], ...]
+    number: int
+    sha256: str = ""
 
 
 class Outcome(Frozen):

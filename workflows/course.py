@@ -19,7 +19,7 @@ with workflow.unsafe.imports_passed_through():
     from models.assessment import Assessment, Obligation, Receipt, Refused, Verdict
     from models.carried import Carried, TakenOver
     from models.chart import Chart
-    from models.deciding import RUN_CLOSES, Answer, Answered, Ask, HeadAsk, Outcome, State
+    from models.deciding import RUN_CLOSES, Answer, Answered, Ask, Head, Outcome, State
     from models.facts import Fact, RecordCompared, RungFired
     from models.messages import COMMANDS, Statement
     from models.notification import Notification, NotificationBatch
@@ -28,6 +28,7 @@ with workflow.unsafe.imports_passed_through():
     from models.record import RecordBatch, Recorded, RecordEntry
     from models.status import Status
     from workflows import incoming
+    from workflows.heads import Links, last_written
     from workflows.incoming import Arrivals, Waiting
     from workflows.obligation_timers import RETRY, ObligationTimers
     from workflows.outbox import Outbox
@@ -89,6 +90,8 @@ class CourseWorkflow:
         self._raw = carried.raw
         self._next_decision = carried.next_decision
         self._last_sha256 = carried.last_sha256
+        before = (Head(number=e.number - 1, sha256=e.previous_sha256) for e in carried.unwritten)
+        self._links = Links(*before, Head(number=carried.next_decision - 1, sha256=carried.last_sha256))
         self._chart_key = carried.chart_key
         self._cycle = carried.cycle
         self._cycle_started_at = carried.cycle_started_at or workflow.now()
@@ -443,6 +446,7 @@ class CourseWorkflow:
         self._raw = ()
         self._record.put(entry)
         self._last_sha256 = entry.sha256
+        self._links.add(entry.number, entry.sha256)
         self._next_decision += 1
 
     # ── messages ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -574,12 +578,11 @@ class CourseWorkflow:
 
     async def _compare(self) -> RecordCompared:
         """How the record's head stands to this run; `away` where it does not answer in two seconds (REC-02)."""
-        waiting = tuple((e.number - 1, e.previous_sha256) for e in reversed(self._record.waiting))
-        links = ((self._next_decision - 1, self._last_sha256), *waiting)
+        asked_at = last_written([e.number for e in self._record.waiting], self._links.newest)
         try:
-            return await workflow.execute_activity(
-                stubs.compare_record,
-                HeadAsk(course_id=self._course.course_id, links=links),
+            head = await workflow.execute_activity(
+                stubs.head_of_record,
+                self._course.course_id,
                 start_to_close_timeout=COMPARE_WITHIN,
                 schedule_to_close_timeout=COMPARE_WITHIN,
                 retry_policy=RetryPolicy(maximum_attempts=1),
@@ -589,6 +592,7 @@ class CourseWorkflow:
             if is_cancelled_exception(error):
                 raise
             return RecordCompared(outcome="away", words="the record does not answer")
+        return self._links.compared(head, asked_at)
 
     async def _goes_on_from_the_record(self) -> bool:
         """Two people have settled a difference: a new run goes on from the record, with what only this one knows."""

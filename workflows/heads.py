@@ -1,0 +1,54 @@
+"""How the head of a course's record stands to what this run knows (REC-02). Pure; the record is asked by an activity."""
+
+from collections.abc import Sequence
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from models.deciding import Head
+    from models.facts import RecordCompared
+
+MOST_LINKS = 1000
+"""A run is renewed before it has made more decisions than this; older links are on record for long."""
+
+
+class Links:
+    """The links of the chain that this run has seen, oldest first: those it began with, and each it has made."""
+
+    def __init__(self, *began_with: Head) -> None:
+        self._links: list[Head] = list(began_with)
+
+    def add(self, number: int, sha256: str) -> None:
+        """A decision was made."""
+        self._links = [*self._links[-MOST_LINKS:], Head(number=number, sha256=sha256)]
+
+    @property
+    def newest(self) -> int:
+        """The number of the last decision."""
+        return self._links[-1].number
+
+    def compared(self, head: Head, last_on_record: int) -> RecordCompared:
+        """How the head stands to these links; `last_on_record` was the last decision known to be written when it was asked.
+
+        `behind` only by what this run still held then and writes; what is missing beyond that, or is another decision
+        under the same number, is `other`; `ahead` is what this run does not know.
+        """
+        mine = self.newest
+        if head.number > mine:
+            words = f"the record holds decision {head.number}, this execution knows only {mine}"
+            return RecordCompared(outcome="ahead", words=words)
+        if head.number < last_on_record:
+            words = f"the record ends at decision {head.number}, and {last_on_record} was written"
+            return RecordCompared(outcome="other", words=words)
+        if head.number and not self._has(head):
+            words = f"decision {head.number} in the record is not the one of this execution, which is at {mine}"
+            return RecordCompared(outcome="other", words=words)
+        return RecordCompared(outcome="equal" if head.number == mine else "behind")
+
+    def _has(self, head: Head) -> bool:
+        return any(link == head for link in reversed(self._links))
+
+
+def last_written(waiting: Sequence[int], newest: int) -> int:
+    """The last decision that the record has confirmed: the one before the first that waits to be written."""
+    return min(waiting) - 1 if waiting else newest
