@@ -245,6 +245,14 @@ OTHERS = {
         due_at=moments.map(datetime.isoformat),
         how=st.sampled_from(["met", "withdrawn"]),
     ),
+    "fact_set_aside": _body("fact_set_aside", target=_targets, reason=_reasons),
+    "record_compared": _body(
+        "record_compared",
+        outcome=st.sampled_from(["equal", "behind", "away", "ahead", "other"]),
+        words=st.just("the record holds decision 7"),
+    ),
+    "record_reconciled": _body("record_reconciled", reason=_reasons),
+    "without_record": _body("without_record", command=st.just("start_infusion"), reason=_reasons),
     "correction": _body(
         "correction", target=_targets, replacement=st.none() | st.one_of(*REPORTS.values()), reason=_reasons
     ),
@@ -387,6 +395,8 @@ def command_contents(slot: DoseSlot, mg: str, known_ids: list[str]) -> dict[str,
         "extend_cycle": st.just({"cycle": 1, "because": "toxicity"}),
         "correct_fact": st.builds(lambda target: {"target": target, "reason": "it was wrong"}, ids),
         "move_to_current_build": st.just({}),
+        "reconcile_record": st.just({"reason": "compared line by line"}),
+        "set_fact_aside": st.builds(lambda target: {"target": target, "reason": "the rules fail on it"}, ids),
         "acknowledge_divergence": st.just({"divergence": "DIV-01", "reason": "known"}),
         "amend_protocol": st.just({"protocol": {"name": "other", "sha256": "0" * 64}, "reason": "a newer text"}),
     }

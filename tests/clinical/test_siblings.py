@@ -78,25 +78,29 @@ def _said(number: int, hours: float, body: dict[str, Any] | LabResult, by: Role)
     return builder.facts[0]
 
 
-def _about(target: int, number: int, hours: float, what: str) -> Fact:
+def _about(target: int, number: int, hours: float, what: str, by: Role = Role.PRESCRIBER) -> Fact:
     """What a person says of an odd result, or what else can decide whether it counts."""
     name = f"odd-{target}"
     bodies: dict[str, dict[str, Any] | LabResult] = {
         "confirmed": {"kind": "result_confirmed", "target": name},
         "dismissed": {"kind": "unreadable_resolved", "target": name, "outcome": "dismissed", "reason": "a mistake"},
+        "set aside": {"kind": "fact_set_aside", "target": name, "reason": "the rules cannot bear it"},
         "retracted": {"kind": "correction", "target": name, "reason": "another patient's"},
         "older": a_lab("alt", "30", at=D1 - 30 * HOUR),
         "newer": a_lab("alt", "160", at=D1 - HOUR / 2),
         "jump": a_lab("bilirubin", "9", at=D1 - HOUR),
     }
-    return _said(number, hours, bodies[what], Role.PRESCRIBER)
+    return _said(number, hours, bodies[what], by)
 
 
 ODD = 1
 hours = st.sampled_from([0.25, 0.5, 1, 1.5, 2, 5])
 odd_ones = st.builds(_odd, st.just(ODD), st.sampled_from([1, 1.5, 5]))
-words = st.sampled_from(["confirmed", "older", "older", "confirmed", "dismissed", "retracted", "newer", "jump"])
-words_about = st.builds(_about, st.just(ODD), st.integers(1, 4), hours, words)
+words = st.sampled_from(
+    ["confirmed", "older", "older", "confirmed", "dismissed", "set aside", "retracted", "newer", "jump"]
+)
+people = st.sampled_from([Role.PRESCRIBER, Role.PRESCRIBER, Role.PHYSICIAN])
+words_about = st.builds(_about, st.just(ODD), st.integers(1, 4), hours, words, people)
 further = st.one_of(*[words_about] * 5, odd_ones, st.integers(1, 4).flatmap(facts))
 spans = st.sampled_from([0] * 20 + [-200, -5, -0.25, 1, 3, 30, 200])
 beginnings = st.just((ChartBuilder().ready().chart(), LABEL, D1)) | charts(most=1)
