@@ -1,7 +1,7 @@
 """Writing the record: a course's decisions in order, each once, all of a batch or none (design §4, §8).
 
-Whatever does not fit is refused with a stable type and stays retryable: the entries wait in the workflow, the alarm
-"record behind" rises, and a person looks. How values become rows is in `record.rows`.
+Whatever does not fit is refused with a stable type, and is not tried again at once: the course is held (REC-02), the
+entries wait in it, and people look. How values become rows is in `record.rows`.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The tables of the record (design §8), and nothing that decides: rows are written and read in `activities` only.
+"""The tables of the record (design §8), and nothing that decides: rows are written and read in `record` and `activities`.
 
 A table model validates nothing and never travels through Temporal. What is missing here on purpose: a patient's
 identity, but for `inbox.raw`. SQLite keeps no zones and no decimal scale, so instants, decimals and JSON are text, alike

@@ -3,8 +3,8 @@
 Larger payloads are compressed first: cards and charts repeat themselves, and ciphertext does not compress any more.
 The largest, a long course as it is handed to its next run, are compressed as densely as a second of CPU allows.
 
-What belongs here: bytes in, bytes out. Keys are in `keys.py`; what becomes of a payload that could not be read is the
-workflow's business. In clear stay the key id, ids and names, search attributes, failure types and times.
+What belongs here: bytes in, bytes out. Keys are in `keys.py`; what becomes of a payload that could not be read is for
+the activity `decide` to say. In clear stay the key id, ids and names, search attributes, failure types and times.
 """
 
 import asyncio
