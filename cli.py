@@ -222,6 +222,27 @@ def course_reconcile(course_id: CourseId, wait: Wait = 20, as_json: AsJson = Fal
     answer(as_json, found, "\n".join(found.words()))
 
 
+@course_app.command("read-again")
+def course_read_again(
+    course_id: CourseId,
+    by: ByWhom,
+    message: Annotated[
+        str, typer.Argument(metavar="HASH", help="One message by the beginning of its hash; else all.")
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Try again what this course could not read, with the keys and the release of now, after a key was put back.
+
+    Exits with 3 where something still cannot be read; a person transcribes or dismisses that (`resolve_unreadable`).
+    """
+    from cli_courses import read_again_in, settings_for_commands
+
+    actor = read_actor("--by", by)
+    tried = read_again_in(settings_for_commands("course read-again"), course_id, actor, message)
+    answer(as_json, tried, cli_render.tried_table(tried) if tried else "nothing waits to be read again")
+    raise typer.Exit(int(Exit.OK if all(one.read for one in tried) else Exit.REFUSED))
+
+
 @labs_app.command("send")
 def labs_send(
     course_id: CourseId,

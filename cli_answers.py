@@ -44,6 +44,8 @@ _EXIT_OF_COURSE_ERROR = {
     "NotAssessedYet": Exit.NOT_CONFIRMED,
     "RulesUnavailable": Exit.NOT_CONFIRMED,
     "HandlerFault": Exit.NOT_CONFIRMED,
+    "Unreadable": Exit.NOT_CONFIRMED,
+    "SetAside": Exit.NOT_CONFIRMED,
     "NoAnswer": Exit.UNREACHABLE,
     "QueryFailed": Exit.UNREACHABLE,
     "NotTaken": Exit.USAGE,

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import partial
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from temporalio.client import WorkflowExecution
 
@@ -17,6 +17,9 @@ from plumbing.installation import namespace_must_be_ours
 from plumbing.keys import birth_hash, subject_hash
 from plumbing.settings import Mode, Settings, load_settings, with_demo_keys
 from services.courses import CourseClient, CourseError, NotConfirmed
+
+if TYPE_CHECKING:
+    from services.reading_again import Tried
 
 Result = TypeVar("Result")
 
@@ -62,6 +65,19 @@ def start_one(settings: Settings, course: Course) -> None:
             await start_course(courses, engine, course)
 
     with_courses(settings, started)
+
+
+def read_again_in(settings: Settings, course_id: str, by: Actor, name: str) -> "list[Tried]":
+    """Have a course read again what it could not read: its bytes are in the record. Raises `Failed` without a record."""
+    from cli_record import record_of
+    from services.reading_again import read_again
+
+    async def tried(courses: CourseClient) -> "list[Tried]":
+        unreachable = "the bytes of the messages cannot be had: the record does not answer ({})"
+        async with record_of(settings, unreachable=unreachable) as engine:
+            return await read_again(engine, courses, course_id, by, name)
+
+    return with_courses(settings, tried)
 
 
 async def send_labs(

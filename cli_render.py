@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import zip_longest
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from rich.console import Console, Group, RenderableType
@@ -23,6 +23,9 @@ from models.facts import FindingBody
 from models.messages import COMMANDS, Command, Request
 from models.protocol import Entry, Protocol, RuleInfo
 from models.status import Status
+
+if TYPE_CHECKING:
+    from services.reading_again import Tried
 
 WIDTH_OF_A_PIPE = 140
 """Where no terminal says how wide it is: a sentence stays on few lines, and a search finds it."""
@@ -161,6 +164,15 @@ def courses_table(rows: Iterable[Mapping[str, Any]]) -> Table:
         cells = (row["course_id"], row["state"], row["verdict"], row["cycle"], ", ".join(row["hold_reason"] or ()))
         more = (f"{due:%Y-%m-%d %H:%M}" if due else None, "yes" if row["overdue"] else "", row["protocol"])
         table.add_row(*(str(c) if c is not None else "–" for c in (*cells, *more, row["status"])))
+    return table
+
+
+def tried_table(tried: "Iterable[Tried]") -> Table:
+    """One line for each message that was tried again."""
+    table = _grid("message", "hash", "became", "because")
+    for one in tried:
+        became = Text("read", style="bold green") if one.read else Text("still unreadable", style="bold yellow")
+        table.add_row(one.name, one.sha256[:16], became, one.why)
     return table
 
 

@@ -23,7 +23,7 @@ from activities.reading import Reader
 from activities.record import Record
 from activities.watch import Watch
 from activities.weigh import Weigher
-from models.housekeeping import CALLS_ASKED_AGAIN, COURSES_WATCHED
+from models.housekeeping import CALLS_ASKED_AGAIN, COURSES_WATCHED, MESSAGES_READ_AGAIN
 from plumbing.connection import TemporalUnreachable, connect
 from plumbing.database import DatabaseRefused, make_engine, migrate
 from plumbing.installation import InstallationRefused, must_be_ours, opened
@@ -31,7 +31,9 @@ from plumbing.logging import configure_logging, get_logger
 from plumbing.payload_codec import EncryptionCodec
 from plumbing.settings import Mode, Settings, SettingsRefused, load_settings
 from plumbing.site_file import ProtocolError, read_site_files
+from services.courses import CourseClient
 from services.housekeeping import settle_schedule
+from services.reading_again import RereadSweep
 from workflows.housekeeping import HousekeepingWorkflow
 from workflows.liver_monitoring import LiverMonitoring
 from workflows.treatment_cycle import TreatmentCycle
@@ -58,11 +60,13 @@ async def make_worker(
     reader = Reader(converter.payload_codec if isinstance(converter.payload_codec, EncryptionCodec) else None)
     decider = Decider(version("inocycle"), sites, reader=reader, must_be_signed=settings.mode is Mode.WARD)
     record, notifier = Record(engine), Notifier(engine, channels)
-    housekeeping = Housekeeping(engine, sweeps_of(engine, client, notifier))
+    queue = task_queue or settings.task_queue
+    rereading = RereadSweep(engine, CourseClient(client, queue), reader, version("inocycle"))
+    housekeeping = Housekeeping(engine, sweeps_of(engine, client, notifier, rereading))
     threads = ThreadPoolExecutor(settings.local_activities + settings.activities, "activity")
     worker = Worker(
         client,
-        task_queue=task_queue or settings.task_queue,
+        task_queue=queue,
         workflows=list(WORKFLOWS),
         activities=[
             decider.decide,
@@ -90,7 +94,7 @@ async def make_worker(
         threads.shutdown(wait=False, cancel_futures=True)  # what a thread still computes, nobody waits for any more
 
 
-def sweeps_of(engine: AsyncEngine, client: Client, notifier: Notifier) -> dict[str, Sweep]:
+def sweeps_of(engine: AsyncEngine, client: Client, notifier: Notifier, rereading: RereadSweep) -> dict[str, Sweep]:
     """What housekeeping does, by name."""
 
     async def ask_again() -> tuple[int, int]:
@@ -100,6 +104,7 @@ def sweeps_of(engine: AsyncEngine, client: Client, notifier: Notifier) -> dict[s
     return {
         COURSES_WATCHED: Sweep(Watch(engine, client, notifier).look),
         CALLS_ASKED_AGAIN: Sweep(ask_again),
+        MESSAGES_READ_AGAIN: Sweep(rereading.look),
     }
 
 

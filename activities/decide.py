@@ -15,7 +15,7 @@ from activities import beside
 from activities.holding import call_of, held_without_rules
 from activities.reading import Read, Reader
 from activities.stubs import DECIDE, HOLD
-from clinical.decide import Concluded, Told, conclude
+from clinical.decide import STILL_UNREADABLE, Concluded, Inside, ReadAgainTold, Told, conclude
 from clinical.judge import ROLES
 from clinical.setting_aside import judge_setting_aside
 from models.assessment import Accepted, Assessment, Refused
@@ -23,7 +23,7 @@ from models.base import canonical_json, content_hash
 from models.chart import Chart
 from models.deciding import Answered, Ask, Outcome, State
 from models.facts import Fact, UnreadableMessage, UnreadableResolved
-from models.messages import MachineMessage, MoveToCurrentBuild, ReconcileRecord, SetFactAside
+from models.messages import SIGNALS, Message, MoveToCurrentBuild, ReadAgain, ReconcileRecord, Request, SetFactAside
 from models.phase import CYCLE, MONITORING, Phase
 from models.pins import ProtocolPin
 from models.protocol import Protocol
@@ -48,11 +48,15 @@ class RulesFailed(Exception):
 
 
 class _Heard(NamedTuple):
-    """What a bite comes to: an outcome for each message, what the core is told of, and where that stands in the bite."""
+    """What a bite comes to: an outcome for each message, what the core is told of, and where that stands in the bite.
+
+    `inside` is by its place the message that a `read_again` brought; its outcome stands inside that one's.
+    """
 
     outcomes: list[Outcome]
     told: list[Told]
     places: list[int]
+    inside: dict[int, Read]
 
 
 class Decider:
@@ -105,7 +109,7 @@ class Decider:
 
     def _bite(self, ask: Ask, state: State, chart: Chart, reads: Sequence[Read]) -> Answered | None:
         """The answer to these messages; `None` where fewer must be taken: a rule failed, or the answer is too large."""
-        heard = _heard(reads, state.answered, chart)
+        heard = self._heard(reads, state.answered, chart)
         try:
             done = self._concluded(ask, chart, heard.told, state.adopted)
         except RulesFailed as error:
@@ -119,7 +123,7 @@ class Decider:
         self, ask: Ask, state: State, chart: Chart, reads: Sequence[Read], error: RulesFailed
     ) -> Answered | None:
         """A rule failed on one message, or on none. Twice, while the rules work without it: it is set aside (LAB-05)."""
-        heard = _heard(reads, state.answered, chart)
+        heard = self._heard(reads, state.answered, chart)
         if not heard.told:
             return self._held(ask, state, chart, reads, self._explained(ask, chart, error))
         try:
@@ -130,16 +134,14 @@ class Decider:
 
     def _aside(self, ask: Ask, state: State, chart: Chart, reads: Sequence[Read], why: str) -> Answered:
         """The one message that this course cannot bear is unreadable (LAB-05); where it is not the message, it is held."""
-        heard = _heard(reads, state.answered, chart)
+        heard = self._heard(reads, state.answered, chart)
         if not heard.told:
             return self._held(ask, state, chart, reads, why)
-        unreadable = reads[0].unreadable(why)
+        aside = _set_aside(heard, reads[0], why, chart)
         try:
-            done = self._concluded(ask, chart, [unreadable], state.adopted)
+            done = self._concluded(ask, chart, aside.told, state.adopted)
         except RulesFailed as without:
             return self._held(ask, state, chart, reads, self._explained(ask, chart, without))
-        outcome = heard.outcomes[0].model_copy(update={"how": "set_aside"})
-        aside = _Heard([outcome], [unreadable], [0])
         answered = self._answered(ask, chart, [reads[0]._replace(reason=why)], aside, done)
         if _too_large(answered):
             return self._held(ask, state, chart, reads, TOO_LARGE)
@@ -182,23 +184,21 @@ class Decider:
     # ── the answer ─────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _answered(self, ask: Ask, chart: Chart, reads: Sequence[Read], heard: _Heard, done: Concluded) -> Answered:
-        outcomes, seen, turned_away, moves = list(heard.outcomes), [], [], False
+        outcomes, seen, moves, tried = list(heard.outcomes), [], False, []
         raw = [r.kept() for r, o in zip(reads, outcomes, strict=True) if o.how in ("unreadable", "set_aside")]
         for place, told, ruling in zip(heard.places, heard.told, done.rulings, strict=True):
-            if isinstance(told, UnreadableMessage):
+            if isinstance(told, UnreadableMessage) or ruling is None:
                 continue
-            refusal = _refusal(ruling)
-            outcomes[place] = outcomes[place].model_copy(update={"refusal": refusal})
-            seen.append(_seen(told, outcomes[place].sha256, refusal))
-            moves = moves or (isinstance(told, MoveToCurrentBuild) and refusal is None)
-            if refusal is not None and isinstance(told, MachineMessage):
-                turned_away.append(_for_a_person(refusal.type, refusal.message, reads[place]))
-                raw.append(reads[place].kept(refusal.type))
-        for read, outcome in zip(reads, outcomes, strict=True):
-            if outcome.how == "reused":
-                reason = f"{outcome.name}: the message id was used before with other content"
-                turned_away.append(_for_a_person("MessageIdReused", reason, read))
-                raw.append(read.kept("MessageIdReused"))
+            outcomes[place] = _ruled(outcomes[place], told, _refusal(ruling))
+            seen.append(_seen(told, outcomes[place], _refusal(ruling)))
+            moves = moves or (isinstance(told, MoveToCurrentBuild) and isinstance(ruling, Accepted))
+            if isinstance(told, ReadAgainTold) and isinstance(ruling, Refused) and ruling.type == STILL_UNREADABLE:
+                tried.append(told.request.target)
+        turned_away = []
+        for read, outcome in _each(reads, outcomes, heard.inside):
+            if (why := _turned_away(outcome)) is not None:
+                turned_away.append(_for_a_person(*why, read))
+                raw.append(read.kept(why[0]))
         recorded = Recorded(
             at=ask.now,
             messages=tuple(seen),
@@ -210,6 +210,7 @@ class Decider:
             code_version=self._code_version,
             key_ids=self._reader.key_ids,
             start=chart.course if ask.first else None,
+            tried_again=tuple(tried),
         )
         settled = any(isinstance(t, ReconcileRecord) for t in heard.told) and not _differs(done.assessment)
         return self._written(ask, recorded, done.chart, tuple(outcomes), tuple(raw), moves=moves, reconciled=settled)
@@ -219,7 +220,7 @@ class Decider:
         log.error("rules_failed", course=state.course.course_id, where=where.replace(" ", "_")[:128])
         since = ask.failing_since or ask.now
         called = () if ask.failing_since else (call_of(since, ask.now),)
-        heard = _heard(reads, state.answered, chart)
+        heard = self._heard(reads, state.answered, chart)
         without = _without_rules(chart, heard, ask.now)
         facts = (*state.adopted, *called, *(f for r in without.values() if isinstance(r, Accepted) for f in r.facts))
         longer = chart.with_facts(*facts)
@@ -228,7 +229,7 @@ class Decider:
         recorded = Recorded(
             at=ask.now,
             messages=tuple(
-                _seen(heard.told[i], heard.outcomes[heard.places[i]].sha256, _refusal(r)) for i, r in without.items()
+                _seen(heard.told[i], heard.outcomes[heard.places[i]], _refusal(r)) for i, r in without.items()
             ),
             facts=facts,
             assessment=held,
@@ -282,6 +283,44 @@ class Decider:
             key_ids=self._reader.key_ids,
         )
 
+    # ── messages ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _heard(self, reads: Sequence[Read], answered: dict[str, str], chart: Chart) -> _Heard:
+        """Which messages are news: a repeat has its answer already, and what waits for a person waits once."""
+        known, waiting = dict(answered), _waiting_for_a_person(chart)
+        heard = _Heard([], [], [], {})
+        for place, read in enumerate(reads):
+            outcome = _outcome(read, known, waiting)
+            heard.outcomes.append(outcome)
+            if outcome.how not in ("judged", "unreadable"):
+                continue
+            known[outcome.id] = outcome.sha256
+            waiting.add(read.sha256)
+            for told in self._told(heard, place, read, known):
+                heard.told.append(told)
+                heard.places.append(place)
+        return heard
+
+    def _told(self, heard: _Heard, place: int, read: Read, known: dict[str, str]) -> Iterator[Told]:
+        """What the core is told of one message: itself, and what it brought where it asks to read that again."""
+        request = read.message
+        if not isinstance(request, ReadAgain):
+            yield request or read.unreadable()
+            return
+        again = self._reader.read_again(request)
+        if isinstance(again, str) or again.message is None:
+            yield ReadAgainTold(request, "", again if isinstance(again, str) else again.reason)
+            return
+        inside = _outcome(again, known, set()).model_copy(update={"sent": request.sent})
+        yield ReadAgainTold(request, _what_it_was(again.message, inside))
+        if isinstance(again.message, Request):
+            return
+        heard.inside[place] = again
+        heard.outcomes[place] = heard.outcomes[place].model_copy(update={"inside": inside})
+        if inside.how == "judged":
+            known[inside.id] = inside.sha256
+            yield Inside(again.message, request.target)
+
     # ── protocols ──────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _usable(self, pin: ProtocolPin) -> Protocol:
@@ -297,19 +336,51 @@ class Decider:
             return None
 
 
-def _heard(reads: Sequence[Read], answered: dict[str, str], chart: Chart) -> _Heard:
-    """Which messages are news: a repeat has its answer already, and what waits for a person waits once."""
-    known, waiting = dict(answered), _waiting_for_a_person(chart)
-    heard = _Heard([], [], [])
-    for place, read in enumerate(reads):
-        outcome = _outcome(read, known, waiting)
-        heard.outcomes.append(outcome)
-        if outcome.how in ("judged", "unreadable"):
-            heard.told.append(read.message or read.unreadable())
-            heard.places.append(place)
-            known[outcome.id] = outcome.sha256
-            waiting.add(read.sha256)
-    return heard
+def _set_aside(heard: _Heard, read: Read, why: str, chart: Chart) -> _Heard:
+    """The same, where a rule fails on this message: it waits for a person, once; one read again stays where it was."""
+    first = heard.told[0]
+    outcome = heard.outcomes[0].model_copy(update={"inside": None})
+    if isinstance(first, ReadAgainTold):
+        return _Heard([outcome], [first._replace(why=why)], [0], {})
+    outcome = outcome.model_copy(update={"how": "set_aside"})
+    if read.sha256 in _waiting_for_a_person(chart):
+        return _Heard([outcome], [], [], {})
+    return _Heard([outcome], [read.unreadable(why)], [0], {})
+
+
+def _what_it_was(message: Message, inside: Outcome) -> str:
+    """What became of a message that was read again, in words."""
+    if isinstance(message, Request):
+        return f"read again: {message.name}, which nobody waits for any more; whoever asks for it still, asks again"
+    if inside.how == "known":
+        return f"read again: {message.name}, which came once more meanwhile and is charted"
+    return f"read again: {message.name}"
+
+
+def _ruled(outcome: Outcome, told: Told, refusal: Refused | None) -> Outcome:
+    """The outcome with its ruling; nothing is inside where the request to read it again was refused."""
+    if isinstance(told, Inside) and outcome.inside is not None:
+        return outcome.model_copy(update={"inside": outcome.inside.model_copy(update={"refusal": refusal})})
+    return outcome.model_copy(update={"refusal": refusal, "inside": None if refusal else outcome.inside})
+
+
+def _each(
+    reads: Sequence[Read], outcomes: Sequence[Outcome], inside: dict[int, Read]
+) -> Iterator[tuple[Read, Outcome]]:
+    """Every message with its outcome, those that were read again among them."""
+    for place, (read, outcome) in enumerate(zip(reads, outcomes, strict=True)):
+        yield read, outcome
+        if outcome.inside is not None:
+            yield inside[place], outcome.inside
+
+
+def _turned_away(outcome: Outcome) -> tuple[str, str] | None:
+    """Type and words, where this message made no fact and a person must find out why (IDN-01)."""
+    if outcome.how == "reused":
+        return "MessageIdReused", f"{outcome.name}: the message id was used before with other content"
+    if outcome.refusal is not None and outcome.name in SIGNALS:
+        return outcome.refusal.type, outcome.refusal.message
+    return None
 
 
 def _without_rules(chart: Chart, heard: _Heard, now: datetime) -> dict[int, Accepted | Refused]:
@@ -356,8 +427,13 @@ def _waiting_for_a_person(chart: Chart) -> set[str]:
     return waiting
 
 
-def _seen(message: Told, sha256: str, refusal: Refused | None) -> MessageSeen:
-    assert not isinstance(message, UnreadableMessage)
+def _seen(told: Told, outcome: Outcome, refusal: Refused | None) -> MessageSeen:
+    assert not isinstance(told, UnreadableMessage)
+    if isinstance(told, Inside):
+        assert outcome.inside is not None
+        message, sha256 = told.message, outcome.inside.sha256
+    else:
+        message, sha256 = told.request if isinstance(told, ReadAgainTold) else told, outcome.sha256
     return MessageSeen(name=message.name, id=message.id, sha256=sha256, by=str(message.by), refusal=refusal)
 
 

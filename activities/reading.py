@@ -7,17 +7,18 @@ from typing import Final, NamedTuple
 
 from temporalio.api.common.v1 import Payload, Payloads
 
-from models.bounds import read_bounded
+from models.bounds import LARGEST_BYTES, largest_bytes, read_bounded
 from models.deciding import Arrived
 from models.facts import UnreadableMessage
-from models.messages import COMMANDS, SIGNALS, Message
+from models.messages import COMMANDS, SIGNALS, Message, ReadAgain
 from models.record import RawMessage
 from plumbing.payload_codec import REASON, EncryptionCodec
 
-KEPT_WHOLE: Final = 256 * 1024
+KEPT_WHOLE: Final = LARGEST_BYTES
 """A message of more bytes is kept by its hash and first bytes only, and never read."""
 KEPT_HEAD: Final = 4096
 READABLE: Final = "json/plain"
+LINE: Final = 2000
 
 
 class Read(NamedTuple):
@@ -45,6 +46,7 @@ class Read(NamedTuple):
             reason=(reason or self.reason)[:500],
             raw_base64=base64.b64encode(self.raw if whole else self.raw[:KEPT_HEAD]).decode(),
             whole=whole,
+            sent=self.arrived.sent,
         )
 
 
@@ -68,10 +70,21 @@ class Reader:
             return Read(arrived, raw, sha256, None, found)
         return Read(arrived, raw, sha256, found, "")
 
+    def read_again(self, request: ReadAgain) -> Read | str:
+        """What a `read_again` brought, read with the keys and the release of now; or why its bytes are not the message."""
+        try:
+            raw = base64.b64decode("".join(request.raw_base64), validate=True)
+            arrived = came_as(raw, request.sent_name, request.sent)
+        except ValueError:
+            return "these are not the bytes of a message"
+        read = self.read(arrived)
+        # Of the bytes as they were given: packed anew, others might come to the same message.
+        return read if hashlib.sha256(raw).hexdigest() == read.sha256 == request.target else "these are other bytes"
+
     def _message(self, arrived: Arrived, size: int) -> Message | str:
         known: Mapping[str, type[Message]] = SIGNALS if arrived.sent == "signal" else COMMANDS
-        if size > KEPT_WHOLE:
-            return f"larger than {KEPT_WHOLE // 1024} KiB"
+        if size > largest_bytes(arrived.name):
+            return f"larger than {largest_bytes(arrived.name) // 1024} KiB"
         if arrived.name not in known:
             return "no such message"
         if len(arrived.payloads) != 1:
@@ -93,6 +106,11 @@ def as_it_came(arrived: Arrived) -> bytes:
     """The bytes of a message with how they were packed: what its hash is of, and what can be read again."""
     payloads = [Payload.FromString(one) for one in arrived.payloads]
     return Payloads(payloads=payloads).SerializeToString(deterministic=True)
+
+
+def in_lines(raw_base64: str) -> tuple[str, ...]:
+    """Kept bytes as `read_again` takes them."""
+    return tuple(raw_base64[at : at + LINE] for at in range(0, len(raw_base64), LINE))
 
 
 def came_as(raw: bytes, name: str, sent: str) -> Arrived:

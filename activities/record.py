@@ -40,6 +40,7 @@ from record.rows import (
     storable_text,
 )
 from record.take_over import grown_together, take_over
+from record.unreadable import tried
 
 log = get_logger()
 
@@ -184,6 +185,10 @@ async def _keep_rows(session: AsyncSession, entry: RecordEntry) -> None:
     for raw in raw_message_rows(entry):
         if await session.get(RawMessageRow, (raw.course_id, raw.sha256)) is None:
             session.add(raw)
+        else:
+            await tried(session, raw.course_id, raw.sha256, entry.tried_with)
+    for sha256 in entry.recorded.tried_again:
+        await tried(session, entry.course_id, sha256, entry.tried_with)
 
 
 # ── the worklist ───────────────────────────────────────────────────────────────────────────────────────────────────

@@ -1,4 +1,4 @@
-"""What was wrong or unreadable and is put right: `correct_fact` and `resolve_unreadable` (COR-01, LAB-05)."""
+"""What was wrong or unreadable and is put right: `correct_fact`, `resolve_unreadable`, `read_again` (COR-01, LAB-05)."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from clinical.judging import Judged, Judging
 from clinical.setting_aside import SET_ASIDE, is_set_aside
 from clinical.unread import named
 from models.facts import AdministrationReported, Correction, Fact, UnreadableResolved
-from models.messages import CorrectFact, ResolveUnreadable, share
+from models.messages import CorrectFact, ReadAgain, ResolveUnreadable, share
 from models.people import CLINICAL_ROLES, PHYSICIANS, Role
 
 NEVER_CORRECTED = frozenset(
@@ -77,3 +77,10 @@ def resolved(judging: Judging, message: ResolveUnreadable) -> Judged:
         return refused("ValuesRequired", "transcribed needs values; dismissed has none")
     settled = share(UnreadableResolved, message).model_copy(update={"target": target})
     return (settled, *message.values)
+
+
+def read_again(judging: Judging, message: ReadAgain) -> Judged:
+    """LAB-05: whether it is open still. What it says is found by whoever has its bytes (`clinical/decide.py`)."""
+    if message.target not in {m.sha256 for _, m in judging.case.results.unreadable_messages}:
+        return refused("NoSuchMessage", f"nothing unreadable is known as {message.target}")
+    return ()

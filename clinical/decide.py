@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from clinical.assess import assess_case
 from clinical.case import Case
@@ -13,17 +13,43 @@ from clinical.judging import Known, nothing_known
 from clinical.obligations import obligations
 from clinical.setting_aside import judge_setting_aside
 from models.assessment import Accepted, Assessment, Refused
-from models.base import Frozen, content_hash
+from models.base import Frozen, content_hash, short_hash
 from models.carried import DecideRequest, Decision
 from models.chart import Chart
-from models.facts import Fact, MonitoringStarted, ObligationMet, RecordCompared, RungFired, UnreadableMessage
-from models.messages import MachineMessage, Message, SetFactAside
+from models.facts import (
+    Fact,
+    MonitoringStarted,
+    ObligationMet,
+    RecordCompared,
+    RungFired,
+    UnreadableMessage,
+    UnreadableResolved,
+)
+from models.messages import MachineMessage, Message, ReadAgain, SetFactAside
 from models.people import CLOCK
 from models.phase import CYCLE, ENDED, MONITORING, Phase
 from models.protocol import Protocol
 
-Told = Message | UnreadableMessage
-"""What a decision is told: a message, or one that could not be read."""
+STILL_UNREADABLE: Final = "StillUnreadable"
+
+
+class ReadAgainTold(NamedTuple):
+    """A `read_again` with what came of it: `why` it still cannot be read, or else `said`, what it turned out to be."""
+
+    request: ReadAgain
+    said: str
+    why: str = ""
+
+
+class Inside(NamedTuple):
+    """The message that the `read_again` before it brought: judged as if it had just arrived, where that one is accepted."""
+
+    message: Message
+    target: str
+
+
+Told = Message | UnreadableMessage | ReadAgainTold | Inside
+"""What a decision is told: a message, one that could not be read, or one that was read later."""
 
 
 class Concluded(NamedTuple):
@@ -68,7 +94,11 @@ def conclude(
             rulings.append(aside.pop(0))
             continue
         so_far = chart.with_facts(*added)
-        ruling, facts = _told(one, so_far, now, protocol, known)
+        if isinstance(one, Inside) and isinstance(rulings[-1], Refused):
+            rulings.append(None)
+            continue
+        heard = _as_it_came(chart, one) if isinstance(one, Inside) else one
+        ruling, facts = _told(heard, so_far, now, protocol, known)
         rulings.append(ruling)
         added += facts
         protocol = _in_force(chart.with_facts(*added), so_far, protocol, known) if _may_amend(one) else protocol
@@ -92,17 +122,37 @@ def decide(request: DecideRequest, protocol: Protocol, code_version: str, known:
 
 
 def _told(
-    one: Told, chart: Chart, now: datetime, protocol: Protocol, known: Known
+    one: Message | UnreadableMessage | ReadAgainTold, chart: Chart, now: datetime, protocol: Protocol, known: Known
 ) -> tuple[Accepted | Refused | None, tuple[Fact, ...]]:
     if isinstance(one, UnreadableMessage):
         return None, (_by_the_clock(f"unreadable/{one.sha256[:32]}/{len(chart.facts)}", one, now),)
-    rule = judge_machine if isinstance(one, MachineMessage) else judge
-    ruling = rule(chart, one, protocol, now, known)
+    message = one.request if isinstance(one, ReadAgainTold) else one
+    rule = judge_machine if isinstance(message, MachineMessage) else judge
+    ruling = rule(chart, message, protocol, now, known)
+    if isinstance(one, ReadAgainTold) and isinstance(ruling, Accepted):
+        return _read_again(one, chart, now)
     return ruling, ruling.facts if isinstance(ruling, Accepted) else ()
 
 
+def _read_again(one: ReadAgainTold, chart: Chart, now: datetime) -> tuple[Accepted | Refused, tuple[Fact, ...]]:
+    """LAB-05: what could be read now is unreadable no longer; what still cannot be read changes nothing."""
+    if one.why:
+        return Refused(type=STILL_UNREADABLE, message=f"it still cannot be read: {one.why}"), ()
+    target = one.request.target
+    resolved = UnreadableResolved(target=target, outcome="read", reason=one.said)
+    fact = _by_the_clock(f"read/{short_hash(target)}/{len(chart.facts)}", resolved, now)
+    return Accepted(facts=(fact,)), (fact,)
+
+
+def _as_it_came(chart: Chart, inside: Inside) -> Message:
+    """Without a time of its own it was true when it came, not when it could be read: a premedication grows no younger."""
+    came = [f.at for f in chart.facts if isinstance(f.what, UnreadableMessage) and f.what.sha256 == inside.target]
+    message = inside.message
+    return message.model_copy(update={"at": came[-1]}) if message.at is None and came else message
+
+
 def _may_amend(one: Told) -> bool:
-    return not isinstance(one, MachineMessage | UnreadableMessage)
+    return not isinstance(one, MachineMessage | UnreadableMessage | ReadAgainTold | Inside)
 
 
 def _in_force(chart: Chart, before: Chart, protocol: Protocol, known: Known) -> Protocol:

@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from models.base import FIRST_YEAR, LAST_YEAR, MAX_DECIMAL_EXPONENT, plain
-from models.messages import Message
+from models.messages import Message, ReadAgain
 
 LONGEST_TEXT: Final = 2000
 """Characters of any text: that of a reason in a person's own words."""
@@ -32,6 +32,9 @@ LONGEST_LIST: Final = 200
 
 LARGEST_BYTES: Final = 256 * 1024
 """Bytes of a whole message; what is larger is kept by its hash and head."""
+
+LARGEST_AGAIN_BYTES: Final = 384 * 1024
+"""The same for `read_again`, which brings another message in base64."""
 
 HEAD_BYTES: Final = 4096
 """Bytes of what could not be read that a fact shows."""
@@ -96,8 +99,8 @@ Kind = TypeVar("Kind", bound=Message)
 
 def read_bounded(kind: type[Kind], data: bytes) -> Kind | tuple[str, ...]:
     """The message in these bytes, or what is malformed in it, each fault with its place and never with a value."""
-    if len(data) > LARGEST_BYTES:
-        return (f"message: more than {LARGEST_BYTES} bytes",)
+    if len(data) > largest_bytes(kind.name):
+        return (f"message: more than {largest_bytes(kind.name)} bytes",)
     try:
         return bounded(_validated(kind, data))
     except ValidationError as error:
@@ -113,9 +116,14 @@ def bounded(message: Kind) -> Kind | tuple[str, ...]:
     if found:
         return found
     short = _with_short_ids(message)
-    if len(short.model_dump_json().encode()) > LARGEST_BYTES:
-        return (f"message: more than {LARGEST_BYTES} bytes",)
+    if len(short.model_dump_json().encode()) > largest_bytes(short.name):
+        return (f"message: more than {largest_bytes(short.name)} bytes",)
     return short
+
+
+def largest_bytes(name: str) -> int:
+    """How many bytes a message of this name may have."""
+    return LARGEST_AGAIN_BYTES if name == ReadAgain.name else LARGEST_BYTES
 
 
 def faults(message: Message) -> Iterator[str]:

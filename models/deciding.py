@@ -87,6 +87,7 @@ class Outcome(Frozen):
 
     `known` is a repeat of an answered one, `reused` its id with other content, `unreadable` became a fact that closes the
     gate, `set_aside` the same because a rule failed on it, `waits` stays in the queue until the rules can be evaluated.
+    `inside` is what became of the message that an accepted `read_again` brought, and `sent` how that one came.
     """
 
     how: Literal["judged", "known", "reused", "unreadable", "set_aside", "waits"]
@@ -94,6 +95,8 @@ class Outcome(Frozen):
     id: str = ""
     sha256: str = ""
     refusal: Refused | None = None
+    sent: Sent | None = None
+    inside: "Outcome | None" = None
 
 
 class Answered(Frozen):

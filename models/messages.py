@@ -39,6 +39,8 @@ from models.pins import Acknowledgement
 from models.sent import SentReport, SentResult
 
 MessageId = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+Base64Line = Annotated[str, StringConstraints(max_length=2000)]
+"""Bytes travel in lines, so that no text of a message is longer than a person's own words."""
 
 
 class Message(Frozen):
@@ -209,6 +211,16 @@ class SetFactAside(Statement):
     name: ClassVar[str] = "set_fact_aside"
     target: Name
     reason: Words
+
+
+class ReadAgain(Request):
+    """What could not be read is tried again with the keys and the release of now: its bytes, and how it was sent (LAB-05)."""
+
+    name: ClassVar[str] = "read_again"
+    target: Name
+    sent: Literal["signal", "update"]
+    sent_name: Annotated[str, StringConstraints(max_length=200)]
+    raw_base64: Annotated[tuple[Base64Line, ...], Field(min_length=1, max_length=200)]
 
 
 class AgainstTheRecord(Request):
@@ -386,6 +398,7 @@ COMMANDS: dict[str, type[Command]] = {
         CorrectFact,
         ResolveUnreadable,
         SetFactAside,
+        ReadAgain,
         AuthoriseDose,
         VerifyDose,
         DecideDose,

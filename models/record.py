@@ -5,8 +5,10 @@ it carries, hashes and stores that text and never writes it again, so that a lat
 """
 
 import hashlib
+from collections.abc import Iterable
 from datetime import datetime
 from functools import cached_property
+from typing import Literal
 
 from models.assessment import Assessment, Refused
 from models.base import Frozen, Instant
@@ -41,7 +43,7 @@ class RefusedMessage(Frozen):
 class RawMessage(Frozen):
     """A message that could not be read or made no fact, whole as it came (base64), or its first bytes where it is too large.
 
-    `sha256` and `size` are those of all its bytes, `name` is how it was sent.
+    `sha256` and `size` are those of all its bytes, `name` and `sent` are how it was sent.
     """
 
     sha256: str
@@ -50,13 +52,15 @@ class RawMessage(Frozen):
     reason: str
     raw_base64: str = ""
     whole: bool = True
+    sent: Literal["signal", "update"] = "signal"
 
 
 class Recorded(Frozen):
     """What one decision says for ever: what was told, what was ruled, the facts that follow, where the course stands.
 
     `at` is the course's own time; `start` is the whole course, in its first entry; `key_ids` are the payload keys that
-    the deciding worker could open, `code_version` its release.
+    the deciding worker could open, `code_version` its release. `tried_again` are hashes of messages that it could not
+    read when it was asked to.
     """
 
     at: Instant
@@ -69,6 +73,12 @@ class Recorded(Frozen):
     code_version: str
     key_ids: tuple[str, ...] = ()
     start: Course | None = None
+    tried_again: tuple[str, ...] = ()
+
+
+def tried_with(code_version: str, key_ids: Iterable[str]) -> str:
+    """With what a message was tried, in one line: the release and its payload keys."""
+    return " ".join((code_version, *sorted(key_ids)))
 
 
 def sha256_of(text: str) -> str:
@@ -159,6 +169,11 @@ class RecordEntry(Frozen):
     def code_version(self) -> str:
         """The release that decided."""
         return self.recorded.code_version
+
+    @property
+    def tried_with(self) -> str:
+        """The release that decided and the keys that it had, in one line."""
+        return tried_with(self.recorded.code_version, self.recorded.key_ids)
 
     @property
     def start(self) -> Course | None:

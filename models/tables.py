@@ -188,7 +188,10 @@ class MessageRefusedRow(Row, table=True):
 
 
 class RawMessageRow(Row, table=True):
-    """A message that could not be read or made no fact, each content once in a course: whole, or its first bytes only."""
+    """A message that could not be read or made no fact, each content once in a course: whole, or its first bytes only.
+
+    `name` and `sent` are how it came; `tried_json` lists the releases with their payload keys that could not read it.
+    """
 
     __tablename__ = "raw_message"
 
@@ -200,6 +203,8 @@ class RawMessageRow(Row, table=True):
     whole: bool
     reason: str
     received_at: datetime = Field(sa_type=InstantText)
+    sent: str
+    tried_json: str = Field(sa_type=Text)
 
 
 class InboxRow(Row, table=True):

@@ -188,6 +188,8 @@ def raw_message_rows(entry: RecordEntry) -> Iterator[RawMessageRow]:
                 whole=message.whole,
                 reason=message.reason,
                 received_at=entry.at,
+                sent=message.sent,
+                tried_json=canonical_json([entry.tried_with]),
             )
         )
 

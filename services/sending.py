@@ -32,7 +32,7 @@ FIRST_PAUSE_S: Final = 0.05
 LONGEST_PAUSE_S: Final = 1.0
 LEAST_S: Final = 0.001
 LOOK_WITHIN: Final = timedelta(seconds=5)
-PASSES_BY_ITSELF: Final = frozenset({"RulesUnavailable", "HandlerFault"})
+PASSES_BY_ITSELF: Final = frozenset({"RulesUnavailable", "HandlerFault", "Unreadable", "SetAside"})
 """Failures that are not an answer to what was asked. Temporal keeps them for their update id, so the next attempt has another."""
 _RUN_ENDED_UNDER_IT: Final = frozenset({"AcceptedUpdateCompletedWorkflow", RUN_CLOSES})
 OPEN: Final = frozenset({WorkflowExecutionStatus.RUNNING, WorkflowExecutionStatus.CONTINUED_AS_NEW})

@@ -19,7 +19,7 @@ with workflow.unsafe.imports_passed_through():
     from models.assessment import Assessment, Obligation, Receipt, Refused, Verdict
     from models.carried import Carried, TakenOver
     from models.chart import Chart
-    from models.deciding import RUN_CLOSES, Answer, Answered, Ask, Head, Outcome, State
+    from models.deciding import RUN_CLOSES, Answer, Answered, Ask, Head, Outcome, Sent, State
     from models.facts import Fact, RecordCompared, RungFired
     from models.messages import COMMANDS, Statement
     from models.notification import Notification, NotificationBatch
@@ -483,16 +483,9 @@ class CourseWorkflow:
 
     def _answer(self, waiting: Waiting, outcome: Outcome, number: int, card: Assessment) -> None:
         """Keep the answer for every repeat, and give it to whoever waits for it."""
-        if outcome.how == "judged":
-            receipt = _receipt(outcome.id, number, card) if waiting.arrived.sent == "update" else None
-            refusal = outcome.refusal
-            self._answers[outcome.id] = Answer(
-                message_id=outcome.id,
-                sha256=outcome.sha256,
-                receipt=None if refusal else receipt,
-                refusal=refusal if waiting.arrived.sent == "update" else None,
-            )
-            self._known[outcome.id] = outcome.sha256
+        self._remember(outcome, waiting.arrived.sent, number, card)
+        if outcome.inside is not None and outcome.inside.sent is not None:
+            self._remember(outcome.inside, outcome.inside.sent, number, card)
         if not waiting.is_command:
             return
         match outcome.how:
@@ -501,13 +494,24 @@ class CourseWorkflow:
             case "reused":
                 waiting.error = _error("MessageIdReused", "MessageIdReused")
             case "unreadable" | "judged" | "known":
-                waiting.error = _error("MalformedMessage", "this release cannot read it; it is kept for a person")
+                waiting.error = _error("Unreadable", "this worker cannot read it; it is kept for a person")
             case "set_aside":
                 waiting.error = _error(
                     "SetAside", "a rule failed on it; it is kept for a person, and the gate is closed"
                 )
             case "waits":
                 self._keep_or_refuse(waiting, outcome.id)
+
+    def _remember(self, outcome: Outcome, sent: Sent, number: int, card: Assessment) -> None:
+        if outcome.how != "judged":
+            return
+        asked = sent == "update"
+        receipt = _receipt(outcome.id, number, card) if asked and outcome.refusal is None else None
+        refusal = outcome.refusal if asked else None
+        self._answers[outcome.id] = Answer(
+            message_id=outcome.id, sha256=outcome.sha256, receipt=receipt, refusal=refusal
+        )
+        self._known[outcome.id] = outcome.sha256
 
     def _give(self, waiting: Waiting, answer: Answer | None, number: int, card: Assessment) -> None:
         if answer is not None and answer.refusal is not None:

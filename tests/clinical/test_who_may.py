@@ -39,6 +39,7 @@ MATRIX = {
     "correct_fact": CLINICAL,
     "resolve_unreadable": REPORTING,
     "set_fact_aside": PHYSICIANS,
+    "read_again": {Role.ADMINISTRATOR},
     "authorise_dose": PRESCRIBER,
     "verify_dose": PHARMACIST,
     "start_infusion": BEDSIDE,
@@ -59,6 +60,7 @@ MATRIX = {
     "withdraw_transplant_plan": PRESCRIBER,
     "amend_protocol": PRESCRIBER,
     "acknowledge_divergence": PRESCRIBER,
+    "reconcile_record": PHYSICIANS | {Role.ADMINISTRATOR},
     "move_to_current_build": {Role.ADMINISTRATOR},
 }
 """Design §4, by command."""
@@ -81,6 +83,7 @@ CONTENT: dict[str, dict[str, Any]] = {
     "correct_fact": {"target": "f1", "reason": "typing error"},
     "resolve_unreadable": {"target": "ab" * 32, "outcome": "dismissed", "reason": "not ours"},
     "set_fact_aside": {"target": "no-fact", "reason": "a rule fails on it"},
+    "read_again": {"target": "ab" * 32, "sent": "signal", "sent_name": "lab_results", "raw_base64": ["AA=="]},
     "authorise_dose": SLOT,
     "verify_dose": {**SLOT, "mg": "1.45"},
     "start_infusion": {**SLOT, "preparation_id": "bag-1", "identifiers_checked": ["name", "birth date"]},
@@ -101,6 +104,7 @@ CONTENT: dict[str, dict[str, Any]] = {
     "withdraw_transplant_plan": {"reason": "no donor"},
     "amend_protocol": {"protocol": {"name": "other", "sha256": "0" * 64}, "reason": "new label"},
     "acknowledge_divergence": {"divergence": "DIV-01", "reason": "known"},
+    "reconcile_record": {"reason": "both are known"},
     "move_to_current_build": {},
 }
 

@@ -27,7 +27,7 @@ from tests.record.test_calls import a_call
 from worker import sweeps_of
 
 MIN, H, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
-NOBODY: Any = SimpleNamespace(ask_again=None)
+NOBODY: Any = SimpleNamespace(ask_again=None, look=None)
 GONE = {(COURSE_ID, Difference.NO_EXECUTION): "terminated"}
 
 
@@ -168,4 +168,4 @@ async def test_a_sweep_that_this_release_lacks_is_said_and_not_tried_again(recor
 
 def test_the_worker_has_every_sweep_that_the_workflow_asks_for(record_engine: AsyncEngine) -> None:
 
-    assert tuple(sweeps_of(record_engine, NOBODY, NOBODY)) == SWEEPS
+    assert tuple(sweeps_of(record_engine, NOBODY, NOBODY, NOBODY)) == SWEEPS
