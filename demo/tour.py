@@ -66,10 +66,14 @@ def steps(course_of: Callable[[str], str], var: str) -> tuple[Step, ...]:
             (
                 f"inocycle demo advance {frieda} --to-next-due",
                 "inocycle worklist --role nurse",
+                f"inocycle do {frieda} record_finding --by nurse:n-distel finding.kind=vital_signs"
+                " finding.heart_rate_per_min=72 finding.systolic_mmhg=124 finding.diastolic_mmhg=76"
+                " finding.temperature_c=36.7 finding.oxygen_saturation_percent=98",
+                f"inocycle demo advance {frieda} --to-next-due",
                 f"inocycle do {frieda} end_observation --by nurse:n-distel",
                 "inocycle links",
             ),
-            "Her observation is over and somebody must say so; the links are searches in Temporal's Web UI.",
+            "After half an hour her vital signs are due, after the hour somebody must say that her observation is over; the links are searches in Temporal's Web UI.",
         ),
         Step(
             "The key is lost and put back, and nothing that was decided changes",
