@@ -15,14 +15,30 @@ from cli_answers import Exit, Failed, answer
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
 
+    from plumbing.keys import RecordKey
     from plumbing.settings import Settings
+    from record.raw import Fault
+    from record.verify import CourseHead
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout instead of tables.")]
 
 
 def add_to(app: typer.Typer) -> None:
-    """Give the command line what makes a record."""
+    """Give the command line what makes a record, and what looks at one."""
     app.command()(init)
+    record = typer.Typer(
+        help="The record: whether it is what was written.",
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,
+    )
+    record.callback()(_nothing)
+    record.command("verify")(verify)
+    app.add_typer(record, name="record")
+
+
+def _nothing() -> None:
+    """The record: whether it is what was written."""
 
 
 def init(
@@ -54,6 +70,72 @@ def init(
     document = {"installation": installation_id, "mode": settings.mode, "made": made}
     words = "its record is made" if made else "its record is there, and up to date"
     answer(as_json, document, f"installation {installation_id[:8]}, mode {settings.mode}: {words}")
+
+
+def verify(
+    course_ids: Annotated[
+        list[str] | None, typer.Argument(metavar="COURSE…", help="Only these courses; without one, everything.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Look at every column of every row: hashes, seals, what follows from the decisions, and heads written down elsewhere.
+
+    Exits with 0 where all is as it was written, with 3 where something is not, each fault named. What it finds is shown
+    on board and worklist until the next look.
+    """
+    from plumbing.settings import load_settings
+
+    faults, looked, compared = asyncio.run(_verified(load_settings(), tuple(course_ids or ())))
+    document = {"courses": looked, "faults": [fault.model_dump() for fault in faults], "heads": compared}
+    words = [f"▲ {fault.course_id or 'no course'}: {fault}" for fault in faults]
+    words.append(f"{looked} courses looked at, {len(faults)} faults; compared with {compared}")
+    if faults:
+        raise Failed(Exit.REFUSED, "RecordAltered", "\n".join(words), **document)
+    answer(as_json, document, *words)
+
+
+async def _verified(settings: "Settings", named: tuple[str, ...]) -> tuple[list["Fault"], int, str]:
+    from datetime import UTC, datetime
+
+    from record.checks import note_checks
+    from record.verify import course_ids, verify_all, verify_course
+
+    if (key := settings.record_key) is None:
+        raise Failed(
+            Exit.USAGE, "NoRecordKey", "set INOCYCLE_RECORD_KEY_FILE: without the record key no seal can be read"
+        )
+    async with record_of(
+        settings, unreachable="the record cannot be read ({}); its database does not answer"
+    ) as engine:
+        heads, faults, compared = await _heads(engine, settings, key)
+        known = {*await course_ids(engine), *(head.course_id for head in heads)}
+        if unknown := sorted(set(named) - known):
+            raise Failed(Exit.NOT_FOUND, "NoSuchCourse", f"the record holds nothing of {', '.join(unknown)}")
+        if not named:
+            faults += await verify_all(engine, key, heads)
+        for course_id in named:
+            faults += await verify_course(engine, key, course_id, [h for h in heads if h.course_id == course_id])
+        looked = named or ("", *sorted(known))
+        await note_checks(engine, looked, faults, datetime.now(UTC))
+        return faults, len(named or known), compared
+
+
+async def _heads(
+    engine: "AsyncEngine", settings: "Settings", key: "RecordKey"
+) -> tuple[list["CourseHead"], list["Fault"], str]:
+    """The heads that were written down outside the database, and where they were found."""
+    from plumbing.connection import TemporalUnreachable, connect
+    from plumbing.database import installation_of
+    from record.anchors import AnchorFile, heads_in_memos
+
+    anchors = await AnchorFile(settings.anchor_file, key, installation_of(engine)).read()
+    try:
+        running = await heads_in_memos(await connect(settings))
+    except TemporalUnreachable:
+        words = f"{len(anchors.heads)} heads in {settings.anchor_file.name}; Temporal does not answer"
+        return list(anchors.heads), list(anchors.faults), words
+    words = f"{len(anchors.heads)} heads in {settings.anchor_file.name}, {len(running)} in running courses"
+    return [*anchors.heads, *running], list(anchors.faults), words
 
 
 @asynccontextmanager

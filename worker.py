@@ -21,16 +21,19 @@ from activities.housekeeping import Housekeeping, Sweep
 from activities.notify import Channel, Notifier
 from activities.reading import Reader
 from activities.record import Record
+from activities.record_check import RecordCheck
 from activities.watch import Watch
 from activities.weigh import Weigher
-from models.housekeeping import CALLS_ASKED_AGAIN, COURSES_WATCHED, MESSAGES_READ_AGAIN
+from models.housekeeping import CALLS_ASKED_AGAIN, COURSES_WATCHED, MESSAGES_READ_AGAIN, RECORD_VERIFIED
 from plumbing.connection import TemporalUnreachable, connect
-from plumbing.database import DatabaseRefused, make_engine, migrate
+from plumbing.database import DatabaseRefused, installation_of, make_engine, migrate
 from plumbing.installation import InstallationRefused, must_be_ours, opened
 from plumbing.logging import configure_logging, get_logger
 from plumbing.payload_codec import EncryptionCodec
+from plumbing.sealing import key_of
 from plumbing.settings import Mode, Settings, SettingsRefused, load_settings
 from plumbing.site_file import ProtocolError, read_site_files
+from record.anchors import AnchorFile
 from services.courses import CourseClient
 from services.housekeeping import settle_schedule
 from services.reading_again import RereadSweep
@@ -59,10 +62,11 @@ async def make_worker(
     converter = client.data_converter
     reader = Reader(converter.payload_codec if isinstance(converter.payload_codec, EncryptionCodec) else None)
     decider = Decider(version("inocycle"), sites, reader=reader, must_be_signed=settings.mode is Mode.WARD)
-    record, notifier = Record(engine), Notifier(engine, channels)
+    record, notifier = Record(engine, anchors=anchors_of(engine, settings)), Notifier(engine, channels)
     queue = task_queue or settings.task_queue
     rereading = RereadSweep(engine, CourseClient(client, queue), reader, version("inocycle"))
-    housekeeping = Housekeeping(engine, sweeps_of(engine, client, notifier, rereading))
+    sweeps = {**sweeps_of(engine, client, notifier, rereading), **look_of(engine, client, settings)}
+    housekeeping = Housekeeping(engine, sweeps)
     threads = ThreadPoolExecutor(settings.local_activities + settings.activities, "activity")
     worker = Worker(
         client,
@@ -108,6 +112,24 @@ def sweeps_of(engine: AsyncEngine, client: Client, notifier: Notifier, rereading
     }
 
 
+def anchors_of(engine: AsyncEngine, settings: Settings) -> AnchorFile | None:
+    """Where the heads of this engine's record are written down, where its rows are sealed."""
+    key = key_of(engine)
+    return AnchorFile(settings.anchor_file, key, installation_of(engine)) if key else None
+
+
+def record_check_of(engine: AsyncEngine, client: Client, settings: Settings) -> RecordCheck | None:
+    """Who looks at the record, where its rows are sealed."""
+    key, anchors = key_of(engine), anchors_of(engine, settings)
+    return RecordCheck(engine, key, anchors, client) if key and anchors else None
+
+
+def look_of(engine: AsyncEngine, client: Client, settings: Settings) -> dict[str, Sweep]:
+    """The nightly look at the whole record."""
+    check = record_check_of(engine, client, settings)
+    return {RECORD_VERIFIED: Sweep(check.everything, nightly=True)} if check else {}
+
+
 def _deployment(settings: Settings) -> WorkerDeploymentConfig | None:
     """In production each run is pinned to the build that began it and moves at its boundaries; none in development."""
     if settings.build_id is None:
@@ -128,16 +150,32 @@ async def work_until_told_to_stop(settings: Settings) -> None:
     engine = make_engine(settings.database_url.get_secret_value())
     try:
         await must_be_ours(engine, settings.mode)  # to say at once what is wrong with it
+        if settings.record_key is None:
+            raise SettingsRefused("set INOCYCLE_RECORD_KEY or INOCYCLE_RECORD_KEY_FILE: without it no row is sealed")
         client = await connect(settings)
-        record = await opened(engine, client, settings.mode)  # before anything is changed in it
+        record = await opened(engine, client, settings)  # before anything is changed in it
         await migrate(record)
         async with make_worker(client, record, settings):
             get_logger().info("worker_started", address=settings.temporal_address)
-            scheduling = asyncio.create_task(_schedule_housekeeping(client, settings))
+            beside = [
+                asyncio.create_task(_schedule_housekeeping(client, settings)),
+                asyncio.create_task(_look_at_open_courses(record, client, settings)),
+            ]
             await stopping.wait()
-            scheduling.cancel()
+            for task in beside:
+                task.cancel()
     finally:
         await engine.dispose()
+
+
+async def _look_at_open_courses(engine: AsyncEngine, client: Client, settings: Settings) -> None:
+    """Behind the start: courses do not wait for it, and what it finds stands in the log and on the board."""
+    check = record_check_of(engine, client, settings)
+    try:
+        if check is not None:
+            await check.open_courses()
+    except Exception as error:  # noqa: BLE001 - the nightly look comes all the same
+        get_logger().error("record_not_verified", error=error)
 
 
 async def _schedule_housekeeping(client: Client, settings: Settings) -> None:

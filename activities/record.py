@@ -6,41 +6,40 @@ entries wait in it, and people look. How values become rows is in `record.rows`.
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, assert_never
+from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine
-from sqlmodel import col, or_, select
+from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.stubs import HEAD_OF_RECORD, TAKE_OVER, WRITE_RECORD
-from clinical.due import FURTHER_UNREADABLE, UNREADABLE
-from clinical.unread import SHOWN
-from models.assessment import Obligation
 from models.carried import Carried, TakenOver
 from models.deciding import Head
-from models.facts import Fact, ObligationMet, RungFired, UnreadableMessage, UnreadableResolved
-from models.people import Role
-from models.record import GENESIS_SHA256, RecordBatch, RecordEntry, RefusedMessage
+from models.phase import ENDED
+from models.record import GENESIS_SHA256, RecordBatch, RecordEntry
 from models.tables import CourseRow, DecisionRow, RawMessageRow, WorklistItemRow
 from plumbing.database import RecordExchanged, writing
 from plumbing.logging import get_logger
+from plumbing.sealing import key_of
+from record import worklist
+from record.anchors import AnchorFile
 from record.head import head_of
 from record.reader import read_entries
 from record.rows import (
     advance,
     course_row,
     decision_row,
+    decision_seal,
     fact_rows,
     is_sound,
     message_refused_rows,
     raw_message_rows,
-    storable,
-    storable_text,
 )
 from record.take_over import grown_together, take_over
 from record.unreadable import tried
+from record.verify import CourseHead, verify_course
 
 log = get_logger()
 
@@ -83,10 +82,18 @@ class Record:
     """The record of all courses in one database.
 
     `wall_clock` is the time outside, against which the time of an invented course is measured; it is never clinical.
+    In `anchors` the head of a course is written down when its execution ends, and with it the memo that held it.
     """
 
-    def __init__(self, engine: AsyncEngine, wall_clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        wall_clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        anchors: AnchorFile | None = None,
+    ) -> None:
         self._engine = writing(engine)
+        self._anchors = anchors
+        self._key = key_of(engine)
         self._wall_clock = wall_clock
 
     @activity.defn(name=WRITE_RECORD)
@@ -94,7 +101,8 @@ class Record:
         """Write the entries in order with their facts and worklist items: all or none, each once.
 
         An entry that is there already is an earlier attempt's. Raises a `RecordRefused`, or an `ApplicationError` of
-        type `RecordExchanged` where the database is not the one that was opened: nothing is written into that one.
+        type `RecordExchanged` where the database is not the one that was opened, `RecordSpoilt` where a row of the course
+        cannot be read: then nothing is written.
         """
         try:
             async with AsyncSession(self._engine) as session, session.begin():
@@ -104,8 +112,27 @@ class Record:
             _report(refused)
             raise
         except RecordExchanged as exchanged:
-            log.error("record_exchanged", reason=str(exchanged), count=len(batch.entries))
+            log.error("record_exchanged", count=len(batch.entries))
             raise ApplicationError(str(exchanged), type=type(exchanged).__name__) from None
+        except ValueError as error:  # a row of the course was changed so that it is no row of ours any more
+            course_id = batch.entries[0].course_id
+            log.error("record_spoilt", course=course_id, error=error)
+            raise ApplicationError(f"course {course_id}: its record cannot be read", type="RecordSpoilt") from None
+        await self._anchor(batch)
+
+    async def _anchor(self, batch: RecordBatch) -> None:
+        """Write the last head of a course down. Where that fails the batch is tried again: its rows are there by then."""
+        last = batch.entries[-1] if batch.entries else None
+        if self._anchors is None or last is None or last.recorded.phase.kind != ENDED:
+            return
+        head = CourseHead(course_id=last.course_id, number=last.number, sha256=last.sha256)
+        try:
+            await self._anchors.add([head], self._wall_clock())
+        except OSError as error:
+            log.error("head_not_written_down", course=last.course_id, error=error)
+            raise ApplicationError(
+                f"course {last.course_id}: its head cannot be written down", type="AnchorNotWritten"
+            ) from None
 
     @activity.defn(name=HEAD_OF_RECORD)
     async def head_of_record(self, course_id: str) -> Head:
@@ -114,7 +141,13 @@ class Record:
 
     @activity.defn(name=TAKE_OVER)
     async def take_over(self, own: Carried) -> TakenOver:
-        """The course as its record has it, with what only the execution knows. Raises where the record cannot be read."""
+        """The course as its record has it, with what only the execution knows. Raises where the record was changed.
+
+        Two people let a course go on from its record: what somebody without the record key wrote must not become its past.
+        """
+        if self._key is not None and (faults := await verify_course(self._engine, self._key, own.course.course_id)):
+            log.error("record_altered", course=own.course.course_id, count=len(faults), code=faults[0].table)
+            raise ApplicationError(f"course {own.course.course_id}: its record was changed", type="RecordAltered")
         entries = await read_entries(self._engine, own.course.course_id)
         return TakenOver(carried=grown_together(own, take_over(entries)), phase=entries[-1].recorded.phase)
 
@@ -131,10 +164,31 @@ class Record:
         elif await _is_written(session, entry):
             return
         await _must_follow(session, course, entry)
-        await _keep_rows(session, entry)
+        await self._keep_rows(session, entry)
         await _keep_worklist(session, entry)
         advance(course, entry)
         course.clock_offset_s = self._clock_offset_s(course, entry)
+
+    async def _keep_rows(self, session: AsyncSession, entry: RecordEntry) -> None:
+        row = decision_row(entry)
+        row.seal = await self._seal(session, entry)
+        session.add(row)
+        session.add_all(fact_rows(entry))
+        session.add_all(message_refused_rows(entry))
+        for raw in raw_message_rows(entry):
+            if await session.get(RawMessageRow, (raw.course_id, raw.sha256)) is None:
+                session.add(raw)
+            else:
+                await tried(session, raw.course_id, raw.sha256, entry.tried_with)
+        for sha256 in entry.recorded.tried_again:
+            await tried(session, entry.course_id, sha256, entry.tried_with)
+
+    async def _seal(self, session: AsyncSession, entry: RecordEntry) -> str | None:
+        """The seal of a decision, over its place, its hash and the seal before: who can hash still cannot make it."""
+        if self._key is None:
+            return None
+        last = await session.get(DecisionRow, (entry.course_id, entry.number - 1))
+        return decision_seal(self._key, entry.course_id, entry.number, entry.sha256, last.seal if last else None)
 
     def _clock_offset_s(self, course: CourseRow, entry: RecordEntry) -> int:
         """How far an invented course's skipped time is ahead of the wall clock.
@@ -178,137 +232,10 @@ async def _must_follow(session: AsyncSession, course: CourseRow, entry: RecordEn
         raise RecordGap(entry, f"its facts begin at {entry.first_fact_index}, and the record holds {course.facts}")
 
 
-async def _keep_rows(session: AsyncSession, entry: RecordEntry) -> None:
-    session.add(decision_row(entry))
-    session.add_all(fact_rows(entry))
-    session.add_all(message_refused_rows(entry))
-    for raw in raw_message_rows(entry):
-        if await session.get(RawMessageRow, (raw.course_id, raw.sha256)) is None:
-            session.add(raw)
-        else:
-            await tried(session, raw.course_id, raw.sha256, entry.tried_with)
-    for sha256 in entry.recorded.tried_again:
-        await tried(session, entry.course_id, sha256, entry.tried_with)
-
-
-# ── the worklist ───────────────────────────────────────────────────────────────────────────────────────────────────
-
-
 async def _keep_worklist(session: AsyncSession, entry: RecordEntry) -> None:
-    for fact in entry.facts:
-        what = fact.what
-        match what:
-            case RungFired():
-                await _raise_item(session, entry, what)
-            case ObligationMet():
-                await _settle_item(session, entry, what)
-            case UnreadableMessage() if not _is_one_of_many(entry, what):
-                await _open(session, _unreadable_item(entry, fact, what))
-            case UnreadableResolved():
-                await _resolve_messages(session, entry, what)
-            case _:
-                pass
-    for refused in entry.refused_messages:
-        await _open(session, _refused_item(entry, refused))
-
-
-async def _raise_item(session: AsyncSession, entry: RecordEntry, fired: RungFired) -> None:
-    """Open the item of an obligation, or raise it to the rung that fired; never lower it while it is open."""
-    item = await _open(session, _obligation_item(entry, fired))
-    if fired.rung == "overdue":
-        item.standing = fired.rung
-
-
-async def _settle_item(session: AsyncSession, entry: RecordEntry, met: ObligationMet) -> None:
-    item = await session.get(WorklistItemRow, (entry.course_id, met.obligation, met.due_at))
-    if item is None or item.resolved_by is not None:
+    if not worklist.concerns_the_worklist(entry):
         return
-    match met.how:
-        case "met" | "withdrawn":
-            item.resolved_by, item.resolved_how = entry.number, met.how
-        case "closed_as_overdue":
-            item.standing = met.how  # MON-17: monitoring ends, and the item stays with its owner
-        case _:
-            assert_never(met.how)
-
-
-async def _resolve_messages(session: AsyncSession, entry: RecordEntry, resolved: UnreadableResolved) -> None:
-    """Resolve the items of a message: all that came with this content, or the one that made this fact."""
-    target = storable_text(resolved.target)
-    named = or_(col(WorklistItemRow.message_sha256) == target, col(WorklistItemRow.fact_id) == target)
-    waiting = select(WorklistItemRow).where(
-        col(WorklistItemRow.course_id) == entry.course_id, col(WorklistItemRow.resolved_by).is_(None), named
-    )
-    for item in await session.exec(waiting):
-        item.resolved_by, item.resolved_how = entry.number, resolved.outcome
-
-
-async def _open(session: AsyncSession, item: WorklistItemRow) -> WorklistItemRow:
-    """The open item of this obligation and due time: the one that is there, or else this one.
-
-    It takes the place of a resolved one: the result that met an obligation may have been retracted.
-    """
-    there = await session.get(WorklistItemRow, (item.course_id, item.obligation, item.due_at))
-    if there is not None and there.resolved_by is None:
-        return there
-    return await session.merge(item)
-
-
-def _obligation_item(entry: RecordEntry, fired: RungFired) -> WorklistItemRow:
-    known = next((o for o in entry.assessment.obligations if o.key == fired.obligation), None)
-    return storable(
-        WorklistItemRow(
-            course_id=entry.course_id,
-            obligation=fired.obligation,
-            due_at=fired.due_at,
-            standing=fired.rung,
-            opened_by=entry.number,
-            **_words(known, fired),
-        )
-    )
-
-
-def _words(known: Obligation | None, fired: RungFired) -> dict[str, Any]:
-    if known is None:  # a rung that fired for what is gone by now: a person must still see it
-        return {"title": fired.obligation, "owner": str(Role.COORDINATOR), "rule": "", "overdue_at": None}
-    overdue_at = known.overdue_at if known.due_at == fired.due_at else None
-    return {"title": known.title, "owner": str(known.owner), "rule": known.rule, "overdue_at": overdue_at}
-
-
-def _is_one_of_many(entry: RecordEntry, unreadable: UnreadableMessage) -> bool:
-    """Whether the assessment sums it up with others: one item stands for all of those, that of their obligation."""
-    keys = {o.key for o in entry.assessment.obligations}
-    return FURTHER_UNREADABLE in keys and f"{UNREADABLE}-{unreadable.sha256[:SHOWN]}" not in keys
-
-
-def _unreadable_item(entry: RecordEntry, fact: Fact, unreadable: UnreadableMessage) -> WorklistItemRow:
-    return storable(
-        WorklistItemRow(
-            course_id=entry.course_id,
-            obligation=f"unreadable_message:{fact.id}",
-            due_at=entry.at,
-            title="a message could not be read: transcribe or dismiss it",
-            owner=str(Role.PHYSICIAN),
-            rule="LAB-05",
-            standing="due",
-            message_sha256=unreadable.sha256,
-            fact_id=fact.id,
-            opened_by=entry.number,
-        )
-    )
-
-
-def _refused_item(entry: RecordEntry, refused: RefusedMessage) -> WorklistItemRow:
-    return storable(
-        WorklistItemRow(
-            course_id=entry.course_id,
-            obligation=f"message_refused:{refused.sha256}",
-            due_at=entry.at,
-            title=f"a message was not taken into the chart ({refused.type}): find out why",
-            owner=str(Role.COORDINATOR),
-            rule="",
-            standing="due",
-            message_sha256=refused.sha256,
-            opened_by=entry.number,
-        )
-    )
+    mine = select(WorklistItemRow).where(col(WorklistItemRow.course_id) == entry.course_id)
+    items = worklist.items_of(await session.exec(mine))
+    worklist.keep(items, entry)
+    session.add_all(items.values())

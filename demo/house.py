@@ -176,7 +176,7 @@ class House:
         """The record, in which the start of each course is reserved."""
         engine = make_engine(self._settings.database_url.get_secret_value())
         try:
-            yield await opened(engine, client, self._settings.mode)
+            yield await opened(engine, client, self._settings)
         finally:
             await engine.dispose()
 

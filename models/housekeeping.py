@@ -7,7 +7,8 @@ from models.base import Frozen
 COURSES_WATCHED: Final = "courses_watched"
 CALLS_ASKED_AGAIN: Final = "calls_asked_again"
 MESSAGES_READ_AGAIN: Final = "messages_read_again"
-SWEEPS: Final = (COURSES_WATCHED, CALLS_ASKED_AGAIN, MESSAGES_READ_AGAIN)
+RECORD_VERIFIED: Final = "record_verified"
+SWEEPS: Final = (COURSES_WATCHED, CALLS_ASKED_AGAIN, MESSAGES_READ_AGAIN, RECORD_VERIFIED)
 """The sweeps of housekeeping in their order; a worker that lacks one says so, and does the others."""
 
 

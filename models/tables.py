@@ -30,8 +30,11 @@ class InstantText(TypeDecorator[datetime]):
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:
         """The text of the instant. Raises `ValueError` for a time without a zone, another instant on each machine."""
-        if value is None:
-            return None
+        return None if value is None else self.written(value)
+
+    @staticmethod
+    def written(value: datetime) -> str:
+        """The text of the instant."""
         if value.utcoffset() is None:
             raise ValueError("an instant without a zone")
         return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
@@ -49,7 +52,12 @@ class DecimalText(TypeDecorator[Decimal]):
 
     def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> str | None:
         """The digits, without an exponent."""
-        return None if value is None else plain(value)
+        return None if value is None else self.written(value)
+
+    @staticmethod
+    def written(value: Decimal) -> str:
+        """The digits."""
+        return plain(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Decimal | None:
         """The decimal with the digits it was stored with."""
@@ -89,6 +97,7 @@ class CourseRow(Row, table=True):
     last_decision: int
     facts: int
     updated_at: datetime = Field(sa_type=InstantText)
+    seal: str | None = None
 
 
 class DecisionRow(Row, table=True):
@@ -127,6 +136,7 @@ class DecisionRow(Row, table=True):
     first_fact_index: int
     content_sha256: str
     content: str = Field(sa_type=Text)
+    seal: str | None = None
 
 
 class FactRow(Row, table=True):
@@ -205,6 +215,7 @@ class RawMessageRow(Row, table=True):
     received_at: datetime = Field(sa_type=InstantText)
     sent: str
     tried_json: str = Field(sa_type=Text)
+    seal: str | None = None
 
 
 class InboxRow(Row, table=True):
@@ -233,6 +244,7 @@ class InboxRow(Row, table=True):
     settled_by: str | None = None
     settled_at: datetime | None = Field(default=None, sa_type=InstantText)
     settled_why: str | None = Field(default=None, sa_type=Text)
+    seal: str | None = None
 
 
 class CourseStartRow(Row, table=True):
@@ -249,6 +261,7 @@ class CourseStartRow(Row, table=True):
     invented: bool
     reserved_at: datetime = Field(sa_type=InstantText)
     reserved_by: str
+    seal: str | None = None
 
 
 class NotificationRow(Row, table=True):
@@ -279,6 +292,7 @@ class NotificationRow(Row, table=True):
     state: str = Field(index=True)
     settled_at: datetime | None = Field(default=None, sa_type=InstantText)
     failure: str | None = None
+    seal: str | None = None
 
 
 class WatchRow(Row, table=True):
@@ -296,6 +310,7 @@ class WatchRow(Row, table=True):
     noticed_at: datetime = Field(primary_key=True, sa_type=InstantText)
     how: str
     ended_at: datetime | None = Field(default=None, sa_type=InstantText)
+    seal: str | None = None
 
 
 class SweepRow(Row, table=True):
@@ -307,6 +322,22 @@ class SweepRow(Row, table=True):
     done_at: datetime = Field(sa_type=InstantText)
     looked: int
     found: int
+    seal: str | None = None
+
+
+class RecordCheckRow(Row, table=True):
+    """What the last look at a course's record found: how many faults, and the first of them. Wall clock.
+
+    `course_id` is empty for what belongs to no course. Nothing here refers to a course: its row may be what is missing.
+    """
+
+    __tablename__ = "record_check"
+
+    course_id: str = Field(primary_key=True)
+    checked_at: datetime = Field(sa_type=InstantText)
+    faults: int
+    told_json: str = Field(sa_type=Text)
+    seal: str | None = None
 
 
 class InstallationRow(Row, table=True):

@@ -91,6 +91,11 @@ def of_installation(engine: AsyncEngine, installation_id: str) -> AsyncEngine:
     return engine.execution_options(**{_INSTALLATION: installation_id})
 
 
+def installation_of(engine: AsyncEngine) -> str:
+    """The id of the installation that this engine is for; empty where it is for any."""
+    return str(engine.get_execution_options().get(_INSTALLATION, ""))
+
+
 def writing(engine: AsyncEngine) -> AsyncEngine:
     """The same engine for transactions that write: on SQLite they queue at their first line.
 

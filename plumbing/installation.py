@@ -28,9 +28,9 @@ from plumbing.database import (
     writing,
 )
 from plumbing.keys import RecordKey
+from plumbing.sealing import seal_of, sealing, table_of
 from plumbing.settings import Mode, Settings
 
-SEAL: Final = "installation"
 _MODE_KEY: Final = "inocycle-mode"
 _ID_KEY: Final = "inocycle-installation"
 _A_LOOK: Final = timedelta(seconds=1)
@@ -50,6 +50,8 @@ class RecordFound(NamedTuple):
     mode: str
     courses: int
     version: str | None
+    sealed_with: str | None = None
+    """The id of the record key."""
 
 
 class Marks(NamedTuple):
@@ -85,6 +87,10 @@ class ModeMismatch(InstallationRefused):
             f"This database belongs to mode {found}, and these settings say {wanted}."
             " Set INOCYCLE_MODE or INOCYCLE_DATABASE_URL so that they agree; a database never changes its mode."
         )
+
+
+class OtherKey(InstallationRefused):
+    """The record was sealed with another record key."""
 
 
 class NamespaceMismatch(InstallationRefused):
@@ -142,16 +148,16 @@ async def namespace_must_be_ours(client: Client, mode: Mode) -> Marks:
     return marks
 
 
-async def opened(engine: AsyncEngine, client: Client, mode: Mode) -> AsyncEngine:
-    """The engine bound to its installation, where record and namespace are one. Raises an `InstallationRefused`.
+async def opened(engine: AsyncEngine, client: Client, settings: Settings) -> AsyncEngine:
+    """The engine bound to its installation and its key, where record and namespace are one. Raises an `InstallationRefused`.
 
     Nothing is migrated before this has come back. Whoever writes through the engine afterwards is refused
     (`RecordExchanged`) once the database is another one.
     """
-    found, marks = await must_be_ours(engine, mode), await namespace_must_be_ours(client, mode)
+    found, marks = await must_be_ours(engine, settings.mode), await namespace_must_be_ours(client, settings.mode)
     if found.id != marks.id:
         raise _two_installations(found.id, marks.id, client.namespace)
-    return of_installation(engine, str(found.id))
+    return _bound(engine, found, settings.record_key)
 
 
 async def opened_by_itself(engine: AsyncEngine, settings: Settings) -> AsyncEngine:
@@ -160,8 +166,18 @@ async def opened_by_itself(engine: AsyncEngine, settings: Settings) -> AsyncEngi
     try:
         client = await connect(settings, patience=_A_LOOK)
     except TemporalUnreachable:
-        return of_installation(engine, str(found.id))
-    return await opened(engine, client, settings.mode)
+        return _bound(engine, found, settings.record_key)
+    return await opened(engine, client, settings)
+
+
+def _bound(engine: AsyncEngine, found: RecordFound, key: RecordKey | None) -> AsyncEngine:
+    """By the id of the key only: a seal that was tampered with must not keep a worker from starting; a look names it."""
+    if key is not None and found.sealed_with not in (None, key.key_id):
+        raise OtherKey(
+            f"This record was sealed with the record key {found.sealed_with}, and these settings hold {key.key_id}."
+            " Give the right key back with INOCYCLE_RECORD_KEY_FILE; with another one nobody can tell what was changed."
+        )
+    return sealing(of_installation(engine, str(found.id)), key)
 
 
 async def lay_out(settings: Settings, client: Client, *, adopt: bool = False) -> tuple[Installation, bool]:
@@ -205,11 +221,6 @@ async def mark(client: Client, installation: Installation) -> None:
         raise _two_installations(installation.id, marks.id, client.namespace)
 
 
-def seal_parts(installation: Installation) -> tuple[str, str]:
-    """What the seal of the one row covers."""
-    return installation.id, installation.mode
-
-
 # ── looking ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -220,12 +231,13 @@ def _found(connection: Connection) -> RecordFound | None:
     if InstallationRow.__tablename__ not in tables:
         raise NotARecord("This database holds other tables and no record; INOCYCLE_DATABASE_URL must name another one.")
     columns = {column["name"] for column in inspect(connection).get_columns(InstallationRow.__tablename__)}
-    named = "mode, installation_id" if "installation_id" in columns else "mode, NULL AS installation_id"
+    named = "mode, installation_id, seal" if "seal" in columns else "mode, NULL AS installation_id, NULL AS seal"
     row = connection.execute(text(f"SELECT {named} FROM installation")).mappings().first()
     if row is None:
         raise NotARecord("This database was begun by an earlier release and belongs to nobody; take another one.")
     courses = connection.execute(text(f"SELECT count(*) FROM {CourseRow.__tablename__}")).scalar_one()
-    return RecordFound(row["installation_id"] or None, str(row["mode"]), courses, _version(connection))
+    sealed_with = str(row["seal"]).partition(":")[0] if row["seal"] else None
+    return RecordFound(row["installation_id"] or None, str(row["mode"]), courses, _version(connection), sealed_with)
 
 
 def _version(connection: Connection) -> str | None:
@@ -277,7 +289,8 @@ def _written(connection: Connection, mode: Mode, key: RecordKey) -> Installation
     if row is not None and row["installation_id"]:
         return Installation(row["installation_id"], row["mode"])
     made = Installation(secrets.token_hex(16), row["mode"] if row is not None else str(mode))
-    values = {"id": made.id, "mode": made.mode, "seal": key.seal(SEAL, *seal_parts(made))}
+    stored = {"id": 1, "mode": made.mode, "installation_id": made.id}
+    values = {"id": made.id, "mode": made.mode, "seal": seal_of(key, table_of(InstallationRow), stored)}
     statement = (
         "INSERT INTO installation (id, mode, installation_id, seal) VALUES (1, :mode, :id, :seal)"
         if row is None

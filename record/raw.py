@@ -11,7 +11,7 @@ from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Any, Final, Generic, NamedTuple, TypeVar, cast
 
-from sqlalchemy import Column, Table, type_coerce
+from sqlalchemy import Column, Executable, type_coerce
 from sqlalchemy.types import NullType, TypeDecorator
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -19,6 +19,7 @@ from sqlmodel.sql.expression import Select
 
 from models.base import FIRST_YEAR, LAST_YEAR, Frozen, plain
 from models.tables import DecimalText, InstantText, Row
+from plumbing.sealing import table_of
 
 Raw = Mapping[str, Any]
 AnyRow = TypeVar("AnyRow", bound=Row)
@@ -47,6 +48,10 @@ class CannotBeRead(Frozen):
         return f"{self.table}{row}{column}: {self.words}"
 
 
+Fault = CannotBeRead
+"""What a look at the whole record finds is told in the same way: a row changed, missing, or too many."""
+
+
 class NotAsWritten(ValueError):
     """A column holds what it never holds; the text does not repeat it. `table` and `row` say where."""
 
@@ -63,11 +68,6 @@ class Found(NamedTuple, Generic[Value]):
     unreadable: list[CannotBeRead]
 
 
-def table_of(kind: type[Row]) -> Table:
-    """The table of a kind of row."""
-    return cast(Table, kind.__table__)  # type: ignore[attr-defined]
-
-
 def raw_columns(kind: type[Row], *but: str) -> list[Any]:
     """The columns of a table, or all but some, to select without their types; each is named `table.column`."""
     table = table_of(kind)
@@ -79,11 +79,10 @@ def raw_select(*kinds: type[Row]) -> Select[Any]:
     return cast(Select[Any], select(*(column for kind in kinds for column in raw_columns(kind))))
 
 
-async def raw_rows(session: AsyncSession, statement: Select[Any]) -> Sequence[Raw]:
+async def raw_rows(session: AsyncSession, statement: Executable) -> Sequence[Raw]:
     """All rows of a select without types, each by the names of its columns."""
     connection = await session.connection()
-    rows: Sequence[Raw] = (await connection.execute(statement)).mappings().all()
-    return rows
+    return [dict(row) for row in (await connection.execute(statement)).mappings()]
 
 
 def part_of(found: Raw, kind: type[Row]) -> dict[str, Any]:

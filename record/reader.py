@@ -1,10 +1,12 @@
 """Reading the record: for the command line and its pages, and for the auditor who asks whether it was changed."""
 
 from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlalchemy.ext.asyncio import AsyncEngine
-from sqlmodel import col, select
+from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models.assessment import CourseState, Verdict
@@ -12,9 +14,21 @@ from models.base import Frozen, Instant
 from models.people import Role
 from models.pins import ProtocolPin
 from models.record import GENESIS_SHA256, RecordEntry
-from models.tables import CourseRow, DecisionRow, FactRow, WorklistItemRow
+from models.tables import CourseRow, DecisionRow, FactRow, Row, WorklistItemRow
 from plumbing.database import reading
-from record.raw import LONGEST_OFFSET, Found, NotAsWritten, one_of, part_of, raw_rows, raw_select, read_each, row_of
+from plumbing.sealing import stored_values, table_of
+from record.raw import (
+    LONGEST_OFFSET,
+    Found,
+    NotAsWritten,
+    Raw,
+    one_of,
+    part_of,
+    raw_rows,
+    raw_select,
+    read_each,
+    row_of,
+)
 from record.rows import decision_row, entry_of, fact_rows
 
 
@@ -125,43 +139,48 @@ async def open_items(session: AsyncSession) -> Found[WorklistItem]:
 async def _checked(engine: AsyncEngine, course_id: str) -> tuple[list[RecordEntry], int | None]:
     """The entries up to the first bad decision, and its number."""
     async with AsyncSession(reading(engine)) as session:
-        course = await session.get(CourseRow, course_id)
-        if course is None:
-            raise UnknownCourse(course_id)
-        decisions = await session.exec(
-            select(DecisionRow).where(DecisionRow.course_id == course_id).order_by(col(DecisionRow.number))
-        )
-        rows = decisions.all()
-        facts = await _facts_by_decision(session, course_id)
+        course = await _raw_of(session, CourseRow, course_id)
+        rows = await _raw_of(session, DecisionRow, course_id)
+        facts = _by_decision(await _raw_of(session, FactRow, course_id))
+    if not course:
+        raise UnknownCourse(course_id)
     entries: list[RecordEntry] = []
-    for number, row in enumerate(rows, 1):
-        entry = _as_written(row, facts.pop(row.number, []))
+    for number, raw in enumerate(rows, 1):
+        entry = _as_written(raw, facts.pop(raw["number"], []))
         last_sha256 = entries[-1].sha256 if entries else GENESIS_SHA256
         if entry is None or entry.number != number or entry.previous_sha256 != last_sha256:
             return entries, number
         entries.append(entry)
     if facts:
-        return entries, min(facts)  # a fact that no decision brought
-    return entries, None if len(entries) == course.last_decision else len(entries) + 1
+        return entries, min((n for n in facts if isinstance(n, int)), default=len(entries) + 1)
+    return entries, None if len(entries) == course[0]["last_decision"] else len(entries) + 1
 
 
-async def _facts_by_decision(session: AsyncSession, course_id: str) -> dict[int, list[FactRow]]:
-    rows = await session.exec(select(FactRow).where(FactRow.course_id == course_id).order_by(col(FactRow.position)))
-    facts = defaultdict(list)
-    for row in rows:
-        facts[row.decision].append(row)
-    return facts
+async def _raw_of(session: AsyncSession, kind: type[Row], course_id: str) -> list[Raw]:
+    """The rows of a course in their order, not read yet: one that was spoilt is the auditor's to name."""
+    table = table_of(kind)
+    rows = raw_select(kind).where(table.columns["course_id"] == course_id).order_by(*table.primary_key)
+    return [part_of(raw, kind) for raw in await raw_rows(session, rows)]
 
 
-def _as_written(row: DecisionRow, facts: list[FactRow]) -> RecordEntry | None:
+def _by_decision(facts: Iterable[Raw]) -> dict[Any, list[Raw]]:
+    found = defaultdict(list)
+    for fact in facts:
+        found[fact["decision"]].append(fact)
+    return found
+
+
+def _as_written(raw: Raw, facts: list[Raw]) -> RecordEntry | None:
     """The entry, where its content has its hash, and where the columns and the facts say what the content says."""
-    entry = entry_of(row)
+    try:
+        entry = entry_of(row_of(DecisionRow, raw))
+    except NotAsWritten:
+        return None
     if entry is None:
         return None
-    written = (decision_row(entry), *fact_rows(entry))
-    found = (row, *facts)
-    same = [row.model_dump() for row in written] == [row.model_dump() for row in found]
-    return entry if same else None
+    written = [stored_values(row) for row in (decision_row(entry), *fact_rows(entry))]
+    found = [{**raw, "seal": None}, *facts]  # whether it was sealed is for `record/verify.py`
+    return entry if written == found else None
 
 
 def course_on_record(row: CourseRow) -> CourseOnRecord:

@@ -9,6 +9,7 @@ from models.chart import Course
 from models.facts import Fact
 from models.record import RecordEntry, sha256_of
 from models.tables import CourseRow, DecisionRow, FactRow, MessageRefusedRow, RawMessageRow, Row
+from plumbing.keys import RecordKey
 
 _NUL, _INSTEAD = "\x00", "\N{REPLACEMENT CHARACTER}"
 _AnyRow = TypeVar("_AnyRow", bound=Row)
@@ -110,6 +111,11 @@ def decision_row(entry: RecordEntry) -> DecisionRow:
             content=entry.content,
         )
     )
+
+
+def decision_seal(key: RecordKey, course_id: str, number: int, sha256: str, seal_before: str | None) -> str:
+    """The seal of a decision: it binds the one before, so that none can be taken out or put in."""
+    return key.seal(str(DecisionRow.__tablename__), course_id, number, sha256, seal_before)
 
 
 def _outcome(entry: RecordEntry) -> str:

@@ -10,13 +10,13 @@ from typing import Literal, cast
 
 from sqlalchemy import exists
 from sqlalchemy.ext.asyncio import AsyncEngine
-from sqlalchemy.orm import defer
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models.base import Frozen, canonical_json
 from models.tables import CourseRow, RawMessageRow, WorklistItemRow
 from plumbing.database import reading, writing
+from record.raw import Raw, part_of, raw_columns, raw_rows, read_each, row_of
 from record.watch import DONE
 
 
@@ -40,16 +40,17 @@ async def open_messages(engine: AsyncEngine, course_id: str | None = None, name:
         col(WorklistItemRow.resolved_by).is_(None),
         col(WorklistItemRow.fact_id).is_not(None),
     )
-    rows = select(RawMessageRow).options(defer(RawMessageRow.raw_base64))  # type: ignore[arg-type]
+    rows = select(*raw_columns(RawMessageRow, "raw_base64"))
     rows = rows.where(waits, col(RawMessageRow.sha256).startswith(name.lower(), autoescape=True))
     if course_id is None:
         going_on = select(CourseRow.course_id).where(col(CourseRow.state).not_in(DONE))
         rows = rows.where(col(RawMessageRow.course_id).in_(going_on))
     else:
-        rows = rows.where(RawMessageRow.course_id == course_id)
+        rows = rows.where(col(RawMessageRow.course_id) == course_id)
     order = (RawMessageRow.received_at, RawMessageRow.course_id, RawMessageRow.sha256)
     async with AsyncSession(reading(engine)) as session:
-        return [_open(row) for row in await session.exec(rows.order_by(*map(col, order)))]
+        found = await raw_rows(session, rows.order_by(*map(col, order)))
+    return read_each(RawMessageRow, found, _open).read  # one that was spoilt keeps none of the others from being read
 
 
 async def bytes_of(engine: AsyncEngine, message: Open) -> str:
@@ -77,7 +78,8 @@ def as_tried(with_what: Iterable[str]) -> str:
     return canonical_json(list(dict.fromkeys(with_what)))
 
 
-def _open(row: RawMessageRow) -> Open:
+def _open(raw: Raw) -> Open:
+    row = row_of(RawMessageRow, part_of(raw, RawMessageRow))
     return Open(
         course_id=row.course_id,
         sha256=row.sha256,

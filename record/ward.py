@@ -257,7 +257,7 @@ def _unreadable(found: Sequence[CannotBeRead], wall: datetime) -> Line:
         what=f"{'its record' if course else 'a row of no course'} cannot be read: {first}{more}",
         owner=Role.ADMINISTRATOR,
         rule="REC-02",
-        clears=f"{ask}compare the record with its backup, and restore it",
+        clears=f"{ask}`inocycle record verify` names each fault; compare the record with its backup, restore it",
         harm=Harm.URGENT,
         unreadable=True,
     )

@@ -18,6 +18,7 @@ from models.housekeeping import COURSES_WATCHED
 from models.tables import CourseRow, DecisionRow, FactRow, WorklistItemRow
 from plumbing.database import reading
 from record.calls import TRIED_FOR, unreached_rows
+from record.checks import told_by_the_last_look
 from record.inbox import waiting
 from record.raw import (
     CannotBeRead,
@@ -44,6 +45,7 @@ async def read_ward(engine: AsyncEngine, wall: datetime) -> Ward:
         items = await open_items(session)
         facts = await _facts(session, [row for row, _, _ in courses.read if row.state != str(CourseState.COMPLETED)])
     documents, nobodys = await waiting(engine), await unwatched_rows(engine, wall)
+    looked = await told_by_the_last_look(engine)
     swept, unheard = await done_rows(engine, COURSES_WATCHED), await unreached_rows(engine, wall - TRIED_FOR)
     watch, of_course = {one.course_id: one for one in nobodys.read}, _by_course(items.read)
     known = {row.course_id for row, _, _ in courses.read} | {found.course_id for found in courses.unreadable}
@@ -67,6 +69,8 @@ async def read_ward(engine: AsyncEngine, wall: datetime) -> Ward:
             *nobodys.unreadable,
             *swept.unreadable,
             *unheard.unreadable,
+            *looked.read,
+            *looked.unreadable,
         ),
         inbox=tuple(documents.read),
         unwatched=tuple(watch.values()),

@@ -30,10 +30,11 @@ from models.attributes import SEARCH_ATTRIBUTES
 from models.chart import Course
 from models.record import RecordEntry
 from plumbing.dev_server import DevServer, find_binary, free_port
-from plumbing.keys import TEST_SUBJECT_KEY
+from plumbing.keys import TEST_RECORD_KEY, TEST_SUBJECT_KEY
 from plumbing.logging import configure_logging
 from plumbing.settings import ROOT, Settings
 from record.reader import read_entries
+from record.verify import verify_course
 from services.courses import CourseClient
 from services.starting import start_course
 from tests.examples import examples
@@ -113,6 +114,7 @@ class Ward:
         """What the record holds of a course, once it has caught up."""
         await until_written(bedside)
         entries = await read_entries(self.engine, bedside.course_id)
+        assert await verify_course(self.engine, TEST_RECORD_KEY, bedside.course_id) == []
         states = [e.assessment.state for e in entries]
         strange = [(a, b) for a, b in pairwise(states) if not may_follow(a, b)]
         assert not strange, f"steps that clinical/states.py does not know: {strange}"

@@ -14,6 +14,7 @@ from plumbing.converter import data_converter
 from plumbing.database import make_engine, make_private_file, of_installation
 from plumbing.installation import Installation, mark, must_be_ours, write_installation
 from plumbing.keys import TEST_KEY_RING, TEST_RECORD_KEY
+from plumbing.sealing import sealing
 from plumbing.settings import Mode
 
 KEPT_S = 30 * 86400
@@ -24,7 +25,7 @@ async def a_record(url: str, mode: Mode = Mode.DEMO) -> AsyncEngine:
     engine = make_engine(url)
     make_private_file(engine.url)
     installation = await write_installation(engine, mode, TEST_RECORD_KEY)
-    return of_installation(engine, installation.id)
+    return sealing(of_installation(engine, installation.id), TEST_RECORD_KEY)
 
 
 async def installation_of(engine: AsyncEngine, mode: Mode = Mode.DEMO) -> Installation:

@@ -1,18 +1,27 @@
 """The record from the command line: made by `init` and by nothing else."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from google.protobuf.duration_pb2 import Duration
+from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
 from temporalio.client import Client
 
+from models.tables import FactRow
+from plumbing.connection import connect
+from plumbing.database import make_engine
 from plumbing.dev_server import DevServer, free_port
+from plumbing.installation import opened
+from plumbing.keys import RecordKey
+from plumbing.settings import load_settings
 from tests.conftest import Ward
 from tests.doors.conftest import Terminal
 from tests.laid_out import a_record
+from tests.record.attacker import SOUND, SPOILT, Attacker, a_whole_record
 
 
 @pytest.fixture
@@ -94,3 +103,62 @@ def test_init_leaves_a_record_of_the_other_mode_alone(
 
 async def _made(url: str) -> None:
     await (await a_record(url)).dispose()
+
+
+# ── whether it is what was written ─────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+async def a_record_of_courses(new_ward: Terminal, tmp_path: Path) -> AsyncIterator[AsyncEngine]:
+    """A record that `init` made, with courses in it."""
+    await new_ward.asks("init")
+    settings = load_settings()
+    engine = make_engine(settings.database_url.get_secret_value())
+    await a_whole_record(await opened(engine, await connect(settings), settings))
+    yield engine
+    await engine.dispose()
+
+
+async def test_a_sound_record_is_verified_in_words(new_ward: Terminal, a_record_of_courses: AsyncEngine) -> None:
+    answer = await new_ward.asks("record", "verify", "--json")
+    assert (answer.code, answer.document["courses"], answer.document["faults"]) == (0, 2, [])
+    said = (await new_ward.asks("record", "verify", SPOILT)).out
+    assert "1 courses looked at, 0 faults; compared with 0 heads in record-anchors.jsonl, 0 in running courses" in said
+
+
+async def test_each_fault_is_named_and_stands_on_the_board(
+    new_ward: Terminal, a_record_of_courses: AsyncEngine
+) -> None:
+    attacker = Attacker(a_record_of_courses)
+    row = (await attacker.rows(FactRow, SPOILT))[0]
+    await attacker.change(FactRow, row, {"by": "nurse:n-99"})
+    answer = await new_ward.asks("record", "verify")
+    assert answer.code == 3
+    assert f"▲ {SPOILT}: fact 0, column by: it is not what was decided" in answer.err
+    assert (await new_ward.asks("record", "verify", SOUND)).code == 0
+    board = (await new_ward.asks("board", "--json")).document
+    assert [line["course_id"] for line in board["unreadable"]] == [SPOILT]
+    assert SOUND in {row["course_id"] for row in board["open"]}
+    await attacker.change(FactRow, {**row, "by": "nurse:n-99"}, {"by": row["by"]})
+    assert (await new_ward.asks("record", "verify")).code == 0
+    assert (await new_ward.asks("board", "--json")).document["unreadable"] == []
+
+
+async def test_a_course_that_the_record_does_not_hold_is_not_a_sound_one(
+    new_ward: Terminal, a_record_of_courses: AsyncEngine
+) -> None:
+    assert (await new_ward.asks("record", "verify", "course-none")).code == 6
+
+
+async def test_with_another_key_nothing_is_opened(
+    new_ward: Terminal, a_record_of_courses: AsyncEngine, tmp_path: Path
+) -> None:
+    key = tmp_path / "var" / "record-key"
+    key.unlink()
+    RecordKey.generate().write(key)
+    for words in (["record", "verify"], ["board"]):
+        answer = await new_ward.asks(*words, "--json")
+        assert (answer.code, answer.document["error"]) == (3, "OtherKey")
+    key.unlink()
+    assert (await new_ward.asks("record", "verify", "--json")).document["error"] == "NoRecordKey"
+    assert (await new_ward.asks("board")).code == 0

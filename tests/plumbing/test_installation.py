@@ -87,7 +87,7 @@ async def tables(engine: AsyncEngine) -> list[str]:
 
 async def refused(engine: AsyncEngine, client: Client, mode: Mode = Mode.DEMO) -> InstallationRefused:
     with pytest.raises(InstallationRefused) as error:
-        await opened(engine, client, mode)
+        await opened(engine, client, settings_of(engine.url.render_as_string(False), mode))
     return error.value
 
 
@@ -101,7 +101,9 @@ async def test_laid_out_record_and_namespace_carry_one_id_and_mode(
     assert (found.id, found.mode, found.courses) == (installation.id, "demo", 0)
     assert await marks_of(client) == (installation.id, "demo")
     assert await lay_out(settings_of(database_url), client) == (installation, False)
-    async with writing(await opened(engine, client, Mode.DEMO)).begin() as connection:
+    async with writing(
+        await opened(engine, client, settings_of(engine.url.render_as_string(False)))
+    ).begin() as connection:
         assert await connection.scalar(text("SELECT mode FROM installation")) == "demo"
 
 
@@ -204,7 +206,9 @@ async def test_a_record_of_an_earlier_release_is_given_its_id_by_init_alone(
         await lay_out(settings_of(database_url), client)
     installation, made = await lay_out(settings_of(database_url), client, adopt=True)
     assert not made
-    assert (await opened(engine, client, Mode.DEMO)).dialect.name == engine.dialect.name
+    assert (
+        await opened(engine, client, settings_of(engine.url.render_as_string(False)))
+    ).dialect.name == engine.dialect.name
     assert await marks_of(client) == installation
 
 
@@ -243,7 +247,7 @@ async def test_a_database_that_becomes_another_ones_takes_no_write(
     engine: AsyncEngine, database_url: str, client: Client
 ) -> None:
     installation, _ = await lay_out(settings_of(database_url), client)
-    bound = await opened(engine, client, Mode.DEMO)
+    bound = await opened(engine, client, settings_of(engine.url.render_as_string(False)))
     await writes(bound)
     await change(engine, f"UPDATE installation SET installation_id = '{'0' * 32}'")
     with pytest.raises(RecordExchanged, match="another installation"):

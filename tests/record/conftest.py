@@ -9,6 +9,7 @@ from activities.record import Record
 from plumbing.database import make_engine, make_private_file, of_installation
 from plumbing.installation import write_installation
 from plumbing.keys import TEST_RECORD_KEY
+from plumbing.sealing import sealing
 from plumbing.settings import Mode
 
 
@@ -25,7 +26,7 @@ async def empty_engine(database_url: str) -> AsyncIterator[AsyncEngine]:
 async def record_engine(empty_engine: AsyncEngine) -> AsyncEngine:
     """An engine for a record with no course, bound to its installation."""
     installation = await write_installation(empty_engine, Mode.DEMO, TEST_RECORD_KEY)
-    return of_installation(empty_engine, installation.id)
+    return sealing(of_installation(empty_engine, installation.id), TEST_RECORD_KEY)
 
 
 @pytest.fixture

@@ -207,7 +207,9 @@ async def test_nothing_is_written_into_a_database_that_became_another_ones(
     async with record_engine.connect() as connection:
         own = (await connection.execute(text("SELECT installation_id FROM installation"))).scalar()
     await change(record_engine, "UPDATE installation SET installation_id = 'another'")
-    assert await refused(record, second) == "RecordExchanged"
+    with pytest.raises(ApplicationError) as error:
+        await record.write_record(a_batch(second))
+    assert (error.value.type, error.value.non_retryable) == ("RecordExchanged", False)  # the entry waits
     assert "record_exchanged" in capsys.readouterr().err
     await change(record_engine, f"UPDATE installation SET installation_id = '{own}'")
     await record.write_record(a_batch(second))

@@ -1,0 +1,111 @@
+"""Seals on rows: keyed hashes that nobody without the record key can make, one in the column `seal` of each row.
+
+What follows from a course's decisions is not sealed but derived again (`record/verify.py`). Everything else that is
+written through a session gets its seal here, by itself: a table that has the column needs no further word.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from sqlalchemy import Column, Connection, LargeBinary, Table, event
+from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.orm import Mapper
+
+from models.tables import DecimalText, DecisionRow, InstantText, Row
+from plumbing.keys import RecordKey
+
+COLUMN: Final = "seal"
+CHAINED: Final = str(DecisionRow.__tablename__)
+"""Each seal of this table binds the one before; who writes a decision makes it."""
+_KEY: Final = "inocycle_record_key"
+_TAG: Final = 8
+"""Hex digits of the tag of one column: it says which was changed, while the seal says that one was."""
+
+
+def sealing(engine: AsyncEngine, key: RecordKey | None) -> AsyncEngine:
+    """The same engine for who writes: its rows are sealed with this key."""
+    return engine.execution_options(**{_KEY: key}) if key else engine
+
+
+def key_of(engine: AsyncEngine) -> RecordKey | None:
+    """The key with which this engine's rows are sealed."""
+    key: RecordKey | None = engine.get_execution_options().get(_KEY)
+    return key
+
+
+def seal_of(key: RecordKey, table: Table, stored: Mapping[str, Any]) -> str:
+    """The seal of a row as it is stored: one keyed hash over all of it, then a short one for each column that is not empty.
+
+    An empty column is left out, so that one that a later release adds changes no seal of before.
+    """
+    parts = _parts(table, stored)
+    tags = " ".join(f"{name}={_tag(key, table, name, value)}" for name, value in parts)
+    return f"{key.seal(table.name, *(part for pair in parts for part in pair))} {tags}"
+
+
+def unsealed_columns(key: RecordKey, table: Table, stored: Mapping[str, Any]) -> list[str]:
+    """Which columns of a row are not as they were sealed: none where all are; the seal itself where nothing else is."""
+    seal, made_again = stored.get(COLUMN), seal_of(key, table, stored)
+    if seal == made_again:
+        return []
+    mac, tags = _split(seal)
+    if not tags or mac == _split(made_again)[0] or not mac.startswith(f"{key.key_id}:"):
+        return [COLUMN]
+    now = _split(made_again)[1]
+    return sorted(name for name in {*tags, *now} if tags.get(name) != now.get(name)) or [COLUMN]
+
+
+def _split(seal: Any) -> tuple[str, dict[str, str]]:
+    mac, *tags = seal.split(" ") if isinstance(seal, str) else [""]
+    return mac, dict(tag.split("=", 1) for tag in tags if "=" in tag)
+
+
+def stored_values(row: Row) -> dict[str, Any]:
+    """The columns of a row that is about to be written, as the database will hold them."""
+    return {c.name: _stored(c, getattr(row, c.name)) for c in table_of(type(row)).columns if not _is_hashed(c)}
+
+
+def table_of(kind: type[Row]) -> Table:
+    """The table of a kind of row."""
+    table: Table = kind.__table__  # type: ignore[attr-defined]
+    return table
+
+
+def _parts(table: Table, stored: Mapping[str, Any]) -> list[tuple[str, str | int]]:
+    named = sorted(c.name for c in table.columns if c.name != COLUMN and not _is_hashed(c))
+    return [(name, _plain(stored[name])) for name in named if stored.get(name) is not None]
+
+
+def _is_hashed(column: Column[Any]) -> bool:
+    """Bytes of any size are bound by their hash, which stands in the row."""
+    return isinstance(column.type, LargeBinary)
+
+
+def _plain(value: Any) -> str | int:
+    """A stored value, alike on both databases; one that no column of ours holds is some text all the same."""
+    return value if isinstance(value, str) else int(value) if isinstance(value, int) else repr(value)
+
+
+def _tag(key: RecordKey, table: Table, name: str, value: str | int) -> str:
+    return key.seal(table.name, name, value).rpartition(":")[2][:_TAG]
+
+
+def _stored(column: Column[Any], value: Any) -> Any:
+    if isinstance(value, datetime):
+        return InstantText.written(value)
+    if isinstance(value, Decimal):
+        return DecimalText.written(value)
+    return value
+
+
+def _seal(_mapper: Mapper[Any], connection: Connection, row: Any) -> None:
+    key = connection.get_execution_options().get(_KEY)
+    table = table_of(type(row))
+    if key is not None and COLUMN in table.columns and table.name != CHAINED:
+        row.seal = seal_of(key, table, stored_values(row))
+
+
+for _moment in ("before_insert", "before_update"):
+    event.listen(Row, _moment, _seal, propagate=True)
