@@ -73,7 +73,8 @@ def steps(course_of: Callable[[str], str], var: str) -> tuple[Step, ...]:
                 f"inocycle do {frieda} end_observation --by nurse:n-distel",
                 "inocycle links",
             ),
-            "After half an hour her vital signs are due, after the hour somebody must say that her observation is over; the links are searches in Temporal's Web UI.",
+            "After half an hour her vital signs are due, after the hour somebody must say that her observation is over;"
+            " the links are searches in Temporal's Web UI.",
         ),
         Step(
             "The key is lost and put back, and nothing that was decided changes",
