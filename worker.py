@@ -1,6 +1,7 @@
 """The worker process: registers workflows and activities on the task queue, and nothing else."""
 
 import asyncio
+import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Mapping
@@ -207,7 +208,9 @@ def main() -> None:
 
 def _give_up(code: int, words: str) -> NoReturn:
     sys.stderr.write(f"inocycle worker: {words}\n")
-    sys.exit(code)
+    sys.stderr.flush()
+    # The threads of the SDK's core outlive the client and may abort an interpreter that tears itself down (exit 134).
+    os._exit(code)
 
 
 if __name__ == "__main__":

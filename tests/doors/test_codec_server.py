@@ -15,7 +15,7 @@ from temporalio.api.common.v1 import Payload
 
 from codec_server import HEADERS, LARGEST_BODY_BYTES, make_app
 from plumbing.converter import data_converter
-from plumbing.keys import TEST_KEY_RING, KeyRing, SubjectKey
+from plumbing.keys import TEST_KEY_RING, KeyRing, RecordKey, SubjectKey
 from plumbing.payload_codec import REASON, UNDECRYPTABLE, EncryptionCodec
 from plumbing.settings import ROOT, Mode, Settings, SettingsRefused
 from tests.doors.serving import call, codec_server
@@ -38,6 +38,7 @@ def ward_settings(var_dir: Path, **more: Any) -> Settings:
         "mode": Mode.WARD,
         "key_ring": WARD_KEYS,
         "subject_key": SubjectKey.generate(),
+        "record_key": RecordKey.generate(),
         "codec_origins": WARD_UI,
         "codec_tokens": tokens,
     }
@@ -311,11 +312,13 @@ def test_a_demo_without_keys_or_beyond_this_machine_does_not_start(tmp_path: Pat
 
 
 def test_the_process_says_in_one_clear_word_why_it_does_not_start(tmp_path: Path) -> None:
-    keys, subject = tmp_path / "keys", tmp_path / "subject"
+    keys, subject, record = tmp_path / "keys", tmp_path / "subject", tmp_path / "record"
     WARD_KEYS.write(keys)
     SubjectKey.generate().write(subject)
+    RecordKey.generate().write(record)
     surroundings = {name: value for name, value in os.environ.items() if not name.startswith("INOCYCLE_")}
     files = {"INOCYCLE_PAYLOAD_KEY_FILE": str(keys), "INOCYCLE_SUBJECT_KEY_FILE": str(subject)}
+    files["INOCYCLE_RECORD_KEY_FILE"] = str(record)
     ended = subprocess.run(
         [sys.executable, "-m", "codec_server"],
         cwd=ROOT,
