@@ -44,6 +44,10 @@ from workflows.treatment_cycle import TreatmentCycle
 
 WORKFLOWS = (TreatmentCycle, LiverMonitoring, HousekeepingWorkflow)
 AGAIN_AFTER_S = 10
+STUCK_AFTER_S = 8
+"""When an activation counts as stuck; shorter than the 10 s that a workflow task has. The SDK's own 2 s are of the wall
+clock, and a thousand results in one activation take longer where all courses of a ward are replayed at once. One that is
+broken off among signals can never be evicted: its course stood still until the worker was started again."""
 
 
 @asynccontextmanager
@@ -92,11 +96,18 @@ async def make_worker(
         # Unversioned workers carry a name too; without one the SDK hashes every loaded module at the start.
         build_id=None if settings.build_id else f"inocycle-{version('inocycle')}",
     )
+    patient(worker)
     try:
         async with worker:
             yield worker
     finally:
         threads.shutdown(wait=False, cancel_futures=True)  # what a thread still computes, nobody waits for any more
+
+
+def patient(worker: Worker) -> None:
+    """Let activations take their time. The SDK has no setting for it; a test sees that its name is still the same."""
+    assert worker._workflow_worker is not None
+    worker._workflow_worker._deadlock_timeout_seconds = STUCK_AFTER_S
 
 
 def sweeps_of(engine: AsyncEngine, client: Client, notifier: Notifier, rereading: RereadSweep) -> dict[str, Sweep]:

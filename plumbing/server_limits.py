@@ -13,6 +13,9 @@ LARGEST_CARRIED: Final = MIB // 2
 
 LARGEST_PAYLOAD: Final = 2 * LARGEST_CARRIED
 
+SIGNALS_OF_A_RUN: Final = 10_000
+"""The server takes no more in one run; a course is renewed long before."""
+
 PROTECTS_A_COURSE: Final[dict[str, int]] = {
     # A signal above it is refused to its sender. The server's own 2 MiB let one in that then fits no answer.
     "limit.blobSize.error": LARGEST_PAYLOAD,
@@ -22,6 +25,9 @@ PROTECTS_A_COURSE: Final[dict[str, int]] = {
     # What arrived while a task was under way is written together with the task's own events. Where the sum is larger
     # than this, the server ends the course; its own 4 MiB are little more than its 2 MiB of events that wait.
     "system.transactionSizeLimit": 16 * MIB,
+    # At so many events that arrived while a task is under way the server fails the task, and all that was decided in it
+    # is lost. At its own 100 a laboratory that sent 100 results a second kept a course from deciding anything at all.
+    "history.maximumBufferedEventsBatch": SIGNALS_OF_A_RUN,
     # At these the server ends the course instead of refusing. 60 messages of 0.9 MB that came while no worker was there
     # were enough for its own 50 MiB. More signals than 10,000 in one run it refuses by itself.
     "limit.historySize.error": 1024 * MIB,

@@ -3,10 +3,13 @@
 from pathlib import Path
 
 import pytest
+from temporalio.worker import Worker
 
 from plumbing.settings import Settings
 from tests.stories.conftest import SmallWard
-from worker import make_worker
+from worker import STUCK_AFTER_S, WORKFLOWS, make_worker
+
+TASK_S = 10
 
 
 async def test_a_worker_takes_no_more_at_once_than_its_settings_say(small_ward: SmallWard, tmp_path: Path) -> None:
@@ -23,3 +26,15 @@ async def test_a_worker_takes_no_more_at_once_than_its_settings_say(small_ward: 
         assert threads.submit(int, "9").result() == 9
     with pytest.raises(RuntimeError, match="after shutdown"):
         threads.submit(int, "9")
+
+
+async def test_an_activation_may_take_longer_than_two_seconds_on_a_busy_machine(
+    small_ward: SmallWard, tmp_path: Path
+) -> None:
+    """Broken off in the midst of signals it can never be evicted, and the course stands still."""
+    async with make_worker(
+        small_ward.client, small_ward.engine, Settings(var_dir=tmp_path), task_queue=small_ward.queue
+    ) as worker:
+        assert 2 < vars(worker._workflow_worker)["_deadlock_timeout_seconds"] == STUCK_AFTER_S < TASK_S
+    plain = Worker(small_ward.client, task_queue=small_ward.queue, workflows=list(WORKFLOWS))
+    assert vars(plain._workflow_worker)["_deadlock_timeout_seconds"] == 2, "the SDK calls it as ever"
