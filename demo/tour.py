@@ -84,11 +84,11 @@ def steps(course_of: Callable[[str], str], var: str) -> tuple[Step, ...]:
                 "inocycle board --once",
                 f'mv {var}/payload-keys.lost {var}/payload-keys && kill -9 "$(cat {var}/worker.pid)"',
                 weighed_again,
-                f"inocycle course show {frieda}",
+                f"inocycle record verify {frieda}",
             ),
             "Without its key the worker can open no course: after 20 seconds the command is not confirmed, in the Web UI her"
-            " workflow task fails, and the board tells what the record knows. With the key back she is where she was, and the"
-            " same command is taken once.",
+            " workflow task fails, and the board tells what the record knows. With the key back she is where she was, the same"
+            " command is taken once, and her record is what was written.",
         ),
     )
 
