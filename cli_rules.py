@@ -12,7 +12,7 @@ import cli_render
 from cli_answers import Exit, Failed, answer
 from intake.typed import read_instant
 from intake.written import NotReadable
-from models.base import LAST_YEAR
+from models.bounds import YEARS
 from models.chart import Chart
 from models.pins import ProtocolPin
 from models.protocol import Protocol
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout instead of tables.")]
 ChartPath = Annotated[Path, typer.Argument(metavar="CHART.json", help="The chart; its form is in docs/chart.md.")]
 At = Annotated[str, typer.Option("--at", metavar="TIME", help="As of when, with a zone: 2026-03-02T09:00:00+01:00.")]
-LATEST = datetime(LAST_YEAR, 12, 31, tzinfo=UTC)
+LATEST = datetime(YEARS.most, 12, 31, tzinfo=UTC)
 """A chart without a start is read as if asked about late; a comparison takes its last fact as the moment."""
 ProtocolName = Annotated[str, typer.Option("--protocol", metavar="P", help="A released protocol; there is no default.")]
 

@@ -9,40 +9,29 @@ from typing import Any
 from clinical.after_dose import dates_after_the_last_dose
 from clinical.alerts import suspicion
 from clinical.amendments import amendment_note
-from clinical.bedside import allergy_notes, standing_authorisation, start_troubles, verified
-from clinical.calendar import zone_named
+from clinical.bedside import standing_authorisation, start_troubles, verified
 from clinical.case import Case
 from clinical.closed_card import closed_card
 from clinical.commands import command_answers
-from clinical.contraindications import contraindications
-from clinical.counts import count_gate, cytopenia_note
 from clinical.course_over import course_over
 from clinical.critical import critical_values
 from clinical.deviations import deviations
-from clinical.dosing import dose_notes, dose_plan, leveled, mg_per_m2_of
+from clinical.dose_gate import dose_gate
+from clinical.dosing import dose_plan, leveled, mg_per_m2_of
 from clinical.ecg import latest_qtcf
 from clinical.infusion import interrupted, observation_note, pump_notes
 from clinical.laboratory_notes import laboratory_notes
-from clinical.liver_gate import liver_gate
-from clinical.methods import mixed_methods
 from clinical.obligations import obligations
 from clinical.once import all_of, once
 from clinical.overrides import with_overrides
 from clinical.owners import turn_of
-from clinical.prompts import prompts
 from clinical.reactions import reactions
 from clinical.record_gate import record_gate, without_record
-from clinical.required import required_data
 from clinical.response import response_notes
 from clinical.results import Unknown
 from clinical.risk import risk_alerts
-from clinical.schedule import cycle_gate, schedule_gate
-from clinical.screening import consent_gate, cytoreduction_gate, eligibility_gate, further_eligibility
 from clinical.severity import severity_note
-from clinical.signs import heart, infection_or_bleeding, personal_holds, pregnancy
-from clinical.toxicity import graded_toxicity, laboratory_toxicity
 from clinical.tumour_lysis import tumour_lysis
-from clinical.weight import weight_notes
 from models.assessment import Assessment, CourseState, DosePlan, Finding, Verdict
 from models.base import counted, plain
 from models.chart import Chart
@@ -78,7 +67,7 @@ def _card(case: Case) -> Mapping[str, Any]:
     slot = None if over else case.slot
     plan = dose_plan(case, slot) if slot is not None else None
     always = _always(case) if case.closed is None else closed_card(case, case.closed)
-    found = [*always, *(with_overrides(case, slot, _for_dose(case, slot)) if slot is not None else ())]
+    found = [*always, *(with_overrides(case, slot, dose_gate(case, slot)) if slot is not None else ())]
     verdict, starting = _verdict(case, slot, plan, found)
     opened = obligations(case)
     findings = _sorted([*found, *starting])
@@ -152,48 +141,6 @@ def _implausibly_high(case: Case) -> Iterator[Finding]:
     for unknown in unknowns:
         clears = "the result corrected or dismissed, or a later usable one"
         yield case.finding("LAB-06", Verdict.HOLD_URGENT, unknown.why, clears=clears)
-
-
-def _for_dose(case: Case, slot: DoseSlot) -> Iterator[Finding]:
-    """Rows 3-8 for the next dose. All are evaluated; the order only picks the headline."""
-    yield from all_of(case, _zone)
-    yield from all_of(case, _level_review)
-    yield from all_of(case, consent_gate)
-    yield from all_of(case, eligibility_gate)
-    yield from all_of(case, further_eligibility)
-    yield from all_of(case, contraindications, slot)
-    if not case.doses:
-        yield from all_of(case, cytoreduction_gate)
-    yield from all_of(case, pregnancy)
-    yield from all_of(case, liver_gate)
-    yield from all_of(case, laboratory_toxicity)
-    yield from all_of(case, infection_or_bleeding)
-    yield from all_of(case, graded_toxicity)
-    yield from all_of(case, mixed_methods)
-    yield from all_of(case, heart, slot)
-    yield from all_of(case, personal_holds)
-    yield from all_of(case, count_gate, slot)
-    yield from all_of(case, cytopenia_note, slot)
-    yield from all_of(case, weight_notes, slot)
-    yield from all_of(case, cycle_gate, slot)
-    yield from all_of(case, schedule_gate, slot)
-    yield from all_of(case, required_data, slot)
-    yield from all_of(case, dose_notes, slot)
-    yield from all_of(case, prompts, slot)
-    yield from all_of(case, allergy_notes)
-
-
-def _level_review(case: Case) -> Iterator[Finding]:
-    """COR-02: the level that was signed stands, and the dose waits, until two people confirm what was corrected."""
-    for review in case.level_signed.reviews:
-        yield case.finding("COR-02", review.verdict, review.what, clears=review.clears)
-
-
-def _zone(case: Case) -> Iterator[Finding]:
-    """No date of the site can be told without its zone: nothing is given (DAY-03)."""
-    if zone_named(case.course.zone) is None:
-        reason = f"the time zone {case.course.zone!r} is not known here"
-        yield case.finding("PIN-01", Verdict.HOLD, reason, clears="an administrator mends the zone")
 
 
 def _sorted(found: list[Finding]) -> tuple[Finding, ...]:

@@ -105,7 +105,7 @@ def _broken_off(case: Case) -> Iterator[Obligation]:
         return
     spans, slot = case.protocol.observation, found.dose.slot
     title = f"observation after {slot} was broken off after {found.minutes} min"
-    clears = "vital signs, or an examination, after the hour that was to be observed"
+    clears = f"vital signs, or an examination, after the hour that was to be observed; it was broken off: {found.note}"
     due_at, key = found.over_at, f"{BROKEN_OFF}-{slot}"
     yield obligation(case, key, title, "INF-04", Role.PHYSICIAN, due_at, due_at + spans.overdue_after.span, clears)
 

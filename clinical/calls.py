@@ -7,8 +7,9 @@ from typing import NamedTuple
 from clinical.alerts import ladder
 from clinical.case import Case
 from clinical.closing import lost_to_follow_up
-from clinical.due import FURTHER_UNREADABLE, IMPLAUSIBLE, REACTION, UNREADABLE, key_of
+from clinical.due import FURTHER_UNREADABLE, IMPLAUSIBLE, LATE_VALUE, REACTION, UNREADABLE, key_of
 from clinical.ecg import latest_qtcf
+from clinical.late_values import late_value
 from clinical.results import Unknown
 from clinical.units import label
 from clinical.unread import SHOWN, flood
@@ -60,6 +61,11 @@ def calls(case: Case) -> Iterator[Call]:
         since = back.came_back.recorded_at
         key = f"{key_of(REACTION, back.reaction_id)}-again"
         yield Call(key, title, "NON-04", Role.PHYSICIAN, since, True, clears)
+    late = late_value(case)
+    if late is not None:
+        title = f"a value of before {late.slot} that came after its start would have closed its gate"
+        clears = "interrupt_infusion, hold, discontinue, decide_dose, or result_confirmed, by a physician"
+        yield Call(f"{LATE_VALUE}-{late.slot}", title, late.rule, Role.PRESCRIBER, late.since, True, clears)
     yield from _deaths(case)
     yield from _vod(case)
     missed = lost_to_follow_up(case.reading)

@@ -7,6 +7,7 @@ from clinical import due
 from clinical.before_dose import missing_before
 from clinical.case import Case
 from clinical.course_over import monitoring_over
+from clinical.late_values import answered
 from clinical.liver_tests import panels
 from clinical.results import recorded_at
 from models.base import Frozen
@@ -103,6 +104,19 @@ def _cytoreduction(case: Case, key: str, due_at: datetime, since: datetime) -> s
     return "the first dose was given" if case.doses else None
 
 
+def _late_value(case: Case, key: str, due_at: datetime, since: datetime) -> str | None:
+    return "a physician answered" if answered(case, since) else None
+
+
+def _first_dose(case: Case, key: str, due_at: datetime, since: datetime) -> str | None:
+    return "the first dose was given" if case.doses else None
+
+
+def _no_longer_overdue(case: Case, key: str, due_at: datetime, since: datetime) -> str | None:
+    over = case.closed is not None or monitoring_over(case)
+    return None if over else "nothing of it is overdue any more"
+
+
 def _the_end(case: Case, key: str, due_at: datetime, since: datetime) -> str | None:
     return "monitoring ended" if case.closed is None and monitoring_over(case) else None
 
@@ -128,6 +142,9 @@ MET_BY: tuple[tuple[str, MetBy], ...] = (
     (due.TRANSPLANT, _charted("the prescriber said it", NoTransplantDeclared, Transplant)),
     (f"{due.UNREADABLE}-", _charted("somebody read it", UnreadableResolved)),
     (f"{due.IMPLAUSIBLE}-", _charted("a usable result, or a correction, came", LabResult)),
+    (f"{due.LATE_VALUE}-", _late_value),
+    (due.FIRST_DOSE, _first_dose),
+    (f"{due.AGAIN}-", _no_longer_overdue),
     (f"{due.REACTION}-", _charted("the reaction was reported further", Reaction)),
     ("vod-judgement", _charted("a physician judged", VodJudged)),
     ("lost-to-follow-up", _charted("a result came", LabResult)),

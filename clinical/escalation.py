@@ -7,11 +7,12 @@ with its reason, so that a worklist and an auditor read the same.
 from datetime import datetime
 from typing import Literal, NamedTuple
 
+from clinical.again import again_for
 from clinical.calendar import local_date
 from clinical.case import Case
 from clinical.closures import MET_BY
 from clinical.course_over import monitoring_over
-from clinical.due import LIVER
+from clinical.due import AGAIN, LIVER
 from models.assessment import Obligation
 from models.facts import CourseClosed, ObligationMet, RungFired
 
@@ -53,6 +54,8 @@ def obligations_closed(case: Case, opened: tuple[Obligation, ...]) -> list[Oblig
 
 def _closed(case: Case, fired: Fired, opened: tuple[Obligation, ...]) -> ObligationMet:
     said = ObligationMet(obligation=fired.key, due_at=fired.due_at, how="met")
+    if fired.key.startswith(AGAIN) and any(fired.key.startswith(again_for(o.owner)) for o in opened if _again(o)):
+        return said.model_copy(update={"how": "withdrawn", "why": "it was asked for again"})
     met = next((rule for begins, rule in MET_BY if fired.key.startswith(begins)), None)
     words = met(case, fired.key, fired.due_at, fired.since) if met is not None else None
     if words is not None:
@@ -61,6 +64,10 @@ def _closed(case: Case, fired: Fired, opened: tuple[Obligation, ...]) -> Obligat
         why = "monitoring is over and the test was never done"
         return said.model_copy(update={"how": "closed_as_overdue", "why": why})
     return said.model_copy(update={"how": "withdrawn", "why": _withdrawn(case, fired, opened)})
+
+
+def _again(one: Obligation) -> bool:
+    return one.key.startswith(AGAIN)
 
 
 def _withdrawn(case: Case, fired: Fired, opened: tuple[Obligation, ...]) -> str:

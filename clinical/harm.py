@@ -35,6 +35,7 @@ class Harm(IntEnum):
 OF_OBLIGATIONS: tuple[tuple[str, Harm], ...] = (
     ("reaction-", Harm.URGENT),
     ("implausible-", Harm.URGENT),
+    (f"{due.LATE_VALUE}-", Harm.URGENT),
     ("vod-judgement", Harm.URGENT),
     ("rules-not-evaluated", Harm.URGENT),
     (f"{due.INFUSION}-", Harm.OBSERVATION),
@@ -48,6 +49,8 @@ OF_OBLIGATIONS: tuple[tuple[str, Harm], ...] = (
     (due.MONITORING_ENDS, Harm.LIVER_TEST),
     ("lost-to-follow-up", Harm.LIVER_TEST),
     (f"{due.DOSE}-", Harm.DOSE),
+    (due.FIRST_DOSE, Harm.DOSE),
+    (f"{due.AGAIN}-", Harm.DOSE),
     (f"{due.BEFORE}-", Harm.DOSE),
     (due.BLOOD_COUNT, Harm.DOSE),
     (f"{due.ECG}-", Harm.DOSE),

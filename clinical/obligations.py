@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from clinical.again import asked_again, first_dose
 from clinical.bedside_due import at_the_bedside
 from clinical.before_dose import before_dose, next_planned
 from clinical.calendar import plus_days
@@ -26,6 +27,7 @@ def obligations(case: Case) -> tuple[Obligation, ...]:
         return ()
     found = [
         *all_of(case, _calls),
+        *all_of(case, first_dose),
         *all_of(case, at_the_bedside),
         *all_of(case, _next_dose),
         *all_of(case, before_dose),
@@ -35,6 +37,7 @@ def obligations(case: Case) -> tuple[Obligation, ...]:
         *all_of(case, _cytoreduction),
         *all_of(case, the_end),
     ]
+    found += asked_again(case, found)
     return tuple(sorted(found, key=lambda o: o.key))
 
 

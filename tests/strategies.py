@@ -227,6 +227,7 @@ OTHERS = {
     "monitoring_started": _body("monitoring_started"),
     "no_transplant": _body("no_transplant"),
     "transplant_planned": _body("transplant_planned"),
+    "fact_set_aside": _body("fact_set_aside", target=_targets, reason=_reasons),
     "unreadable_resolved": _body(
         "unreadable_resolved",
         target=_targets | st.sampled_from(["aa" * 32]),
