@@ -246,7 +246,6 @@ OTHERS = {
         due_at=moments.map(datetime.isoformat),
         how=st.sampled_from(["met", "withdrawn"]),
     ),
-    "fact_set_aside": _body("fact_set_aside", target=_targets, reason=_reasons),
     "record_compared": _body(
         "record_compared",
         outcome=st.sampled_from(["equal", "behind", "away", "ahead", "other"]),

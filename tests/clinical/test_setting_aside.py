@@ -3,6 +3,7 @@
 import base64
 import json
 from datetime import timedelta
+from random import Random
 
 import pytest
 from pydantic import ValidationError
@@ -10,6 +11,7 @@ from pydantic import ValidationError
 from clinical.assess import assess
 from clinical.case import Case
 from clinical.decide import decide
+from clinical.marks import TAGS
 from clinical.setting_aside import MUST_STAND, judge_setting_aside
 from models.assessment import Accepted, Refused, Verdict
 from models.carried import DecideRequest
@@ -17,6 +19,7 @@ from models.chart import Chart
 from models.messages import MESSAGES, NamedMessage, SetFactAside
 from models.people import Actor, Role
 from plumbing.protocol_files import load_protocol
+from tests.extremes import Speaker
 from tests.factories import D1, LABEL, ChartBuilder, PaperCourse, a_lab, standing_rules
 
 MIN = timedelta(minutes=1)
@@ -123,19 +126,9 @@ def test_two_physicians_of_whom_the_second_prescribes_are_enough() -> None:
 
 @pytest.mark.parametrize("kind", sorted(MUST_STAND))
 def test_what_must_not_vanish_is_not_set_aside(kind: str) -> None:
-    at = D1 - MIN
-    bodies = {
-        "rung_fired": {"obligation": "dose-C1D1", "rung": "due", "due_at": at.isoformat()},
-        "obligation_met": {"obligation": "dose-C1D1", "due_at": at.isoformat(), "how": "met"},
-        "monitoring_started": {},
-        "unreadable_message": {"signal": "s", "sha256": "0" * 64, "size": 1, "reason": "?", "head_base64": ""},
-        "unreadable_resolved": {"target": "f1", "outcome": "dismissed", "reason": "?"},
-        "protocol_amended": {"protocol": {"name": "n", "sha256": "0" * 64}, "reason": "?", "missing": ["DIV-01"]},
-        "divergence_acknowledged": {"divergence": "DIV-01", "reason": "?"},
-        "fact_set_aside": {"target": "f1", "reason": "?"},
-    }
     builder = ChartBuilder().ready()
-    target = builder.add({"kind": kind, **bodies[kind]}, at, Role.PRESCRIBER)
+    body = Speaker(Random(0), D1, extreme=0).says(next(what for what, tag in TAGS.items() if tag == kind))
+    target = builder.add({**body, "kind": kind}, D1 - MIN, Role.PRESCRIBER)
     found = refused(builder.chart(), word(PRESCRIBER, target))
     assert found.type == "NotSetAside"
     assert MUST_STAND[kind] in found.message
