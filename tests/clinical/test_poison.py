@@ -110,7 +110,7 @@ def _message(rng: Random, start: Start, deck: Deck) -> tuple[Message, set[str]]:
         speaker = Speaker(rng, start.now, known_ids(start.chart.facts))
         kind = MESSAGES[rng.choice(OFTEN)]
         content, given = speaker.says(kind), _given(rng, kind, start)
-        if rng.random() < 2 / 5:
+        if rng.random() < 1 / 3:
             kind, leaf, limit = deck.drawn()
             content, given = with_one(kind, leaf, limit.value, speaker), _given(rng, kind, start)
             given.pop(leaf.name if not leaf.way else "", None)
