@@ -14,6 +14,7 @@ from models.chart import Chart
 from models.messages import Command, MachineMessage
 from models.status import Status
 from services.errors import CommandRefused, CourseError, NotConfirmed, told
+from services.looking import look
 from services.sending import OPEN, Sending
 
 __all__ = ["ANSWER_WITHIN", "CommandRefused", "CourseClient", "CourseError", "NotConfirmed"]
@@ -58,11 +59,7 @@ class CourseClient:
     async def assessment(self, course_id: str) -> Assessment:
         """The whole card. Raises `CourseError` of type `NotAssessedYet` before the first decision."""
         with told(course_id):
-            found = await self.handle(course_id).query(
-                "assessment",
-                result_type=Assessment | None,  # type: ignore[arg-type]
-                rpc_timeout=ANSWER_WITHIN,
-            )
+            found = await look(self.client, course_id, "assessment", Assessment | None, ANSWER_WITHIN)
         if found is None:
             raise CourseError("NotAssessedYet", f"{course_id} has not been assessed yet")
         return Assessment.model_validate(found)
@@ -98,5 +95,4 @@ class CourseClient:
 
     async def _look(self, course_id: str, query: str, kind: type[Answer]) -> Answer:
         with told(course_id):
-            found: Answer = await self.handle(course_id).query(query, result_type=kind, rpc_timeout=ANSWER_WITHIN)
-            return found
+            return kind.model_validate(await look(self.client, course_id, query, kind, ANSWER_WITHIN))

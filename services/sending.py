@@ -42,8 +42,9 @@ _Answer = TypeVar("_Answer")
 class Patience:
     """The time that one message has, and the pauses between its attempts, each twice as long as the one before."""
 
-    def __init__(self, within: timedelta) -> None:
+    def __init__(self, within: timedelta, longest_pause_s: float = LONGEST_PAUSE_S) -> None:
         self._until = asyncio.get_running_loop().time() + within.total_seconds()
+        self._longest_pause_s = longest_pause_s
         self._pause_s = FIRST_PAUSE_S
 
     @property
@@ -57,7 +58,7 @@ class Patience:
             return False
         # Forty that were turned away together must not come back together.
         await asyncio.sleep(self._pause_s * random.uniform(0.5, 1))
-        self._pause_s = min(LONGEST_PAUSE_S, 2 * self._pause_s)
+        self._pause_s = min(self._longest_pause_s, 2 * self._pause_s)
         return True
 
     @property

@@ -2,7 +2,7 @@
 
 from plumbing.server_limits import LARGEST_CARRIED, LARGEST_PAYLOAD, PROTECTS_A_COURSE
 
-COUNTS = ("Count.error", "EventsBatch")
+COUNTS = ("Count.error", "EventsBatch", "QueryCount")
 
 
 def test_no_limit_lies_below_twice_our_largest_payload() -> None:
