@@ -1,6 +1,5 @@
 """What all tests share: the dev server of this machine, and a ward on it with time to skip."""
 
-import gzip
 import io
 import logging
 import os
@@ -39,6 +38,9 @@ from services.courses import CourseClient
 from services.starting import start_course
 from tests.examples import examples
 from tests.laid_out import a_namespace, a_record
+from tests.replay.chain import link_of
+from tests.replay.former import keep_this_release
+from tests.replay.kept import emptied, folder_of_this_release, keep
 from worker import make_worker
 
 settings.register_profile("house", examples(100))
@@ -46,7 +48,6 @@ settings.load_profile("house")
 
 TASK_QUEUE = "inocycle-tests"
 MANY_LOOKS = 500
-HISTORIES = Path(__file__).parent / "replay" / "histories"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -121,19 +122,15 @@ class Ward:
         return entries
 
     async def keep_histories(self, folder: Path) -> None:
-        """Write the history of every run of every story, to be replayed by later releases (encrypted, test key)."""
-        folder.mkdir(exist_ok=True)
-        for old in folder.glob("*.json.gz"):
-            old.unlink()
+        """Keep the history of every run of every story with its links on record, to be replayed by later releases."""
+        emptied(folder)
         for course_id, story in self._stories.items():
-            runs = [run async for run in self.client.list_workflows(f"WorkflowId = '{course_id}'")]
-            runs.sort(key=lambda run: run.history_length)
-            for run in runs:
-                history = await self.client.get_workflow_handle(course_id, run_id=run.run_id).fetch_history()
-                name = (
-                    f"{re.sub('[^a-z0-9]+', '-', story.lower()).strip('-')}--{run.workflow_type}--{len(history.events)}"
-                )
-                (folder / f"{name}.json.gz").write_bytes(gzip.compress(history.to_json().encode(), mtime=0))
+            links = [link_of(entry) for entry in await read_entries(self.engine, course_id)]
+            async for run in self.client.list_workflows(f"WorkflowId = '{course_id}'"):
+                handle = self.client.get_workflow_handle(course_id, run_id=run.run_id)
+                history = await handle.fetch_history()
+                words = re.sub("[^a-z0-9]+", "-", story.lower()).strip("-")
+                await keep(folder, f"{words}--{run.workflow_type}--{len(history.events)}", history, links)
 
 
 @pytest.fixture(scope="session")
@@ -148,7 +145,8 @@ async def open_ward(
         ward = Ward(client, engine)
         yield ward
         if pytestconfig.getoption("--keep-histories"):
-            await ward.keep_histories(HISTORIES)
+            await ward.keep_histories(folder_of_this_release())
+            keep_this_release()
     await engine.dispose()
 
 

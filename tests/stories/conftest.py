@@ -45,8 +45,8 @@ class SmallWard:
         async with make_worker(self.client, self.engine, self._settings, task_queue=self.queue):
             yield
 
-    async def worker_process(self, var_dir: Path) -> Process:
-        """A worker in a process of its own, to be killed."""
+    async def worker_process(self, var_dir: Path, release: Path = ROOT) -> Process:
+        """A worker in a process of its own, to be killed; of the release in this folder."""
         settings = {
             "INOCYCLE_TEMPORAL_ADDRESS": self.client.service_client.config.target_host,
             "INOCYCLE_TEMPORAL_NAMESPACE": self.client.namespace,
@@ -61,7 +61,7 @@ class SmallWard:
         log = (var_dir / "worker.log").open("ab")
         with log:
             return await asyncio.create_subprocess_exec(
-                *command, cwd=ROOT, env={**os.environ, **settings}, stdout=log, stderr=log
+                *command, cwd=release, env={**os.environ, **settings}, stdout=log, stderr=log
             )
 
     @asynccontextmanager

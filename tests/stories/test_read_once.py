@@ -24,10 +24,11 @@ from models.facts import LabResult, UnreadableMessage
 from models.messages import SIGNALS, LabResults
 from plumbing.converter import data_converter
 from plumbing.dev_server import DevServer
-from plumbing.keys import TEST_SUBJECT_KEY, KeyRing
+from plumbing.keys import TEST_RECORD_KEY, TEST_SUBJECT_KEY, KeyRing
 from plumbing.payload_codec import EncryptionCodec
 from plumbing.settings import Settings
-from record.reader import read_entries, verify_chain, worklist
+from record.reader import read_entries, worklist
+from record.verify import verify_all
 from services.courses import CourseClient
 from services.housekeeping import SCHEDULE_ID, settle_schedule
 from services.reading_again import RereadSweep
@@ -82,7 +83,7 @@ class KeyWard:
 
     async def rows(self, bedside: Bedside) -> list[Link]:
         await until_written(bedside)
-        assert await verify_chain(self.engine, bedside.course_id) is None
+        assert await verify_all(self.engine, TEST_RECORD_KEY) == []
         return [link_of(entry) for entry in await read_entries(self.engine, bedside.course_id)]
 
     async def history(self, bedside: Bedside) -> WorkflowHistory:
