@@ -84,6 +84,7 @@ class CourseWorkflow:
         self._adopted: tuple[Fact, ...] = carried.adopted
         self._compared: RecordCompared | None = None
         self._told_compared: RecordCompared | None = None
+        self._called_for = ""
         self._reconciled = False
         self._refused_by_record = ""
         self._taken: TakenOver | None = None
@@ -596,7 +597,16 @@ class CourseWorkflow:
             if is_cancelled_exception(error):
                 raise
             return RecordCompared(outcome="away", words="the record does not answer")
-        return self._links.compared(head, asked_at)
+        found = self._links.compared(head, asked_at)
+        self._call_for_a_difference(found)
+        return found
+
+    def _call_for_a_difference(self, found: RecordCompared) -> None:
+        """A record that knows more, or says otherwise, is called for at once, and once for each difference (REC-02)."""
+        if found.outcome in ("ahead", "other") and found.words != self._called_for:
+            self._called_for = found.words
+            for owner in (Role.ADMINISTRATOR, Role.PHYSICIAN):
+                self._call(f"record-differs-{owner}", found.words, "REC-02", owner, workflow.now())
 
     async def _goes_on_from_the_record(self) -> bool:
         """Two people have settled a difference: a new run goes on from the record, with what only this one knows."""

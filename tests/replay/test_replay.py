@@ -108,9 +108,9 @@ async def test_a_workflow_that_wrote_models_would_be_caught_by_such_a_field(monk
     runner = UnsandboxedWorkflowRunner()
     assert await replayed_links(history, workflows=[DumpingCycle], runner=runner) == links  # today nobody would notice
     planted(monkeypatch)
-    after = await replayed_links(history, workflows=[DumpingCycle], runner=runner)
-    assert [number for number, *_ in after] == [number for number, *_ in links]
-    assert not set(after) & set(links)
+    # Its hashes are no longer those of the record's head in the history: it calls for a difference that there never was.
+    with pytest.raises(workflow.NondeterminismError):
+        await replayed_links(history, workflows=[DumpingCycle], runner=runner)
 
 
 @workflow.defn(name="TreatmentCycle")

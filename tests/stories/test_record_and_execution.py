@@ -5,6 +5,8 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlmodel import select
+from sqlmodel.ext.asyncio.session import AsyncSession
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.enums.v1 import EventType, ResetReapplyType
 from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
@@ -14,10 +16,11 @@ from demo.bedside import Bedside
 from demo.patients import NURSE, PHYSICIAN, PRESCRIBER
 from models.facts import InfusionStarted
 from models.people import Actor, Role
+from models.tables import NotificationRow
 from record.reader import read_entries, verify_chain
 from services.courses import CommandRefused
 from services.reconcile import differences
-from tests.conftest import Ward, until_written
+from tests.conftest import MANY_LOOKS, Ward, until_written
 from tests.factories import LABEL
 from tests.stories.conftest import SmallWard
 
@@ -53,6 +56,18 @@ async def infusing(bedside: Bedside) -> str:
     return bag
 
 
+async def calls_of(ward: Ward, bedside: Bedside) -> list[NotificationRow]:
+    """The calls for this course, once one of REC-02 was made; each look is a round trip."""
+    for _ in range(MANY_LOOKS):
+        async with AsyncSession(ward.engine) as session:
+            asked = select(NotificationRow).where(NotificationRow.course_id == bedside.course_id)
+            found = list(await session.exec(asked))
+        if sum(row.rule == "REC-02" for row in found) > 1:
+            return found
+        await bedside.status()
+    raise AssertionError("nobody was called")
+
+
 async def test_after_a_reset_during_an_infusion_no_second_start_is_accepted_and_two_people_open_it(ward: Ward) -> None:
     bedside = await ward.course(LABEL)
     bag = await infusing(bedside)
@@ -69,6 +84,8 @@ async def test_after_a_reset_during_an_infusion_no_second_start_is_accepted_and_
     chart = await bedside.courses.chart(bedside.course_id)
     assert not any(isinstance(f.what, InfusionStarted) for f in chart.facts), "the execution knows of no start"
 
+    calls = await calls_of(ward, bedside)
+    assert {c.owner for c in calls if c.rule == "REC-02"} == {"administrator", "physician"}
     told = await differences(bedside.courses, ward.engine, bedside.course_id)
     assert "infusion_started" in {f.kind for f in told.only_in_record}
     assert "record_compared" in {f.kind for f in told.only_in_execution}
