@@ -4,6 +4,7 @@ Everything that depends on keys, models or rules happens in here, and Temporal k
 reads a message. It touches nothing outside the process. Runs in a thread, one question of a course at a time.
 """
 
+import time
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import PurePath
@@ -12,7 +13,6 @@ from typing import Final, NamedTuple
 from temporalio import activity
 
 from activities import beside
-from activities.holding import call_of, held_without_rules
 from activities.reading import Read, Reader
 from activities.stubs import DECIDE, HOLD
 from clinical.decide import STILL_UNREADABLE, Concluded, Inside, ReadAgainTold, Told, conclude
@@ -23,6 +23,7 @@ from models.base import canonical_json, content_hash
 from models.chart import Chart
 from models.deciding import Answered, Ask, Outcome, State
 from models.facts import Fact, UnreadableMessage, UnreadableResolved
+from models.holding import call_of, held_without_rules
 from models.messages import SIGNALS, Message, MoveToCurrentBuild, ReadAgain, ReconcileRecord, Request, SetFactAside
 from models.phase import CYCLE, MONITORING, Phase
 from models.pins import ProtocolPin
@@ -41,6 +42,8 @@ LARGEST_RAW: Final = 512 * 1024
 TOO_LARGE: Final = "what it comes to is too large to be kept"
 SUSPECTS: Final = 100
 """How many of the latest facts are tried for being the one that the rules cannot bear."""
+SUSPECTED_WITHIN_S: Final = 2.0
+"""For no longer than this: an answer that comes too late is none, and a long chart is tried slowly."""
 
 
 class RulesFailed(Exception):
@@ -173,7 +176,10 @@ class Decider:
         return f"{error}; without fact {fact} they work" if fact else str(error)
 
     def _suspects(self, ask: Ask, chart: Chart) -> Iterator[str]:
+        until = time.monotonic() + SUSPECTED_WITHIN_S
         for place in range(len(chart.facts) - 1, max(-1, len(chart.facts) - 1 - SUSPECTS), -1):
+            if time.monotonic() > until:
+                return
             without = Chart(course=chart.course, facts=chart.facts[:place] + chart.facts[place + 1 :])
             try:
                 self._concluded(ask, without, ())
@@ -224,7 +230,7 @@ class Decider:
         without = _without_rules(chart, heard, ask.now)
         facts = (*state.adopted, *called, *(f for r in without.values() if isinstance(r, Accepted) for f in r.facts))
         longer = chart.with_facts(*facts)
-        held = held_without_rules(state.previous, ask.cycle, chart.protocol.name, ask.now, since, where)
+        held = held_without_rules(state.due, ask.cycle, chart.protocol.name, ask.now, since, where)
         kind = MONITORING if ask.monitoring else CYCLE
         recorded = Recorded(
             at=ask.now,

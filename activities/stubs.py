@@ -4,6 +4,7 @@ The stubs are never run: a worker registers the real ones under the same names. 
 name, so that argument and result keep their types: `execute_local_activity(stubs.decide, ask, ...)`.
 """
 
+from datetime import timedelta
 from typing import Final
 
 from temporalio import activity
@@ -22,6 +23,9 @@ HEAD_OF_RECORD: Final = "head_of_record"
 TAKE_OVER: Final = "take_over"
 NOTIFY: Final = "notify"
 SWEEP: Final = "sweep"
+DECIDE_WITHIN = timedelta(seconds=10)
+"""How long one attempt of `decide` or `hold` may take, in wall time."""
+DECIDE_IN_ALL = timedelta(seconds=30)
 
 
 @activity.defn(name=DECIDE)

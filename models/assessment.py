@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
@@ -114,6 +114,10 @@ class DosePlan(Frozen):
         return DoseSlot.model_validate({"cycle": self.cycle, "day": self.day})
 
 
+Standing = Literal["coming", "due", "overdue"]
+Rung = Literal["due", "overdue"]
+
+
 class Obligation(Frozen):
     """Something due from somebody. Its instants depend on facts and protocol, never on the time of asking.
 
@@ -127,9 +131,22 @@ class Obligation(Frozen):
     owner: Role
     due_at: Instant
     overdue_at: Instant
-    standing: Literal["coming", "due", "overdue"]
+    standing: Standing
     next_change_at: Instant | None = None
     clears: str
+
+    def standing_at(self, now: datetime) -> Standing:
+        """How it stands at another time, were nothing done about it."""
+        return "overdue" if now > self.overdue_at else "due" if now >= self.due_at else "coming"
+
+    def as_of(self, now: datetime) -> "Obligation":
+        """The same obligation as it stands then."""
+        return self.model_copy(update={"standing": self.standing_at(now)})
+
+    def rungs_until(self, now: datetime) -> tuple[Rung, ...]:
+        """The rungs behind where it stands, up to then, in order."""
+        order = get_args(Standing)
+        return tuple(order[order.index(self.standing) + 1 : order.index(self.standing_at(now)) + 1])
 
 
 class CommandAnswer(Frozen):

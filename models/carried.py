@@ -1,6 +1,6 @@
 """What a run of a course carries into the next one. Never a derived state: that is assessed again."""
 
-from models.assessment import Assessment, Ruling
+from models.assessment import Assessment, Obligation, Ruling
 from models.base import Frozen, Instant
 from models.chart import Chart, Course
 from models.deciding import Answer, Arrived
@@ -17,8 +17,9 @@ class Carried(Frozen):
     `next_decision` numbers the decisions of the course; `waiting` are messages that are not judged yet, as they came;
     `unwritten` are entries the record has not confirmed yet, `untold` calls that no adapter has confirmed yet.
     `chart_key` is the hash of how the chart came about, `failing_since` the instant from which the rules could not be
-    evaluated. `adopted` are facts that another stretch of this course knew and the record does not hold yet,
-    `raw` messages that go into it with the next entry.
+    evaluated. `due` is what people were promised to be called for: where the rules fail, it is all that is known.
+    `adopted` are facts that another stretch of this course knew and the record does not hold yet, `raw` messages that go
+    into it with the next entry.
     """
 
     course: Course
@@ -37,6 +38,7 @@ class Carried(Frozen):
     failing_since: Instant | None = None
     adopted: tuple[Fact, ...] = ()
     raw: tuple[RawMessage, ...] = ()
+    due: tuple[Obligation, ...] = ()
 
     @property
     def chart(self) -> Chart:

@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 from pydantic import ConfigDict, Field
 
-from models.assessment import Assessment, Receipt, Refused
+from models.assessment import Obligation, Receipt, Refused
 from models.base import Frozen, Instant
 from models.chart import Course
 from models.facts import Fact, RecordCompared
@@ -45,13 +45,13 @@ class Answer(Frozen):
 
 class State(Frozen):
     """All that a decision needs to know of a run: its chart, the content hash of each message id that was answered, the
-    messages to take in, where the course stood before, and the facts that it adopts (REC-02)."""
+    messages to take in, what was due before, and the facts that it adopts (REC-02)."""
 
     course: Course
     facts: tuple[Fact, ...] = ()
     answered: dict[str, str] = Field(default_factory=dict)
     bite: tuple[Arrived, ...] = ()
-    previous: Assessment | None = None
+    due: tuple[Obligation, ...] = ()
     adopted: tuple[Fact, ...] = ()
 
 

@@ -66,6 +66,11 @@ class Message(Frozen):
         """
         return f"{self.id}:{self.content_hash()[:16]}:{attempt}"
 
+    @staticmethod
+    def id_of_update(update_id: str) -> str:
+        """The message id in an update id; the whole of one that was not made by `update_id`."""
+        return update_id.rsplit(":", 2)[0]
+
 
 class MachineMessage(Message):
     """A message of a machine, sent as a signal; its subject must be the course's (IDN-01)."""

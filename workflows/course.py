@@ -21,7 +21,8 @@ with workflow.unsafe.imports_passed_through():
     from models.chart import Chart
     from models.deciding import RUN_CLOSES, Answer, Answered, Ask, Head, Outcome, Sent, State
     from models.facts import Fact, RecordCompared, RungFired
-    from models.messages import COMMANDS, Statement
+    from models.holding import RULES_KEY, RULES_WORDS, held_without_rules
+    from models.messages import COMMANDS, Message, Statement
     from models.notification import Notification, NotificationBatch
     from models.people import Role
     from models.phase import CYCLE, ENDED, MONITORING, Phase
@@ -29,7 +30,7 @@ with workflow.unsafe.imports_passed_through():
     from models.status import Status
     from workflows import incoming
     from workflows.heads import Links, last_written
-    from workflows.incoming import Arrivals, Waiting
+    from workflows.incoming import BITE, Arrivals, Waiting
     from workflows.obligation_timers import RETRY, ObligationTimers
     from workflows.outbox import Outbox
     from workflows.shown import attributes_of, changes, details_of
@@ -58,8 +59,6 @@ SEND_WITHIN = timedelta(seconds=10)
 """How long one attempt may take; after a killed worker the next attempt starts when this is over."""
 UNTIL_IT_IS_DONE = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=1))
 RECORD_KEY, CALLS_KEY, CANCEL_KEY = "record-behind", "calls-failed", "cancellation-asked"
-RULES_KEY = "rules-not-evaluated"
-RULES_WORDS = "rules could not be evaluated"
 RECORD_HEAD = "record_head"
 """The memo's entry that anchors the chain outside the database: number and hash of the last decision on record."""
 
@@ -98,6 +97,7 @@ class CourseWorkflow:
         self._cycle_started_at = carried.cycle_started_at or workflow.now()
         self._state, self._state_since = carried.shown_state, carried.shown_state_since or workflow.now()
         self._assessment: Assessment | None = None
+        self._due = carried.due
         self._phase: Phase | None = None
         self._recorded_signature = ""
         self._shown: dict[str, Any] = {}
@@ -105,6 +105,8 @@ class CourseWorkflow:
         self._changed = False
         self._failing_since: datetime | None = carried.failing_since
         self._rules_failures = 0
+        self._rules_work = carried.failing_since is None
+        self._bite = BITE
         self._administrator_called_at: datetime | None = None
         self._record_behind = False
         self._calls_failed = False
@@ -175,33 +177,41 @@ class CourseWorkflow:
         closes it takes in the commands that are left, for no further one comes.
         """
         asked, self._must_decide = self._must_decide, False
-        again = 0
+        again, others_first = 0, False
         while True:
-            bite = self._arrivals.bite(failing=self._failing, in_turn=again >= JUDGED_AGAIN)
+            bite = self._arrivals.bite(self._bite, failing=self._failing and not asked, in_turn=again >= JUDGED_AGAIN)
             if not bite and not asked:
                 break
             answered = await self._ask(bite)
             command = bool(bite) and bite[0].is_command
-            if command and self._overtaken and again < JUDGED_AGAIN:
-                again += 1
-                continue
+            if command and self._overtaken(answered):
+                if self._failing and others_first:
+                    answered = None  # they fail on what lies before it: nobody knows what it would be judged on
+                elif self._failing or again < JUDGED_AGAIN:
+                    others_first, again, self._rules_work = self._failing, again + 1, True
+                    continue
             # Counted while a command waits only: one that results overtake again and again has its turn too.
             again = again + 1 if self._arrivals.commands and not command else 0
-            asked = False
             self._take_over(answered, bite)
+            asked, others_first = False, others_first and self._failing
             if self._run_is_over and not (self._closing and self._arrivals.commands):
                 break
-        if self._assessment is not None:
-            self._timers.arm(self._assessment, failing=self._failing)
+        self._arm()
 
-    @property
-    def _overtaken(self) -> bool:
-        """Something arrived while a command was judged: two people may press start at once, a result may land."""
-        return self._arrivals.others and not self._failing
+    def _arm(self) -> None:
+        if self._failing:
+            self._timers.arm_known(self._due)
+        elif self._assessment is not None:
+            self._timers.arm(self._assessment)
+
+    def _overtaken(self, answered: Answered | None) -> bool:
+        """A command was judged while something waits that is judged first: two people may press start at once, a result
+        may land, and what came while the rules failed came before it."""
+        return answered is not None and not answered.failed and self._arrivals.others
 
     @property
     def _failing(self) -> bool:
-        return self._failing_since is not None
+        return not self._rules_work
 
     @property
     def _something_to_do(self) -> bool:
@@ -210,8 +220,9 @@ class CourseWorkflow:
 
     def _time_has_come(self, key: str) -> None:
         if self._failing and key != RETRY:
-            self._call_as_known(key)
+            self._call_what_is_due()
             self._changed = True
+            self._show()
         else:
             self._must_decide = True
 
@@ -342,6 +353,7 @@ class CourseWorkflow:
             shown_state=self._state,
             shown_state_since=self._state_since,
             failing_since=self._failing_since,
+            due=self._due,
             adopted=self._adopted,
             raw=self._raw,
         )
@@ -355,14 +367,17 @@ class CourseWorkflow:
             facts=tuple(self._facts),
             answered=self._known,
             bite=tuple(w.arrived for w in bite),
-            previous=self._assessment,
+            due=self._due,
             adopted=self._adopted,
         )
         # At a replay nobody takes it; where the replay ends in this question, the worker asks for the state.
         token = 0 if workflow.unsafe.is_replaying() else beside.hold(state)
         try:
             ask = self._question(token, bite)
-            return await self._asked(stubs.decide, ask, state) or await self._asked(stubs.hold, ask, state)
+            answered = await self._asked(stubs.decide, ask, state)
+            if answered is None:
+                self._bite = max(1, self._bite // 4)  # it may have been too much for the time
+            return answered or await self._asked(stubs.hold, ask, state)
         finally:
             beside.release(token)
 
@@ -398,28 +413,29 @@ class CourseWorkflow:
         return await workflow.execute_local_activity(
             activity,
             ask,
-            start_to_close_timeout=timedelta(seconds=10),
-            schedule_to_close_timeout=timedelta(seconds=30),
+            start_to_close_timeout=stubs.DECIDE_WITHIN,
+            schedule_to_close_timeout=stubs.DECIDE_IN_ALL,
             retry_policy=RetryPolicy(maximum_attempts=2),
         )
 
     def _take_over(self, answered: Answered | None, bite: Sequence[Waiting]) -> None:
         """Take a decision over: facts, entry for the record, answers, what is shown. Nothing is awaited in here."""
         if answered is None:
-            self._note_whether_rules_work(works=False, asked_at=workflow.now())
-            self._without_an_answer(bite)
+            self._hold_unrecorded(bite)
             return
         recorded = Recorded.model_validate_json(answered.content)
-        self._note_whether_rules_work(works=not answered.failed, asked_at=recorded.at)
         first_index = len(self._facts)
         self._facts.extend(recorded.facts)
         self._chart_key = answered.chart_key
+        if answered.failed:
+            self._call_what_is_due()
         self._assessment, self._phase = recorded.assessment, recorded.phase
+        self._due = recorded.assessment.obligations
         self._asked_to_move = self._asked_to_move or answered.moves
         self._reconciled = self._reconciled or answered.reconciled
         self._adopted = ()
         # Another may have been found while this one was judged.
-        if self._told_compared is not None and self._compared is self._told_compared:
+        if not answered.failed and self._told_compared is not None and self._compared is self._told_compared:
             self._compared = None
         self._call_for(recorded.facts, recorded.assessment)
         number = self._next_decision
@@ -430,6 +446,9 @@ class CourseWorkflow:
         for waiting, outcome in taken:
             self._answer(waiting, outcome, number, recorded.assessment)
         self._arrivals.done([w for w, o in taken if o.how != "waits" or (w.answered and not w.arrived.kept)])
+        if answered.failed:
+            self._keep_or_refuse_all(bite[len(taken) :])
+        self._note_whether_rules_work(works=not answered.failed, asked_at=recorded.at)
         self._changed = True
         self._show()
 
@@ -461,7 +480,8 @@ class CourseWorkflow:
     async def on_update(self, name: str, args: Sequence[RawValue]) -> Receipt:
         """A command of a person, answered with a receipt, or refused with what is missing and what would clear it."""
         compared = await self._compare() if name in COMPARED_FIRST else None
-        waiting = self._arrivals.put(Waiting(incoming.arrived(name, args, "update"), compared))
+        sent_as = Message.id_of_update(info.id if (info := workflow.current_update_info()) else "")
+        waiting = self._arrivals.put(Waiting(incoming.arrived(name, args, "update"), compared, sent_as))
         await workflow.wait_condition(lambda: waiting.answered)
         if waiting.error is not None:
             raise waiting.error
@@ -523,10 +543,10 @@ class CourseWorkflow:
 
     def _keep_or_refuse(self, waiting: Waiting, message_id: str) -> None:
         """What the caller is told while the rules fail. A statement is kept and judged later; a request is not."""
-        if not issubclass(COMMANDS.get(waiting.arrived.name, Statement), Statement) or self._assessment is None:
+        card = self._assessment
+        if not issubclass(COMMANDS.get(waiting.arrived.name, Statement), Statement) or card is None:
             waiting.error = _error("RulesUnavailable", RULES_WORDS)
             return
-        card = self._assessment
         words = f"{Verdict.HOLD} – {RULES_WORDS}; the statement is kept and will be judged"
         waiting.receipt = Receipt(
             message_id=message_id,
@@ -538,22 +558,22 @@ class CourseWorkflow:
         waiting.keep()
         self._call_for_statement(waiting.arrived.name)
 
-    def _without_an_answer(self, bite: Sequence[Waiting]) -> None:
-        """Nothing was decided: what nobody waits for stays, and a command is answered as while the rules fail."""
+    def _keep_or_refuse_all(self, bite: Sequence[Waiting]) -> None:
+        """Nobody has looked at these: what nobody waits for stays, and a command is answered as while the rules fail."""
         commands = [w for w in bite if w.is_command]
         for waiting in commands:
-            self._keep_or_refuse(waiting, "")
+            self._keep_or_refuse(waiting, waiting.sent_as)
         self._arrivals.done([w for w in commands if not w.arrived.kept])
-        self._changed = True
-        self._show()
 
     # ── when the rules cannot be evaluated ─────────────────────────────────────────────────────────────────────────
 
     def _note_whether_rules_work(self, *, works: bool, asked_at: datetime) -> None:
         """Hold, keep the timers, call an administrator again and again, and ask again after 1 min, doubling to 1 h."""
+        self._rules_work = works
         if works:
-            self._failing_since, self._rules_failures, self._administrator_called_at = None, 0, None
-            self._timers.drop_retry()
+            if not self._arrivals.others:
+                self._failing_since, self._rules_failures, self._administrator_called_at = None, 0, None
+                self._timers.drop_retry()
             return
         now = workflow.now()
         self._failing_since = self._failing_since or asked_at
@@ -565,12 +585,28 @@ class CourseWorkflow:
             self._administrator_called_at = now
             self._call(RULES_KEY, RULES_WORDS, "RULES-01", Role.ADMINISTRATOR, now)
 
-    def _call_as_known(self, key: str) -> None:
-        """What was due before the rules failed is still called for at its time."""
-        card = self._assessment
-        known = next((o for o in card.obligations if o.key == key), None) if card is not None else None
-        if known is not None:
-            self._call_rung(known, "overdue" if workflow.now() > known.overdue_at else "due")
+    def _hold_unrecorded(self, bite: Sequence[Waiting]) -> None:
+        """Nobody has answered, so there is nothing to record; what is shown is a hold all the same (RULES-01)."""
+        now = workflow.now()
+        self._note_whether_rules_work(works=False, asked_at=now)
+        self._call_what_is_due()
+        since = self._failing_since or now
+        protocol = self._chart.protocol.name
+        self._assessment = held_without_rules(self._due, self._cycle, protocol, now, since, "no answer in time")
+        self._due = self._assessment.obligations
+        self._keep_or_refuse_all(bite)
+        self._changed = True
+        self._show()
+
+    def _call_what_is_due(self) -> None:
+        """While the rules fail, what was promised before is called for at its time, each rung once."""
+        now = workflow.now()
+        for o in self._due:
+            for rung in o.rungs_until(now):
+                self._call_rung(o, rung)
+        self._due = tuple(o.as_of(now) for o in self._due)
+        if self._assessment is not None:
+            self._assessment = self._assessment.model_copy(update={"obligations": self._due})
 
     def _call_for_statement(self, name: str) -> None:
         """A reaction or an interruption that no rule can judge now is called for at once."""

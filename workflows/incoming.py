@@ -47,12 +47,16 @@ def _read(kind: type[Command], args: Sequence[RawValue]) -> Command | str:
 
 
 class Waiting:
-    """One message in the queue. A person waits for the answer of a command; nobody waits for a signal or a kept statement."""
+    """One message in the queue. A person waits for the answer of a command; nobody waits for a signal or a kept statement.
 
-    __slots__ = ("arrived", "compared", "error", "receipt")
+    `sent_as` is the message id that a command's sender gave to Temporal: what is known of it before it is read.
+    """
 
-    def __init__(self, message: Arrived, compared: RecordCompared | None = None) -> None:
+    __slots__ = ("arrived", "compared", "error", "receipt", "sent_as")
+
+    def __init__(self, message: Arrived, compared: RecordCompared | None = None, sent_as: str = "") -> None:
         self.arrived = message
+        self.sent_as = sent_as
         self.compared = compared
         self.receipt: Receipt | None = None
         self.error: ApplicationError | None = None
@@ -96,14 +100,14 @@ class Arrivals:
         """Something waits that is no command."""
         return any(not w.is_command for w in self._queue)
 
-    def bite(self, *, failing: bool, in_turn: bool = False) -> list[Waiting]:
+    def bite(self, most: int = BITE, *, failing: bool, in_turn: bool = False) -> list[Waiting]:
         """What is taken in next: messages in order, or else one command; while the rules fail, commands only.
 
         `in_turn`: a command has waited long enough, and only what came before it is taken first.
         """
         command = next((place for place, w in enumerate(self._queue) if w.is_command), None)
         ahead = self._queue[:command] if in_turn else self._queue
-        others = [] if failing else [w for w in ahead if not w.is_command][:BITE]
+        others = [] if failing else [w for w in ahead if not w.is_command][:most]
         if others or command is None:
             return others
         return [self._queue[command]]

@@ -1,7 +1,7 @@
 """One named Temporal timer per obligation, and one for the end of a verdict's validity; re-armed only when it moved."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -30,12 +30,16 @@ class ObligationTimers:
         self._on_fire = on_fire
         self._armed: dict[str, _Armed] = {}
 
-    def arm(self, assessment: Assessment, *, failing: bool = False) -> None:
-        """Arm what the assessment asks for and drop what it no longer does; keys in sorted order, for the replay.
+    def arm(self, assessment: Assessment) -> None:
+        """Arm what the assessment asks for and drop what it no longer does."""
+        self._arm(_wanted(assessment))
 
-        While the rules fail nobody works out what changes next: each obligation is armed for its own next instant.
-        """
-        wanted = _known_instants(assessment, workflow.now()) if failing else _wanted(assessment)
+    def arm_known(self, due: Iterable[Obligation]) -> None:
+        """While the rules fail nobody works out what changes next: each obligation is armed for its own next instant."""
+        self._arm(_known_instants(due, workflow.now()))
+
+    def _arm(self, wanted: dict[str, tuple[datetime, str]]) -> None:
+        """In the order of the keys, for the replay."""
         for key in sorted(self._armed):
             if key != RETRY and (key not in wanted or wanted[key][0] != self._armed[key].fires_at):
                 self._armed.pop(key).task.cancel()
@@ -72,20 +76,25 @@ class ObligationTimers:
 
 
 def _wanted(assessment: Assessment) -> dict[str, tuple[datetime, str]]:
-    wanted = {o.key: (o.next_change_at, _summary(o)) for o in assessment.obligations if o.next_change_at is not None}
-    wanted = dict(sorted(wanted.items(), key=lambda one: (one[1][0], one[0]))[:MOST])
+    wanted = _first(
+        {o.key: (o.next_change_at, _summary(o)) for o in assessment.obligations if o.next_change_at is not None}
+    )
     until = assessment.valid_until
     if until is not None and until not in {instant for instant, _ in wanted.values()}:
         wanted[VALIDITY] = (until, f"time to look again ({assessment.verdict} until then)")
     return wanted
 
 
-def _known_instants(assessment: Assessment, now: datetime) -> dict[str, tuple[datetime, str]]:
+def _known_instants(due: Iterable[Obligation], now: datetime) -> dict[str, tuple[datetime, str]]:
     wanted = {}
-    for o in assessment.obligations:
+    for o in due:
         later = [instant for instant in (o.due_at, o.overdue_at + SHORTEST) if instant > now]
         if later:
             wanted[o.key] = (min(later), _summary(o))
+    return _first(wanted)
+
+
+def _first(wanted: dict[str, tuple[datetime, str]]) -> dict[str, tuple[datetime, str]]:
     return dict(sorted(wanted.items(), key=lambda one: (one[1][0], one[0]))[:MOST])
 
 

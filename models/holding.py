@@ -14,10 +14,10 @@ OVERDUE_AFTER: Final = timedelta(hours=1)
 
 
 def held_without_rules(
-    previous: Assessment | None, cycle: int, protocol: str, now: datetime, since: datetime, where: str
+    due: tuple[Obligation, ...], cycle: int, protocol: str, now: datetime, since: datetime, where: str
 ) -> Assessment:
     """What was due stays due, no dose may be given, an administrator is called; `where` says what failed, no value."""
-    due = Obligation(
+    called = Obligation(
         key=RULES_KEY,
         title=RULES_WORDS,
         rule="RULES-01",
@@ -27,17 +27,17 @@ def held_without_rules(
         standing="due",
         clears=CLEARS,
     )
-    known = tuple(o for o in previous.obligations if o.key != RULES_KEY) if previous else ()
+    known = (*(o for o in due if o.key != RULES_KEY), called)
     reason = f"{RULES_WORDS}: {where}" if where else RULES_WORDS
     return Assessment(
         state=CourseState.HELD,
         verdict=Verdict.HOLD,
         as_of=now,
         valid_until=None,
-        cycle=previous.cycle if previous else cycle,
+        cycle=cycle,
         protocol=protocol,
         findings=(Finding(rule="RULES-01", verdict=Verdict.HOLD, reason=reason, clears=CLEARS),),
-        obligations=(*known, due),
+        obligations=tuple(o.as_of(now) for o in known),
         owner=Role.ADMINISTRATOR,
         next_action="mend the service: its log says what failed",
     )
