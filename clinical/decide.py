@@ -84,7 +84,8 @@ def conclude(
     aside = [judge_setting_aside(chart.with_facts(*added), one, now) for one in told if isinstance(one, SetFactAside)]
     added += [fact for ruling in aside if isinstance(ruling, Accepted) for fact in ruling.facts]
     if compared is not None:
-        added.append(_by_the_clock(f"record-compared/{len(chart.facts) + len(added)}", compared, now))
+        said = content_hash([compared.outcome, compared.words, now])
+        added.append(_by_the_clock(f"record-compared/{said}", compared, now))
     # What fell due before the messages is said first: a test that comes a moment late was due all the same.
     added += _escalation(Case(chart.with_facts(*added), protocol, now))
     before = len(added)
