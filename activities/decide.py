@@ -28,7 +28,7 @@ from models.messages import SIGNALS, Message, MoveToCurrentBuild, ReadAgain, Rec
 from models.phase import CYCLE, MONITORING, Phase
 from models.pins import ProtocolPin
 from models.protocol import Protocol
-from models.record import MessageSeen, RawMessage, Recorded, RefusedMessage, sha256_of
+from models.record import MessageSeen, RawMessage, Recorded, RefusedMessage, chart_key_after, sha256_of
 from plumbing.logging import get_logger
 from plumbing.protocol_files import ProtocolError, load_pinned, signed_off
 from plumbing.site_file import SiteFile
@@ -51,11 +51,12 @@ class RulesFailed(Exception):
 
 
 class _Heard(NamedTuple):
-    """What a bite comes to: an outcome for each message, what the core is told of, and where that stands in the bite.
+    """What a bite comes to: its messages with an outcome each, what the core is told of, and where that stands in it.
 
     `inside` is by its place the message that a `read_again` brought; its outcome stands inside that one's.
     """
 
+    reads: Sequence[Read]
     outcomes: list[Outcome]
     told: list[Told]
     places: list[int]
@@ -106,7 +107,8 @@ class Decider:
         state = beside.take(ask.token) or ask.state
         if state is None:
             return Answered(missing=True)
-        return self._held(ask, state, Chart(course=state.course, facts=state.facts), [], "no answer in time")
+        chart = Chart(course=state.course, facts=state.facts)
+        return self._held(ask, state, chart, _Heard((), [], [], [], {}), "no answer in time")
 
     # ── one bite ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -116,38 +118,34 @@ class Decider:
         try:
             done = self._concluded(ask, chart, heard.told, state.adopted)
         except RulesFailed as error:
-            return None if len(reads) > 1 else self._alone(ask, state, chart, reads, error)
-        answered = self._answered(ask, chart, reads, heard, done)
+            return None if len(reads) > 1 else self._alone(ask, state, chart, heard, error)
+        answered = self._answered(ask, chart, heard, done)
         if not _too_large(answered):
             return answered
-        return None if len(reads) > 1 else self._aside(ask, state, chart, reads, TOO_LARGE)
+        return None if len(reads) > 1 else self._aside(ask, state, chart, heard, TOO_LARGE)
 
-    def _alone(
-        self, ask: Ask, state: State, chart: Chart, reads: Sequence[Read], error: RulesFailed
-    ) -> Answered | None:
+    def _alone(self, ask: Ask, state: State, chart: Chart, heard: _Heard, error: RulesFailed) -> Answered:
         """A rule failed on one message, or on none. Twice, while the rules work without it: it is set aside (LAB-05)."""
-        heard = self._heard(reads, state.answered, chart)
         if not heard.told:
-            return self._held(ask, state, chart, reads, self._explained(ask, chart, error))
+            return self._held(ask, state, chart, heard, self._explained(ask, chart, error))
         try:
             done = self._concluded(ask, chart, heard.told, state.adopted)
-            return self._answered(ask, chart, reads, heard, done)
+            return self._answered(ask, chart, heard, done)
         except RulesFailed as again:
-            return self._aside(ask, state, chart, reads, f"a rule failed on it: {again}")
+            return self._aside(ask, state, chart, heard, f"a rule failed on it: {again}")
 
-    def _aside(self, ask: Ask, state: State, chart: Chart, reads: Sequence[Read], why: str) -> Answered:
+    def _aside(self, ask: Ask, state: State, chart: Chart, heard: _Heard, why: str) -> Answered:
         """The one message that this course cannot bear is unreadable (LAB-05); where it is not the message, it is held."""
-        heard = self._heard(reads, state.answered, chart)
         if not heard.told:
-            return self._held(ask, state, chart, reads, why)
-        aside = _set_aside(heard, reads[0], why, chart)
+            return self._held(ask, state, chart, heard, why)
+        aside = _set_aside(heard, why, chart)
         try:
             done = self._concluded(ask, chart, aside.told, state.adopted)
         except RulesFailed as without:
-            return self._held(ask, state, chart, reads, self._explained(ask, chart, without))
-        answered = self._answered(ask, chart, [reads[0]._replace(reason=why)], aside, done)
+            return self._held(ask, state, chart, heard, self._explained(ask, chart, without))
+        answered = self._answered(ask, chart, aside, done)
         if _too_large(answered):
-            return self._held(ask, state, chart, reads, TOO_LARGE)
+            return self._held(ask, state, chart, heard, TOO_LARGE)
         log.error("message_set_aside", course=state.course.course_id, where=why.replace(" ", "_")[:128])
         return answered
 
@@ -189,8 +187,8 @@ class Decider:
 
     # ── the answer ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _answered(self, ask: Ask, chart: Chart, reads: Sequence[Read], heard: _Heard, done: Concluded) -> Answered:
-        outcomes, seen, moves, tried = list(heard.outcomes), [], False, []
+    def _answered(self, ask: Ask, chart: Chart, heard: _Heard, done: Concluded) -> Answered:
+        reads, outcomes, seen, moves, tried = heard.reads, list(heard.outcomes), [], False, []
         raw = [r.kept() for r, o in zip(reads, outcomes, strict=True) if o.how in ("unreadable", "set_aside")]
         for place, told, ruling in zip(heard.places, heard.told, done.rulings, strict=True):
             if isinstance(told, UnreadableMessage) or ruling is None:
@@ -221,12 +219,11 @@ class Decider:
         settled = any(isinstance(t, ReconcileRecord) for t in heard.told) and not _differs(done.assessment)
         return self._written(ask, recorded, done.chart, tuple(outcomes), tuple(raw), moves=moves, reconciled=settled)
 
-    def _held(self, ask: Ask, state: State, chart: Chart, reads: Sequence[Read], where: str) -> Answered:
+    def _held(self, ask: Ask, state: State, chart: Chart, heard: _Heard, where: str) -> Answered:
         """The answer that holds the course. What arrived waits; the first time the administrator's call is a fact."""
         log.error("rules_failed", course=state.course.course_id, where=where.replace(" ", "_")[:128])
         since = ask.failing_since or ask.now
         called = () if ask.failing_since else (call_of(since, ask.now),)
-        heard = self._heard(reads, state.answered, chart)
         without = _without_rules(chart, heard, ask.now)
         facts = (*state.adopted, *called, *(f for r in without.values() if isinstance(r, Accepted) for f in r.facts))
         longer = chart.with_facts(*facts)
@@ -271,7 +268,7 @@ class Decider:
     ) -> Answered:
         content = canonical_json(recorded)
         sha256 = sha256_of(content)
-        key = sha256_of(ask.chart_key + sha256) if recorded.facts else ask.chart_key
+        key = chart_key_after(ask.chart_key, sha256, recorded.facts)
         beside.keep(ask.run_id, key, chart)
         return Answered(
             outcomes=outcomes,
@@ -294,7 +291,7 @@ class Decider:
     def _heard(self, reads: Sequence[Read], answered: dict[str, str], chart: Chart) -> _Heard:
         """Which messages are news: a repeat has its answer already, and what waits for a person waits once."""
         known, waiting = dict(answered), _waiting_for_a_person(chart)
-        heard = _Heard([], [], [], {})
+        heard = _Heard(reads, [], [], [], {})
         for place, read in enumerate(reads):
             outcome = _outcome(read, known, waiting)
             heard.outcomes.append(outcome)
@@ -342,16 +339,17 @@ class Decider:
             return None
 
 
-def _set_aside(heard: _Heard, read: Read, why: str, chart: Chart) -> _Heard:
+def _set_aside(heard: _Heard, why: str, chart: Chart) -> _Heard:
     """The same, where a rule fails on this message: it waits for a person, once; one read again stays where it was."""
-    first = heard.told[0]
+    first, read = heard.told[0], heard.reads[0]
+    reads = [read._replace(reason=why)]
     outcome = heard.outcomes[0].model_copy(update={"inside": None})
     if isinstance(first, ReadAgainTold):
-        return _Heard([outcome], [first._replace(why=why)], [0], {})
+        return _Heard(reads, [outcome], [first._replace(why=why)], [0], {})
     outcome = outcome.model_copy(update={"how": "set_aside"})
     if read.sha256 in _waiting_for_a_person(chart):
-        return _Heard([outcome], [], [], {})
-    return _Heard([outcome], [read.unreadable(why)], [0], {})
+        return _Heard(reads, [outcome], [], [], {})
+    return _Heard(reads, [outcome], [read.unreadable(why)], [0], {})
 
 
 def _what_it_was(message: Message, inside: Outcome) -> str:

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from temporalio.api.common.v1 import Payload, Payloads
 
-from models.bounds import LARGEST_BYTES, largest_bytes, read_bounded
+from models.bounds import LARGEST_BYTES, READABLE, largest_bytes, read_payload
 from models.deciding import Arrived
 from models.facts import UnreadableMessage
 from models.messages import COMMANDS, SIGNALS, Message, ReadAgain
@@ -17,7 +17,6 @@ from plumbing.payload_codec import REASON, EncryptionCodec
 KEPT_WHOLE: Final = LARGEST_BYTES
 """A message of more bytes is kept by its hash and first bytes only, and never read."""
 KEPT_HEAD: Final = 4096
-READABLE: Final = "json/plain"
 LINE: Final = 2000
 
 
@@ -94,12 +93,9 @@ class Reader:
     def _opened(self, kind: type[Message], payload: Payload) -> Message | str:
         if self._codec is not None:
             payload = self._codec.opened(payload)
-        encoding = payload.metadata.get("encoding", b"").decode(errors="replace")
-        if encoding != READABLE:
-            trouble = payload.metadata.get(REASON, b"").decode(errors="replace")
-            return trouble or f"encoding {encoding or 'missing'}"
-        read = read_bounded(kind, payload.data)
-        return "; ".join(read[:5]) if isinstance(read, tuple) else read
+        encoding = payload.metadata.get("encoding", b"")
+        trouble = b"" if encoding == READABLE.encode() else payload.metadata.get(REASON, b"")
+        return trouble.decode(errors="replace") or read_payload(kind, encoding, payload.data)
 
 
 def as_it_came(arrived: Arrived) -> bytes:

@@ -13,7 +13,6 @@ from models.assessment import Finding, Verdict
 from models.facts import Fact, GoneAheadWithoutRecord, RecordCompared, RecordReconciled
 from models.people import Role
 
-DIFFERS = frozenset({"ahead", "other"})
 OFFICES = frozenset({"administrator", "physician"})
 CLEARS = "reconcile_record by an administrator and by a physician, after `inocycle course reconcile`"
 
@@ -37,7 +36,7 @@ def difference(reading: Reading) -> Difference | None:
     standing: Difference | None = None
     for fact in reading.in_order("record_compared", "record_reconciled"):
         what = fact.what
-        if isinstance(what, RecordCompared) and what.outcome in DIFFERS:
+        if isinstance(what, RecordCompared) and what.differs:
             standing = Difference(standing.since if standing else fact, what.words, standing.said if standing else {})
         elif isinstance(what, RecordReconciled) and standing is not None:
             standing = Difference(standing.since, standing.words, {fact.by.id: _office(fact), **standing.said})

@@ -217,6 +217,17 @@ class Receipt(Frozen):
     verdict: Verdict
     sentence: str
 
+    @classmethod
+    def of(cls, message_id: str, decision: int, card: Assessment) -> "Receipt":
+        """The answer to a message that became this decision."""
+        return cls(
+            message_id=message_id,
+            decision=decision,
+            state=card.state,
+            verdict=card.verdict,
+            sentence=card.sentence(),
+        )
+
 
 class Accepted(Frozen):
     """The command may happen; these facts follow from it."""

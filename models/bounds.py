@@ -18,6 +18,11 @@ from pydantic import BaseModel, ValidationError
 from models.base import FIRST_YEAR, LAST_YEAR, MAX_DECIMAL_EXPONENT, plain
 from models.messages import Message, ReadAgain
 
+READABLE: Final = "json/plain"
+"""The encoding of a payload in which a message is sent."""
+
+FAULTS_TOLD: Final = 5
+
 LONGEST_TEXT: Final = 2000
 """Characters of any text: that of a reason in a person's own words."""
 
@@ -108,6 +113,15 @@ def read_bounded(kind: type[Kind], data: bytes) -> Kind | tuple[str, ...]:
         return tuple(f"{'.'.join(map(str, f['loc'])) or 'message'}: {f['type']}" for f in faults)
     except (RecursionError, UnicodeError):
         return ("message: nested too deeply, or no text",)
+
+
+def read_payload(kind: type[Kind], encoding: bytes, data: bytes) -> Kind | str:
+    """The message in a payload, or why it is none: its first faults in one line, never with a value."""
+    named = encoding.decode(errors="replace")
+    if named != READABLE:
+        return f"encoding {named or 'missing'}"
+    read = read_bounded(kind, data)
+    return "; ".join(read[:FAULTS_TOLD]) if isinstance(read, tuple) else read
 
 
 def bounded(message: Kind) -> Kind | tuple[str, ...]:

@@ -780,6 +780,11 @@ class RecordCompared(Frozen):
     outcome: Literal["equal", "behind", "away", "ahead", "other"]
     words: str = ""
 
+    @property
+    def differs(self) -> bool:
+        """The record knows more than the execution, or says otherwise."""
+        return self.outcome in ("ahead", "other")
+
 
 class RecordReconciled(Frozen):
     """One person's word that a difference between record and execution was put right (REC-02)."""

@@ -86,6 +86,11 @@ def sha256_of(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def chart_key_after(key: str, content_sha256: str, facts: tuple[Fact, ...]) -> str:
+    """The hash of how a chart came about, after a decision with these facts; one without any leaves it as it was."""
+    return sha256_of(key + content_sha256) if facts else key
+
+
 class RecordEntry(Frozen):
     """One link of a course's chain. `number` counts decisions from 1 in a course, across its runs.
 

@@ -12,7 +12,7 @@ from models.deciding import Answer
 from models.facts import Fact
 from models.messages import SIGNALS
 from models.people import CLOCK
-from models.record import GENESIS_SHA256, MessageSeen, RecordEntry, sha256_of
+from models.record import GENESIS_SHA256, MessageSeen, RecordEntry, chart_key_after
 
 
 class NothingToTakeOver(ValueError):
@@ -76,19 +76,14 @@ def _answer(entry: RecordEntry, seen: MessageSeen) -> Answer:
     """The answer as it was given; nobody waits for one to a machine's message."""
     if seen.name in SIGNALS:
         return Answer(message_id=seen.id, sha256=seen.sha256)
-    card = entry.assessment
-    receipt = Receipt(
-        message_id=seen.id, decision=entry.number, state=card.state, verdict=card.verdict, sentence=card.sentence()
-    )
-    return Answer(
-        message_id=seen.id, sha256=seen.sha256, receipt=None if seen.refusal else receipt, refusal=seen.refusal
-    )
+    receipt = None if seen.refusal else Receipt.of(seen.id, entry.number, entry.assessment)
+    return Answer(message_id=seen.id, sha256=seen.sha256, receipt=receipt, refusal=seen.refusal)
 
 
 def _chart_key(entries: Sequence[RecordEntry]) -> str:
     key = GENESIS_SHA256
     for entry in entries:
-        key = sha256_of(key + entry.content_sha256) if entry.facts else key
+        key = chart_key_after(key, entry.content_sha256, entry.facts)
     return key
 
 

@@ -1,6 +1,7 @@
 """What `inocycle init` does, for tests: a record laid out, and a namespace of its own that belongs to it."""
 
 import re
+from uuid import uuid4
 
 from google.protobuf.duration_pb2 import Duration
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -8,6 +9,7 @@ from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
 from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
 from temporalio.client import Client
+from temporalio.converter import DataConverter
 
 from models.attributes import SEARCH_ATTRIBUTES
 from plumbing.converter import data_converter
@@ -38,12 +40,19 @@ async def a_namespace(address: str, engine: AsyncEngine) -> Client:
     """A client, with the published test key, in a new namespace that belongs to this record: some 10 ms each."""
     installation = await installation_of(engine)
     name = f"ward-{installation.id[:12]}"
-    client = await Client.connect(address, namespace=name, data_converter=data_converter(TEST_KEY_RING))
-    request = RegisterNamespaceRequest(namespace=name, workflow_execution_retention_period=Duration(seconds=KEPT_S))
-    await client.workflow_service.register_namespace(request)
+    client = await a_bare_namespace(address, name, data_converter(TEST_KEY_RING))
     attributes = AddSearchAttributesRequest(namespace=name, search_attributes=_TYPES)
     await client.operator_service.add_search_attributes(attributes, retry=True)
     await mark(client, installation)
+    return client
+
+
+async def a_bare_namespace(address: str, name: str = "", converter: DataConverter = DataConverter.default) -> Client:
+    """A client in a new namespace, to which nobody has said anything."""
+    name = name or f"ward-{uuid4().hex[:12]}"
+    client = await Client.connect(address, namespace=name, data_converter=converter)
+    request = RegisterNamespaceRequest(namespace=name, workflow_execution_retention_period=Duration(seconds=KEPT_S))
+    await client.workflow_service.register_namespace(request)
     return client
 
 

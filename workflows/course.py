@@ -8,7 +8,7 @@ same workflow id.
 import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Literal, NoReturn
+from typing import Any, NoReturn
 
 from temporalio import workflow
 from temporalio.common import RawValue, RetryPolicy
@@ -16,7 +16,7 @@ from temporalio.exceptions import ActivityError, ApplicationError, FailureError,
 
 with workflow.unsafe.imports_passed_through():
     from activities import beside, stubs
-    from models.assessment import Assessment, Obligation, Receipt, Refused, Verdict
+    from models.assessment import Assessment, Obligation, Receipt, Refused, Rung, Verdict
     from models.carried import Carried, TakenOver
     from models.chart import Chart
     from models.deciding import RUN_CLOSES, Answer, Answered, Ask, Head, Outcome, Sent, State
@@ -59,6 +59,8 @@ SEND_WITHIN = timedelta(seconds=10)
 """How long one attempt may take; after a killed worker the next attempt starts when this is over."""
 UNTIL_IT_IS_DONE = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=1))
 RECORD_KEY, CALLS_KEY, CANCEL_KEY = "record-behind", "calls-failed", "cancellation-asked"
+CALLS_WORDS = "a call to a person was given up; it is sent again"
+TOO_LARGE_WORDS = "the course is too large for a further run; it goes on in this one"
 RECORD_HEAD = "record_head"
 """The memo's entry that anchors the chain outside the database: number and hash of the last decision on record."""
 
@@ -88,8 +90,6 @@ class CourseWorkflow:
         self._refused_by_record = ""
         self._taken: TakenOver | None = None
         self._raw = carried.raw
-        self._next_decision = carried.next_decision
-        self._last_sha256 = carried.last_sha256
         before = (Head(number=e.number - 1, sha256=e.previous_sha256) for e in carried.unwritten)
         self._links = Links(*before, Head(number=carried.next_decision - 1, sha256=carried.last_sha256))
         self._chart_key = carried.chart_key
@@ -146,7 +146,7 @@ class CourseWorkflow:
     async def _compare_at_first(self) -> None:
         """A run begins beside a record that may know more than it was given: after a reset, or an older backup (REC-02)."""
         found = await self._compare()
-        if found.outcome in ("ahead", "other"):
+        if found.differs:
             self._compared, self._must_decide = found, True
 
     async def _until_it_is_over(self) -> str | None:
@@ -320,7 +320,7 @@ class CourseWorkflow:
         await self._calls.close()
         if not self._has_ended or self._something_to_do or not self._all_is_out:
             return None
-        return f"completed after {self._next_decision - 1} decisions"
+        return f"completed after {self._links.newest} decisions"
 
     @property
     def _all_is_out(self) -> bool:
@@ -346,7 +346,7 @@ class CourseWorkflow:
             unwritten=tuple(self._record.waiting),
             untold=tuple(self._calls.waiting),
             next_decision=self._next_decision,
-            last_sha256=self._last_sha256,
+            last_sha256=self._links.last.sha256,
             chart_key=self._chart_key,
             cycle=self._phase.cycle,
             cycle_started_at=self._cycle_started_at if same_cycle else None,
@@ -452,6 +452,10 @@ class CourseWorkflow:
         self._changed = True
         self._show()
 
+    @property
+    def _next_decision(self) -> int:
+        return self._links.newest + 1
+
     def _queue(self, answered: Answered, first_index: int) -> None:
         entry = RecordEntry(
             course_id=self._course.course_id,
@@ -460,14 +464,12 @@ class CourseWorkflow:
             first_fact_index=first_index,
             content=answered.content,
             content_sha256=answered.content_sha256,
-            previous_sha256=self._last_sha256,
+            previous_sha256=self._links.last.sha256,
             raw=(*self._raw, *answered.raw),
         ).sealed()
         self._raw = ()
         self._record.put(entry)
-        self._last_sha256 = entry.sha256
         self._links.add(entry.number, entry.sha256)
-        self._next_decision += 1
 
     # ── messages ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -527,7 +529,7 @@ class CourseWorkflow:
         if outcome.how != "judged":
             return
         asked = sent == "update"
-        receipt = _receipt(outcome.id, number, card) if asked and outcome.refusal is None else None
+        receipt = Receipt.of(outcome.id, number, card) if asked and outcome.refusal is None else None
         refusal = outcome.refusal if asked else None
         self._answers[outcome.id] = Answer(
             message_id=outcome.id, sha256=outcome.sha256, receipt=receipt, refusal=refusal
@@ -539,7 +541,7 @@ class CourseWorkflow:
             waiting.error = _refusal(answer.refusal)
         else:
             known = answer.receipt if answer is not None else None
-            waiting.receipt = known or _receipt(answer.message_id if answer else "", number, card)
+            waiting.receipt = known or Receipt.of(answer.message_id if answer else "", number, card)
 
     def _keep_or_refuse(self, waiting: Waiting, message_id: str) -> None:
         """What the caller is told while the rules fail. A statement is kept and judged later; a request is not."""
@@ -550,7 +552,7 @@ class CourseWorkflow:
         words = f"{Verdict.HOLD} – {RULES_WORDS}; the statement is kept and will be judged"
         waiting.receipt = Receipt(
             message_id=message_id,
-            decision=self._next_decision - 1,
+            decision=self._links.newest,
             state=card.state,
             verdict=card.verdict,
             sentence=words,
@@ -612,8 +614,7 @@ class CourseWorkflow:
         """A reaction or an interruption that no rule can judge now is called for at once."""
         if name in ("report_reaction", "interrupt_infusion"):
             title = f"{name.replace('_', ' ')} was charted while the rules fail: look at the patient"
-            for owner in (Role.PHYSICIAN, Role.NURSE):
-                self._call(f"{name}-unjudged-{owner}", title, "RULES-01", owner, workflow.now())
+            self._call_each(f"{name}-unjudged", title, "RULES-01", Role.PHYSICIAN, Role.NURSE)
 
     # ── the record ─────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -639,10 +640,9 @@ class CourseWorkflow:
 
     def _call_for_a_difference(self, found: RecordCompared) -> None:
         """A record that knows more, or says otherwise, is called for at once, and once for each difference (REC-02)."""
-        if found.outcome in ("ahead", "other") and found.words != self._called_for:
+        if found.differs and found.words != self._called_for:
             self._called_for = found.words
-            for owner in (Role.ADMINISTRATOR, Role.PHYSICIAN):
-                self._call(f"record-differs-{owner}", found.words, "REC-02", owner, workflow.now())
+            self._call_each("record-differs", found.words, "REC-02", Role.ADMINISTRATOR, Role.PHYSICIAN)
 
     async def _goes_on_from_the_record(self) -> bool:
         """Two people have settled a difference: a new run goes on from the record, with what only this one knows."""
@@ -727,8 +727,7 @@ class CourseWorkflow:
             self._say_that_the_record_is_behind()
         elif not self._too_large:
             self._too_large = True
-            words = "the course is too large for a further run; it goes on in this one"
-            self._call("too-large", words, "REC-01", Role.ADMINISTRATOR, workflow.now())
+            self._call("too-large", TOO_LARGE_WORDS, "REC-01", Role.ADMINISTRATOR, workflow.now())
             self._show()
 
     # ── calls ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -749,8 +748,7 @@ class CourseWorkflow:
         workflow.logger.error("calls_failed", extra={"course": self._course.course_id})
         if not self._calls_failed:
             self._calls_failed = True
-            words = "a call to a person was given up; it is sent again"
-            self._call(CALLS_KEY, words, "REC-01", Role.ADMINISTRATOR, workflow.now())
+            self._call(CALLS_KEY, CALLS_WORDS, "REC-01", Role.ADMINISTRATOR, workflow.now())
             self._show()
 
     def _say_that_it_was_cancelled(self) -> None:
@@ -758,8 +756,7 @@ class CourseWorkflow:
         workflow.logger.error("cancellation_asked", extra={"course": self._course.course_id})
         self._cancelled_at = workflow.now()
         words = "somebody asked to cancel this course; it goes on, for only its end by the rules ends it"
-        for owner in (Role.ADMINISTRATOR, Role.COORDINATOR):
-            self._call(f"{CANCEL_KEY}-{owner}", words, "MON-17", owner, workflow.now())
+        self._call_each(CANCEL_KEY, words, "MON-17", Role.ADMINISTRATOR, Role.COORDINATOR)
         self._changed = True
         self._show()
 
@@ -774,11 +771,16 @@ class CourseWorkflow:
     def _call_rung(
         self,
         o: Obligation,
-        rung: Literal["due", "overdue"],
+        rung: Rung,
         due_at: datetime | None = None,
         fired_at: datetime | None = None,
     ) -> None:
         self._call(o.key, o.title, o.rule, o.owner, due_at or o.due_at, rung, fired_at)
+
+    def _call_each(self, key: str, title: str, rule: str, *owners: Role) -> None:
+        """Several people are called at once, each by a call of their own."""
+        for owner in owners:
+            self._call(f"{key}-{owner}", title, rule, owner, workflow.now())
 
     def _call(
         self,
@@ -787,7 +789,7 @@ class CourseWorkflow:
         rule: str,
         owner: Role,
         due_at: datetime,
-        rung: Literal["due", "overdue"] = "due",
+        rung: Rung = "due",
         fired_at: datetime | None = None,
     ) -> None:
         course_id = self._course.course_id
@@ -816,9 +818,7 @@ class CourseWorkflow:
         if moved:
             workflow.upsert_search_attributes(moved)
             self._shown = attributes
-        workflow.set_current_details(
-            details_of(self._assessment, self._state_since, self._next_decision - 1, self._trouble)
-        )
+        workflow.set_current_details(details_of(self._assessment, self._state_since, self._links.newest, self._trouble))
 
     @property
     def _trouble(self) -> tuple[str, ...]:
@@ -829,9 +829,9 @@ class CourseWorkflow:
         if self._record_behind:
             words.append(f"record behind: {len(self._record.waiting)} entries wait for the database")
         if self._calls_failed:
-            words.append("a call to a person was given up; it is sent again")
+            words.append(CALLS_WORDS)
         if self._too_large:
-            words.append("the course is too large for a further run; it goes on in this one")
+            words.append(TOO_LARGE_WORDS)
         if self._cancelled_at is not None:
             words.append(f"somebody asked to cancel this course at {self._cancelled_at:%d %b %Y %H:%M} UTC; it goes on")
         return tuple(words)
@@ -851,7 +851,7 @@ class CourseWorkflow:
             now=workflow.now(),
             valid_until=known.valid_until if known else None,
             next_due=known.next_due if known else None,
-            decisions=self._next_decision - 1,
+            decisions=self._links.newest,
             facts=len(self._facts),
             unwritten=len(self._record.waiting),
             waiting=0 if self._failing else len(self._arrivals),
@@ -871,12 +871,6 @@ class CourseWorkflow:
     @property
     def _chart(self) -> Chart:
         return Chart(course=self._course, facts=tuple(self._facts))
-
-
-def _receipt(message_id: str, number: int, card: Assessment) -> Receipt:
-    return Receipt(
-        message_id=message_id, decision=number, state=card.state, verdict=card.verdict, sentence=card.sentence()
-    )
 
 
 def _letters_of(entry: RecordEntry) -> int:

@@ -1,5 +1,6 @@
 """How the head of a course's record stands to what this run knows (REC-02). Pure; the record is asked by an activity."""
 
+from collections import deque
 from collections.abc import Sequence
 
 from temporalio import workflow
@@ -16,16 +17,21 @@ class Links:
     """The links of the chain that this run has seen, oldest first: those it began with, and each it has made."""
 
     def __init__(self, *began_with: Head) -> None:
-        self._links: list[Head] = list(began_with)
+        self._links = deque(began_with, maxlen=MOST_LINKS)
 
     def add(self, number: int, sha256: str) -> None:
         """A decision was made."""
-        self._links = [*self._links[-MOST_LINKS:], Head(number=number, sha256=sha256)]
+        self._links.append(Head(number=number, sha256=sha256))
+
+    @property
+    def last(self) -> Head:
+        """The last decision."""
+        return self._links[-1]
 
     @property
     def newest(self) -> int:
         """The number of the last decision."""
-        return self._links[-1].number
+        return self.last.number
 
     def compared(self, head: Head, last_on_record: int) -> RecordCompared:
         """How the head stands to these links; `last_on_record` was the last decision known to be written when it was asked.

@@ -8,14 +8,13 @@ from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from models.assessment import Receipt
-    from models.bounds import read_bounded
+    from models.bounds import read_payload
     from models.deciding import Arrived, Sent
     from models.facts import RecordCompared
     from models.messages import COMMANDS, Command
 
 BITE = 50
 """How many messages one decision takes in; a worker that comes back to a flood decides in steps."""
-READABLE = "json/plain"
 
 
 def arrived(name: str, args: Sequence[RawValue], sent: Sent) -> Arrived:
@@ -39,11 +38,7 @@ def _read(kind: type[Command], args: Sequence[RawValue]) -> Command | str:
     if len(args) != 1:
         return f"{len(args)} payloads instead of one"
     payload = args[0].payload
-    encoding = payload.metadata.get("encoding", b"").decode(errors="replace")
-    if encoding != READABLE:
-        return f"encoding {encoding or 'missing'}"
-    read = read_bounded(kind, payload.data)
-    return "; ".join(read[:5]) if isinstance(read, tuple) else read
+    return read_payload(kind, payload.metadata.get("encoding", b""), payload.data)
 
 
 class Waiting:

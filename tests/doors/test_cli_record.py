@@ -3,13 +3,9 @@
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
-from google.protobuf.duration_pb2 import Duration
 from sqlalchemy.ext.asyncio import AsyncEngine
-from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
-from temporalio.client import Client
 
 from models.tables import FactRow
 from plumbing.connection import connect
@@ -20,7 +16,7 @@ from plumbing.keys import RecordKey
 from plumbing.settings import load_settings
 from tests.conftest import Ward
 from tests.doors.conftest import Terminal
-from tests.laid_out import a_record
+from tests.laid_out import a_bare_namespace, a_record
 from tests.record.attacker import SOUND, SPOILT, Attacker, a_whole_record
 
 
@@ -29,11 +25,7 @@ async def new_ward(
     dev_server: DevServer, terminal: Terminal, surroundings: pytest.MonkeyPatch, tmp_path: Path
 ) -> Terminal:
     """A terminal on a server that nobody has laid out anything on."""
-    client = await Client.connect(dev_server.address, namespace=f"ward-{uuid4().hex[:12]}")
-    request = RegisterNamespaceRequest(
-        namespace=client.namespace, workflow_execution_retention_period=Duration(seconds=86400)
-    )
-    await client.workflow_service.register_namespace(request)
+    client = await a_bare_namespace(dev_server.address)
     surroundings.setenv("INOCYCLE_TEMPORAL_ADDRESS", dev_server.address)
     surroundings.setenv("INOCYCLE_TEMPORAL_NAMESPACE", client.namespace)
     return terminal

@@ -5,14 +5,11 @@ import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from alembic import command
-from google.protobuf.duration_pb2 import Duration
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.ext.asyncio import AsyncEngine
-from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
 from temporalio.client import Client
 
 from plumbing.database import RecordExchanged, alembic_config, make_engine, make_private_file, of_installation, writing
@@ -32,6 +29,7 @@ from plumbing.installation import (
 )
 from plumbing.keys import TEST_KEY_RING, TEST_RECORD_KEY, TEST_SUBJECT_KEY
 from plumbing.settings import Mode, Settings
+from tests.laid_out import a_bare_namespace
 
 A_COURSE = (
     "INSERT INTO course (course_id, subject_hash, zone, invented, started_at, started_by, protocol_name, protocol_sha256,"
@@ -48,23 +46,13 @@ def settings_of(url: str, mode: Mode = Mode.DEMO) -> Settings:
 @pytest.fixture
 async def client(dev_server: DevServer) -> Client:
     """A client in a namespace of this test's own, to which nobody has said anything."""
-    client = await Client.connect(dev_server.address, namespace=f"ward-{uuid4().hex[:12]}")
-    request = RegisterNamespaceRequest(
-        namespace=client.namespace, workflow_execution_retention_period=Duration(seconds=86400)
-    )
-    await client.workflow_service.register_namespace(request)
-    return client
+    return await a_bare_namespace(dev_server.address)
 
 
 @pytest.fixture
 async def other_client(dev_server: DevServer) -> Client:
     """Another one."""
-    client = await Client.connect(dev_server.address, namespace=f"ward-{uuid4().hex[:12]}")
-    request = RegisterNamespaceRequest(
-        namespace=client.namespace, workflow_execution_retention_period=Duration(seconds=86400)
-    )
-    await client.workflow_service.register_namespace(request)
-    return client
+    return await a_bare_namespace(dev_server.address)
 
 
 @pytest.fixture
