@@ -36,7 +36,7 @@ def take_over(entries: Sequence[RecordEntry]) -> Carried:
         last_sha256=last.sha256,
         chart_key=_chart_key(entries),
         cycle=last.recorded.phase.cycle,
-        cycle_started_at=next(e.at for e in entries if e.run_cycle == last.run_cycle),
+        cycle_started_at=_stretch_began_at(entries),
         shown_state=str(last.assessment.state),
         shown_state_since=_since(entries),
     )
@@ -85,6 +85,18 @@ def _chart_key(entries: Sequence[RecordEntry]) -> str:
     for entry in entries:
         key = chart_key_after(key, entry.content_sha256, entry.facts)
     return key
+
+
+def _stretch_began_at(entries: Sequence[RecordEntry]) -> datetime | None:
+    """When the execution began that the last entry asks for: with the first entry after the one that asked for it first.
+
+    `None` where none has followed yet: then it begins with the run that goes on from here.
+    """
+    asked = len(entries) - 1
+    while asked and entries[asked - 1].recorded.phase == entries[-1].recorded.phase:
+        asked -= 1
+    first = asked and asked + 1
+    return entries[first].at if first < len(entries) else None
 
 
 def _since(entries: Sequence[RecordEntry]) -> datetime:

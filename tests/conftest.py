@@ -41,6 +41,7 @@ from tests.laid_out import a_namespace, a_record
 from tests.replay.chain import link_of
 from tests.replay.former import keep_this_release
 from tests.replay.kept import emptied, folder_of_this_release, keep
+from tests.taken_over import same_as_carried
 from worker import make_worker
 
 settings.register_profile("house", examples(100))
@@ -116,6 +117,7 @@ class Ward:
         await until_written(bedside)
         entries = await read_entries(self.engine, bedside.course_id)
         assert await verify_course(self.engine, TEST_RECORD_KEY, bedside.course_id) == []
+        await same_as_carried(self.client, bedside.course_id, entries)
         states = [e.assessment.state for e in entries]
         strange = [(a, b) for a, b in pairwise(states) if not may_follow(a, b)]
         assert not strange, f"steps that clinical/states.py does not know: {strange}"
