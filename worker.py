@@ -137,9 +137,9 @@ def record_check_of(engine: AsyncEngine, client: Client, settings: Settings) -> 
 
 
 def look_of(engine: AsyncEngine, client: Client, settings: Settings) -> dict[str, Sweep]:
-    """The nightly look at the whole record."""
+    """The look at the whole record, each night, in as many sweeps as it takes."""
     check = record_check_of(engine, client, settings)
-    return {RECORD_VERIFIED: Sweep(check.everything, nightly=True)} if check else {}
+    return {RECORD_VERIFIED: Sweep(check.since_the_night)} if check else {}
 
 
 def _deployment(settings: Settings) -> WorkerDeploymentConfig | None:

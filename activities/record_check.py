@@ -1,22 +1,28 @@
 """Looking at the record: over open courses when a worker has started, over everything each night."""
 
+import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 from temporalio.service import RPCError
 
+from activities.housekeeping import last_night
 from models.assessment import CourseState
 from plumbing.keys import RecordKey
 from plumbing.logging import get_logger
 from record.anchors import AnchorFile, heads_in_memos, heads_on_record
-from record.checks import note_checks
+from record.checks import last_looks, note_checks
 from record.raw import Fault
 from record.reader import courses_on_record
-from record.verify import CourseHead, course_ids, verify_all, verify_course
+from record.verify import CourseHead, course_ids, verify_course, verify_what_is_of_no_course
 
 log = get_logger()
+
+AT_MOST_S: Final = 60.0
+"""How long one sweep looks, of the two minutes that it has: 300 decisions are half a second of computing."""
 
 
 class RecordCheck:
@@ -43,20 +49,37 @@ class RecordCheck:
         opened = {course.course_id for course in found.read if course.state is not CourseState.COMPLETED}
         looked = sorted(opened | {fault.course_id for fault in found.unreadable})
         for course_id in looked:
-            faults += await verify_course(
-                self._engine, self._key, course_id, [h for h in heads if h.course_id == course_id]
-            )
+            faults += await self._look(course_id, heads)
         return await self._told(looked, faults)
 
-    async def everything(self) -> tuple[int, int]:
-        """Look at all rows, then write the heads of all sound courses down beside the backups."""
+    async def since_the_night(self) -> tuple[int, int]:
+        """Look at what nobody has looked at since the last night, for a minute at most: the next sweep goes on.
+
+        The heads of sound courses are written down beside the backups. What belongs to no course is looked at as well.
+        """
+        began, last = time.monotonic(), last_night(self._wall_clock())
+        checked = await last_looks(self._engine)
         heads, faults = await self._heads()
-        looked = sorted({*await course_ids(self._engine), *(head.course_id for head in heads)})
-        faults += await verify_all(self._engine, self._key, heads)
+        known = {"", *await course_ids(self._engine), *(head.course_id for head in heads)}
+        due = sorted(
+            (one for one in known if checked.get(one, last) <= last), key=lambda one: (checked.get(one, last), one)
+        )
+        looked: list[str] = []
+        for course_id in due:
+            if looked and time.monotonic() - began > AT_MOST_S:
+                break
+            faults += await self._look(course_id, heads)
+            looked.append(course_id)
         spoilt = {fault.course_id for fault in faults}
-        sound = [head for head in await heads_on_record(self._engine) if head.course_id not in spoilt]
-        await self._anchors.add(sound, self._wall_clock())
-        return await self._told(["", *looked], faults)
+        sound = {course_id for course_id in looked if course_id not in spoilt}
+        now = [head for head in await heads_on_record(self._engine) if head.course_id in sound] if sound else []
+        await self._anchors.add(now, self._wall_clock())
+        return await self._told(looked, faults) if looked else (0, 0)
+
+    async def _look(self, course_id: str, heads: Sequence[CourseHead]) -> list[Fault]:
+        if not course_id:
+            return await verify_what_is_of_no_course(self._engine, self._key)
+        return await verify_course(self._engine, self._key, course_id, [h for h in heads if h.course_id == course_id])
 
     async def _heads(self) -> tuple[list[CourseHead], list[Fault]]:
         """All heads that were written down; a server that does not answer is no reason not to look."""

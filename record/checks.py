@@ -33,6 +33,14 @@ async def note_checks(engine: AsyncEngine, looked: Iterable[str], faults: Iterab
             session.add(storable(row))
 
 
+async def last_looks(engine: AsyncEngine) -> dict[str, datetime]:
+    """When each course was looked at last; one whose row cannot be read was not."""
+    async with AsyncSession(reading(engine)) as session:
+        rows = await raw_rows(session, raw_select(RecordCheckRow))
+    found = read_each(RecordCheckRow, rows, lambda raw: row_of(RecordCheckRow, part_of(raw, RecordCheckRow)))
+    return {row.course_id: row.checked_at for row in found.read}
+
+
 async def told_by_the_last_look(engine: AsyncEngine) -> Found[Fault]:
     """All faults that the last look found, by course."""
     bad = raw_select(RecordCheckRow).where(col(RecordCheckRow.faults) != 0)

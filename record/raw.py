@@ -159,6 +159,15 @@ def value_of(column: Column[Any], raw: Any) -> Any:
     return _plain(column, raw)
 
 
+def is_instant(raw: Any) -> bool:
+    """Whether this is the text of an instant, as our own writing leaves it."""
+    try:
+        _instant("", raw)
+    except NotAsWritten:
+        return False
+    return True
+
+
 def _instant(name: str, raw: Any) -> datetime:
     if not isinstance(raw, str) or not _INSTANT.fullmatch(raw):
         raise NotAsWritten(name, "it is no instant")

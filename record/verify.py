@@ -13,6 +13,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from sqlalchemy import inspect
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -79,7 +80,7 @@ class CourseHead(Frozen):
 async def verify_all(engine: AsyncEngine, key: RecordKey, heads: Iterable[CourseHead] = ()) -> list[Fault]:
     """What is not as it was written, in the whole record: all courses, and what belongs to none."""
     by_course = _by_course(heads)
-    found = await _of_no_course(engine, key)
+    found = await verify_what_is_of_no_course(engine, key)
     for course_id in sorted({*await course_ids(engine), *by_course}):
         found += await verify_course(engine, key, course_id, by_course.get(course_id, ()))
     return found
@@ -90,16 +91,18 @@ async def verify_course(
 ) -> list[Fault]:
     """What is not as it was written, in the rows of one course; of a course that nobody knows, that there is none."""
     async with AsyncSession(reading(engine)) as session:
-        rows = {kind: await _rows_of(session, kind, course_id) for kind in OF_A_COURSE}
+        there = await _tables(session)
+        rows = {kind: await _rows_of(session, kind, course_id) if kind in there else [] for kind in OF_A_COURSE}
+    gone = [_gone(kind, course_id) for kind in OF_A_COURSE if kind not in there]
     # Hundreds of texts are hashed and read: not on the loop of a worker that conducts courses.
-    return await asyncio.to_thread(faults_in, course_id, rows, key, tuple(heads))
+    return gone + await asyncio.to_thread(faults_in, course_id, rows, key, tuple(heads))
 
 
 async def course_ids(engine: AsyncEngine) -> set[str]:
     """Every course of which any row is there."""
     async with AsyncSession(reading(engine)) as session:
         found: set[Any] = set()
-        for kind in OF_A_COURSE:
+        for kind in set(OF_A_COURSE) & await _tables(session):
             column = table_of(kind).columns["course_id"]
             found |= {raw["course_id"] for raw in await raw_rows(session, select(column).distinct())}
     return {one for one in found if isinstance(one, str)} | {text_of(one) for one in found if not isinstance(one, str)}
@@ -346,10 +349,13 @@ def _is_whole(raw: Raw) -> bool:
 # ── what belongs to no course ──────────────────────────────────────────────────────────────────────────────────────
 
 
-async def _of_no_course(engine: AsyncEngine, key: RecordKey) -> list[Fault]:
+async def verify_what_is_of_no_course(engine: AsyncEngine, key: RecordKey) -> list[Fault]:
+    """What is not as it was written, in the rows that belong to no course."""
     found: list[Fault] = []
     async with AsyncSession(reading(engine)) as session:
-        for kind in OF_NO_COURSE:
+        there = await _tables(session)
+        found += [_gone(kind, "") for kind in OF_NO_COURSE if kind not in there]
+        for kind in (kind for kind in OF_NO_COURSE if kind in there):
             for raw in await raw_rows(session, raw_select(kind)):
                 found += _sealed_faults(kind, part_of(raw, kind), key)
     return found
@@ -364,6 +370,17 @@ def _sealed_faults(kind: type[Row], raw: Raw, key: RecordKey) -> list[Fault]:
         Fault(course_id="", table=table.name, row=row, column=column, words="it is not what was sealed")
         for column in columns
     ]
+
+
+async def _tables(session: AsyncSession) -> set[type[Row]]:
+    """The kinds of rows whose table is there."""
+    connection = await session.connection()
+    names = set(await connection.run_sync(lambda c: inspect(c).get_table_names()))
+    return {kind for kind in (*OF_A_COURSE, *OF_NO_COURSE) if table_of(kind).name in names}
+
+
+def _gone(kind: type[Row], course_id: str) -> Fault:
+    return Fault(course_id=course_id, table=table_of(kind).name, row="", words="the whole table is missing")
 
 
 async def _rows_of(session: AsyncSession, kind: type[Row], course_id: str) -> list[dict[str, Any]]:

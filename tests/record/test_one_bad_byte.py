@@ -11,69 +11,24 @@ from sqlalchemy import Boolean, Column, Integer, LargeBinary, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from activities.record import Record
-from demo.patients import ANNA
-from models.housekeeping import COURSES_WATCHED, SweepResult
-from models.notification import Notification
-from models.people import Actor, Role
-from models.tables import CourseRow, DecisionRow, FactRow, InboxRow, Row, WorklistItemRow
+from models.tables import CourseRow, DecisionRow, FactRow, InboxRow, RawMessageRow, Row, WorklistItemRow
 from plumbing.database import database_file
-from plumbing.keys import TEST_SUBJECT_KEY
-from record import calls, inbox
-from record.inbox import WhatWasRead
+from record import inbox
 from record.raw import CannotBeRead, table_of
 from record.reader import courses_on_record, list_courses
-from record.starts import reserve
-from record.sweeps import note_done
 from record.ward import Ward, board_rows, worklist_lines
 from record.ward_reader import read_ward
-from record.watch import Difference, note
-from tests.factories import LABEL
-from tests.record.factories import (
-    MONDAY,
-    a_batch,
-    a_chain,
-    a_dose,
-    a_fact,
-    a_message,
-    a_raw_message,
-    a_refused_message,
-    a_rung,
-    a_start,
-    an_assessment,
-    an_obligation,
-)
+from tests.record.attacker import SOUND, SPOILT, a_whole_record
 
-SPOILT, SOUND = "course-spoilt", "course-sound"
-LABORATORY = Actor(role=Role.LABORATORY, id="lis")
 READ_BY_THE_WARD: tuple[type[Row], ...] = (CourseRow, DecisionRow, FactRow, WorklistItemRow)
 NOT_TEXT = b"\xff"
 ANYTHING = (b"\xff\xfe", "x", 2**31 - 1)
 
 
 @pytest.fixture
-async def ward_engine(record: Record, record_engine: AsyncEngine) -> AsyncEngine:
-    """A record with two courses, each with facts, an open item and a dose, and one document in the inbox."""
-    await reserve(record_engine, ANNA.course(SPOILT, LABEL, TEST_SUBJECT_KEY, MONDAY), MONDAY)
-    for course_id in (SPOILT, SOUND):
-        due = an_assessment(obligations=(an_obligation(standing="due"),), dose=a_dose(), next_dose="C1D1")
-        told: dict[str, Any] = {"facts": (a_rung("due", id="f-2"),), "assessment": due, "messages": (a_message(),)}
-        first_one = {"start": a_start(course_id=course_id), "refused_messages": (a_refused_message(),)}
-        chain = a_chain({"facts": (a_fact(),), **first_one}, told, course_id=course_id, raw=(a_raw_message("c" * 64),))
-        chain[1] = chain[1].model_copy(update={"course_id": course_id}).sealed()
-        await record.write_record(a_batch(*chain))
-    await inbox.receive(record_engine, b"a document", LABORATORY, WhatWasRead(), MONDAY)
-    told_nobody = Notification(
-        key="call", course_id=SPOILT, title="x", rule="", owner=Role.NURSE, rung="due", due_at=MONDAY, fired_at=MONDAY
-    )
-    call = calls.calls_of([told_nobody], ["log"])
-    await calls.take(record_engine, call, MONDAY)
-    lost = calls.Outcome(
-        call=call[0], state=calls.CallState.FAILED, asked_at=MONDAY, settled_at=MONDAY, failure="OSError"
-    )
-    await calls.settle(record_engine, [lost])
-    await note(record_engine, {(SPOILT, Difference.NO_EXECUTION): "terminated"}, MONDAY)
-    await note_done(record_engine, SweepResult(name=COURSES_WATCHED, looked=2, found=1), MONDAY)
+async def ward_engine(record_engine: AsyncEngine) -> AsyncEngine:
+    """A record with two courses and a row in every table."""
+    await a_whole_record(record_engine)
     return record_engine
 
 
@@ -133,8 +88,9 @@ def where(kind: type[Row]) -> str:
     """The one row that is spoilt."""
     if kind is InboxRow or "course_id" not in table_of(kind).columns:
         return ""
-    last = " AND number = 2" if kind is DecisionRow else " AND position = 0" if kind is FactRow else ""
+    last = " AND number = 3" if kind is DecisionRow else " AND position = 0" if kind is FactRow else ""
     last = " AND obligation = 'liver-1'" if kind is WorklistItemRow else last
+    last = " AND size = 7" if kind is RawMessageRow else last
     return f" WHERE course_id = '{SPOILT}'{last}"
 
 

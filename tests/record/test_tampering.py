@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Boolean, Column, Integer, LargeBinary
+from sqlalchemy import Boolean, Column, Integer, LargeBinary, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.exceptions import ApplicationError
@@ -277,3 +277,14 @@ async def test_no_course_goes_on_from_a_record_that_was_written_anew(engine: Asy
     with pytest.raises(ApplicationError) as refused:
         await Record(engine).take_over(own)
     assert refused.value.type == "RecordAltered"
+
+
+async def test_a_table_that_is_gone_is_named(engine: AsyncEngine) -> None:
+    for kind in (WatchRow, SweepRow, FactRow):
+        async with engine.begin() as connection:
+            await connection.execute(text(f"ALTER TABLE {table_of(kind).name} RENAME TO away"))
+        found = [fault for fault in await faults(engine) if "table is missing" in fault.words]
+        assert {fault.table for fault in found} == {table_of(kind).name}
+        async with engine.begin() as connection:
+            await connection.execute(text(f"ALTER TABLE away RENAME TO {table_of(kind).name}"))
+    assert await faults(engine) == []
