@@ -70,8 +70,7 @@ async def make_worker(
     record, notifier = Record(engine, anchors=anchors_of(engine, settings)), Notifier(engine, channels)
     queue = task_queue or settings.task_queue
     rereading = RereadSweep(engine, CourseClient(client, queue), reader, version("inocycle"))
-    sweeps = {**sweeps_of(engine, client, notifier, rereading), **look_of(engine, client, settings)}
-    housekeeping = Housekeeping(engine, sweeps)
+    housekeeping = Housekeeping(engine, sweeps_of(engine, client, settings, notifier, rereading))
     threads = ThreadPoolExecutor(settings.local_activities + settings.activities, "activity")
     worker = Worker(
         client,
@@ -110,8 +109,11 @@ def patient(worker: Worker) -> None:
     worker._workflow_worker._deadlock_timeout_seconds = STUCK_AFTER_S
 
 
-def sweeps_of(engine: AsyncEngine, client: Client, notifier: Notifier, rereading: RereadSweep) -> dict[str, Sweep]:
-    """What housekeeping does, by name."""
+def sweeps_of(
+    engine: AsyncEngine, client: Client, settings: Settings, notifier: Notifier, rereading: RereadSweep
+) -> dict[str, Sweep]:
+    """What housekeeping does, by name; the look at the record only where its rows are sealed."""
+    check = record_check_of(engine, client, settings)
 
     async def ask_again() -> tuple[int, int]:
         asked = await notifier.ask_again()
@@ -121,6 +123,7 @@ def sweeps_of(engine: AsyncEngine, client: Client, notifier: Notifier, rereading
         COURSES_WATCHED: Sweep(Watch(engine, client, notifier).look),
         CALLS_ASKED_AGAIN: Sweep(ask_again),
         MESSAGES_READ_AGAIN: Sweep(rereading.look),
+        **({RECORD_VERIFIED: Sweep(check.since_the_night)} if check else {}),
     }
 
 
@@ -134,12 +137,6 @@ def record_check_of(engine: AsyncEngine, client: Client, settings: Settings) -> 
     """Who looks at the record, where its rows are sealed."""
     key, anchors = key_of(engine), anchors_of(engine, settings)
     return RecordCheck(engine, key, anchors, client) if key and anchors else None
-
-
-def look_of(engine: AsyncEngine, client: Client, settings: Settings) -> dict[str, Sweep]:
-    """The look at the whole record, each night, in as many sweeps as it takes."""
-    check = record_check_of(engine, client, settings)
-    return {RECORD_VERIFIED: Sweep(check.since_the_night)} if check else {}
 
 
 def _deployment(settings: Settings) -> WorkerDeploymentConfig | None:

@@ -1,6 +1,7 @@
 """Who must be watched by the record, which differences last, and what the ward says of them; on both databases."""
 
 from datetime import timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,6 +16,7 @@ from models.assessment import CourseState, Verdict
 from models.housekeeping import COURSES_WATCHED, SWEEPS, SweepResult
 from models.people import Role
 from plumbing.keys import TEST_SUBJECT_KEY
+from plumbing.settings import Settings
 from record.calls import CallState, Outcome, calls_of, settle, take
 from record.starts import reserve
 from record.sweeps import note_done
@@ -166,6 +168,5 @@ async def test_a_sweep_that_this_release_lacks_is_said_and_not_tried_again(recor
     assert (unknown.value.type, unknown.value.non_retryable) == ("UnknownSweep", True)
 
 
-def test_the_worker_has_every_sweep_that_the_workflow_asks_for(record_engine: AsyncEngine) -> None:
-
-    assert tuple(sweeps_of(record_engine, NOBODY, NOBODY, NOBODY)) == SWEEPS
+def test_the_worker_has_every_sweep_that_the_workflow_asks_for(record_engine: AsyncEngine, tmp_path: Path) -> None:
+    assert tuple(sweeps_of(record_engine, NOBODY, Settings(var_dir=tmp_path), NOBODY, NOBODY)) == SWEEPS
