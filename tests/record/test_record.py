@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import io
 import json
 import subprocess
 import sys
@@ -114,11 +115,11 @@ async def test_an_empty_batch_writes_nothing(record: Record, record_engine: Asyn
 
 
 async def test_another_entry_under_the_same_number_is_an_alarm(
-    record: Record, record_engine: AsyncEngine, capsys: pytest.CaptureFixture[str]
+    record: Record, record_engine: AsyncEngine, log: io.StringIO
 ) -> None:
     await record.write_record(a_batch(an_entry(1, a_fact())))
     assert await refused(record, an_entry(1, a_fact(Weight(kg=Decimal("75.9"))))) == "RecordConflict"
-    logged = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    logged = [json.loads(line) for line in log.getvalue().splitlines()]
     assert [(line["event"], line["course"], line["decision"]) for line in logged] == [("record_conflict", COURSE_ID, 1)]
     assert await verify_chain(record_engine, COURSE_ID) is None
 
@@ -200,7 +201,7 @@ async def test_an_entry_of_a_release_without_a_field_is_written_and_read_as_it_w
 
 
 async def test_nothing_is_written_into_a_database_that_became_another_ones(
-    record: Record, record_engine: AsyncEngine, capsys: pytest.CaptureFixture[str]
+    record: Record, record_engine: AsyncEngine, log: io.StringIO
 ) -> None:
     first, second = a_chain([a_fact()], [])
     await record.write_record(a_batch(first))
@@ -210,7 +211,7 @@ async def test_nothing_is_written_into_a_database_that_became_another_ones(
     with pytest.raises(ApplicationError) as error:
         await record.write_record(a_batch(second))
     assert (error.value.type, error.value.non_retryable) == ("RecordExchanged", False)  # the entry waits
-    assert "record_exchanged" in capsys.readouterr().err
+    assert "record_exchanged" in log.getvalue()
     await change(record_engine, f"UPDATE installation SET installation_id = '{own}'")
     await record.write_record(a_batch(second))
     assert await read_entries(record_engine, COURSE_ID) == [first, second]
