@@ -23,6 +23,7 @@ from activities.notify import Channel, Notifier
 from activities.reading import Reader
 from activities.record import Record
 from activities.record_check import RecordCheck
+from activities.turns import share_the_processor
 from activities.watch import Watch
 from activities.weigh import Weigher
 from models.housekeeping import CALLS_ASKED_AGAIN, COURSES_WATCHED, MESSAGES_READ_AGAIN, RECORD_VERIFIED
@@ -71,6 +72,7 @@ async def make_worker(
     queue = task_queue or settings.task_queue
     rereading = RereadSweep(engine, CourseClient(client, queue), reader, version("inocycle"))
     housekeeping = Housekeeping(engine, sweeps_of(engine, client, settings, notifier, rereading))
+    share_the_processor()
     threads = ThreadPoolExecutor(settings.local_activities + settings.activities, "activity")
     worker = Worker(
         client,

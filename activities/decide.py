@@ -15,6 +15,7 @@ from temporalio import activity
 from activities import beside
 from activities.reading import Read, Reader
 from activities.stubs import DECIDE, HOLD
+from activities.turns import turn
 from clinical.decide import STILL_UNREADABLE, Concluded, Inside, ReadAgainTold, Told, conclude
 from clinical.judge import ROLES
 from clinical.setting_aside import judge_setting_aside
@@ -94,12 +95,13 @@ class Decider:
         if state is None:
             return Answered(missing=True)
         chart = beside.kept(ask.run_id, ask.chart_key) or Chart(course=state.course, facts=state.facts)
-        reads = [self._reader.read(one) for one in state.bite]
-        while True:
-            answered = self._bite(ask, state, chart, reads)
-            if answered is not None:
-                return answered
-            reads = reads[: max(1, len(reads) // 2)]
+        with turn():
+            reads = [self._reader.read(one) for one in state.bite]
+            while True:
+                answered = self._bite(ask, state, chart, reads)
+                if answered is not None:
+                    return answered
+                reads = reads[: max(1, len(reads) // 2)]
 
     @activity.defn(name=HOLD)
     def hold(self, ask: Ask) -> Answered:

@@ -91,7 +91,7 @@ class Record:
         wall_clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         anchors: AnchorFile | None = None,
     ) -> None:
-        self._engine = writing(engine)
+        self._engine = engine
         self._anchors = anchors
         self._key = key_of(engine)
         self._wall_clock = wall_clock
@@ -105,7 +105,7 @@ class Record:
         cannot be read: then nothing is written.
         """
         try:
-            async with AsyncSession(self._engine) as session, session.begin():
+            async with AsyncSession(writing(self._engine)) as session, session.begin():
                 for entry in batch.entries:
                     await self._write(session, entry)
         except RecordRefused as refused:

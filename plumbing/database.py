@@ -105,7 +105,12 @@ def writing(engine: AsyncEngine) -> AsyncEngine:
 
 
 def reading(engine: AsyncEngine) -> AsyncEngine:
-    """The same engine for transactions that only read, and see the database as of one instant."""
+    """The same engine for transactions that only read, and see the database as of one instant.
+
+    Raises `ValueError` for one that writes: a reader would wait for the lock, and the record seem away while it is busy.
+    """
+    if engine.get_execution_options().get(_WRITES, False):
+        raise ValueError("who reads must not queue among those who write")
     if engine.dialect.name == "postgresql":
         return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
     return engine  # on SQLite every transaction is a snapshot

@@ -39,6 +39,7 @@ def take_over(entries: Sequence[RecordEntry]) -> Carried:
         cycle_started_at=_stretch_began_at(entries),
         shown_state=str(last.assessment.state),
         shown_state_since=_since(entries),
+        due=last.assessment.obligations,
     )
 
 

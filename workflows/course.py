@@ -38,15 +38,16 @@ with workflow.unsafe.imports_passed_through():
 WORKFLOW_OF_PHASE = {CYCLE: "TreatmentCycle", MONITORING: "LiverMonitoring"}
 RECORD_BEHIND_AFTER = timedelta(minutes=10)
 RECORD_GRACE = timedelta(seconds=5)
-RENEW_AFTER_EVENTS = 1000
-"""A run of more events is renewed: replaying it cold must stay far below the 2 s of the deadlock detector."""
+RENEW_AFTER_EVENTS = 500
+"""A run of more events is renewed before its cold replay costs 0.5 s of CPU: 0.8 ms an event by benchmarks/decision.py."""
 CARRY_LIMIT_BYTES = 512 * 1024
 FIRST_RETRY, LAST_RETRY = timedelta(minutes=1), timedelta(hours=1)
 DOUBLINGS = 6
 CALL_AGAIN_AFTER = timedelta(hours=1)
 COMPARED_FIRST = frozenset({"authorise_dose", "start_infusion", "resume_infusion"})
 """Commands before which the head of the record is asked (REC-02)."""
-COMPARE_WITHIN = timedelta(seconds=2)
+COMPARE_WITHIN, COMPARE_BEGINS_WITHIN = timedelta(seconds=2), timedelta(seconds=10)
+"""A record that does not answer is away after two seconds; that a busy worker has not asked yet says nothing of the record."""
 REFUSED_BY_RECORD = frozenset(
     {"RecordConflict", "RecordGap", "RecordChainBroken", "RecordHashMismatch", "RecordStartMissing"}
 )
@@ -626,7 +627,7 @@ class CourseWorkflow:
                 stubs.head_of_record,
                 self._course.course_id,
                 start_to_close_timeout=COMPARE_WITHIN,
-                schedule_to_close_timeout=COMPARE_WITHIN,
+                schedule_to_close_timeout=COMPARE_BEGINS_WITHIN + COMPARE_WITHIN,
                 retry_policy=RetryPolicy(maximum_attempts=1),
                 summary="is the record where this course is?",
             )

@@ -19,7 +19,7 @@ from intake.written import NotReadable
 from models.facts import Toxicity, Weight
 from models.messages import COMMANDS, RecordFinding, RecordPreparation, ReportReaction, ResolveUnreadable, StartInfusion
 from plumbing.dev_server import DevServer, DevServerFailed, free_port
-from plumbing.keys import KeyRing, RecordKey, SubjectKey
+from plumbing.keys import TEST_RECORD_KEY, KeyRing, RecordKey, SubjectKey
 from plumbing.settings import ROOT
 from tests.doors.conftest import Answer, Terminal
 from tests.factories import ARTICLE, EU, LABEL
@@ -415,6 +415,7 @@ def test_a_worker_that_cannot_start_says_why(tmp_path: Path, setting: str, value
     surroundings = {name: v for name, v in os.environ.items() if not name.startswith("INOCYCLE_")}
     surroundings |= {"INOCYCLE_VAR_DIR": str(tmp_path), setting: value}
     asyncio.run(_a_record_in(tmp_path))
+    TEST_RECORD_KEY.write(tmp_path / "record-key")
     ended = subprocess.run(
         [sys.executable, "-m", "worker"], cwd=ROOT, env=surroundings, capture_output=True, text=True, timeout=60
     )

@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -206,8 +206,8 @@ async def remove_schedule(client: Client) -> None:
         await client.get_schedule_handle(SCHEDULE_ID).delete()
 
 
-async def done(client: Client, since: datetime) -> list[SweepResult]:
-    """What the first run of housekeeping since then answered.
+async def done(client: Client, since: datetime, before: Collection[str] = ()) -> tuple[str, list[SweepResult]]:
+    """Which run of housekeeping was the first since then, apart from those before, and what it answered.
 
     One that began by the clock before a worker was there is ended by the worker, and is not it.
     """
@@ -215,8 +215,10 @@ async def done(client: Client, since: datetime) -> list[SweepResult]:
         with suppress(RPCError):  # there is no schedule yet
             for run in (await client.get_schedule_handle(SCHEDULE_ID).describe()).info.recent_actions:
                 handle = client.get_workflow_handle(run.action.workflow_id, result_type=list[SweepResult])
-                if run.started_at >= since and (await handle.describe()).status is WorkflowExecutionStatus.COMPLETED:
-                    return await handle.result()
+                if run.started_at < since or handle.id in before:
+                    continue
+                if (await handle.describe()).status is WorkflowExecutionStatus.COMPLETED:
+                    return handle.id, await handle.result()
     raise AssertionError("nothing was begun")
 
 
@@ -227,10 +229,12 @@ async def test_a_worker_makes_the_one_schedule_and_every_start_of_one_looks_at_o
     TEST_KEY_RING.write(tmp_path / "payload-keys")
     TEST_SUBJECT_KEY.write(tmp_path / "subject-key")
     TEST_RECORD_KEY.write(tmp_path / "record-key")
+    looks: list[str] = []
     for _ in range(2):
         began_at = datetime.now(UTC).replace(microsecond=0)
         worker = await small_ward.worker_process(tmp_path)
-        results = await done(small_ward.client, began_at)
+        look, results = await done(small_ward.client, began_at, looks)
+        looks.append(look)
         worker.terminate()
         await worker.wait()
         assert [(r.name, r.failed) for r in results] == [(name, None) for name in SWEEPS]
@@ -257,7 +261,7 @@ async def test_a_sweep_that_fails_stops_no_other(small_ward: SmallWard) -> None:
     began_at = datetime.now(UTC).replace(microsecond=0)
     async with small_ward.worker():
         await settle_schedule(small_ward.client, small_ward.queue)
-        results = await done(small_ward.client, began_at)
+        _, results = await done(small_ward.client, began_at)
     assert [(r.name, r.failed is None) for r in results] == [(SWEEPS[0], False), *((name, True) for name in SWEEPS[1:])]
 
 

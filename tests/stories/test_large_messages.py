@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
@@ -9,6 +10,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from demo.bedside import Bedside
 from models.facts import UnreadableMessage
+from services.errors import NotConfirmed
 from tests.conftest import Ward, until_written
 from tests.factories import LABEL
 from tests.stories.conftest import SmallWard
@@ -66,4 +68,6 @@ async def test_fifty_megabytes_that_came_while_no_worker_was_there_do_not_end_th
     for _ in range(number // 6):
         await asyncio.gather(*(handle.signal("lab_results", os.urandom(9 * MB // 10)) for _ in range(6)))
     async with small_ward.worker():
+        with suppress(NotConfirmed):  # it is busy with all these for longer than a person waits, and takes the command
+            await bedside.weigh()
         assert await still_decides(bedside) == number

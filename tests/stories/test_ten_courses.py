@@ -14,7 +14,7 @@ from demo.patients import NURSE, PHYSICIAN, PRESCRIBER
 from demo.story import go_to_the_dose, wait_for_the_morning
 from models.assessment import Refused
 from models.chart import Chart, Course
-from models.facts import CYCLE_DAYS, CycleStarted, MonitoringStarted, UnreadableMessage
+from models.facts import CYCLE_DAYS, CycleStarted, MonitoringStarted, RecordCompared, UnreadableMessage
 from models.messages import Command, MachineMessage, NamedMessage
 from models.record import RecordEntry
 from plumbing.protocol_files import load_pinned
@@ -184,7 +184,9 @@ def implied(course: Course, told: Sequence[NamedMessage], entries: Sequence[Reco
         unread = [f.what for f in entry.facts if isinstance(f.what, UnreadableMessage)]
         said = [messages[m.id].read() for m in entry.messages if m.id in messages]
         monitoring = _in_monitoring(chart.with_facts(*entry.facts))
-        done = conclude(chart, [*said, *unread], entry.at, load_pinned(chart.protocol), monitoring=monitoring)
+        compared = next((f.what for f in entry.facts if isinstance(f.what, RecordCompared)), None)
+        rules = load_pinned(chart.protocol)
+        done = conclude(chart, [*said, *unread], entry.at, rules, monitoring=monitoring, compared=compared)
         refusals = [r if isinstance(r, Refused) else None for r in done.rulings[: len(said)]]
         recorded = [m.refusal for m in entry.messages]
         if (done.facts, done.assessment, refusals) != (entry.facts, entry.assessment, recorded):
