@@ -34,7 +34,7 @@ PROTECTS_A_COURSE: Final[dict[str, int]] = {
     "limit.historyCount.error": 500_000,
     # No query travels with a workflow task. Where one does while a local activity runs, the SDK's core completes the
     # task with the activity's marker and lets the workflow hear of it in the next one, after whatever that one brings;
-    # a replay hears of it before. Of six courses that were looked at all the time, four could not be replayed.
+    # a replay hears of it before. Of six courses that were looked at all the time, five could not be replayed.
     "history.MaxBufferedQueryCount": 0,
 }
 
