@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from temporalio.client import WorkflowHistory
+from temporalio.client import Client, WorkflowHistory
 from temporalio.worker import Replayer
 
 import clinical.decide as core
@@ -103,10 +103,15 @@ def on_fact(fact_id: str) -> Fault:
 
 async def histories(ward: Ward | SmallWard, bedside: Bedside) -> list[WorkflowHistory]:
     """The histories of all runs of a course, oldest first."""
+    return await histories_of(ward.client, bedside.course_id)
+
+
+async def histories_of(client: Client, course_id: str) -> list[WorkflowHistory]:
+    """The same over a connection of one's own."""
     found: list[WorkflowHistory] = []
     run_id: str | None = None
     while True:
-        history = await ward.client.get_workflow_handle(bedside.course_id, run_id=run_id).fetch_history()
+        history = await client.get_workflow_handle(course_id, run_id=run_id).fetch_history()
         found.insert(0, history)
         run_id = history.events[0].workflow_execution_started_event_attributes.continued_execution_run_id
         if not run_id:

@@ -69,3 +69,9 @@ async def replayed_links(
     )
     await replayer.replay_workflow(history)
     return [links.handed[number] for number in sorted(links.handed)]
+
+
+async def links_of_runs(runs: Sequence[WorkflowHistory], ring: KeyRing = TEST_KEY_RING) -> list[Link]:
+    """The links of a course over all its runs; what a run had not written yet the next one hands over again."""
+    handed = {link[0]: link for history in runs for link in await replayed_links(history, ring)}
+    return [handed[number] for number in sorted(handed)]

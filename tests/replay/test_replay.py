@@ -1,7 +1,9 @@
 """Kept histories replay: a release that changes the order of commands, or a hash of before, would stall or belie open courses.
 
 After an intended change, with `workflow.patched` where courses may be open, the histories of the release that runs are
-recorded anew: `pytest tests/stories --keep-histories`. Those of former releases stay as they are.
+recorded anew: `pytest tests/stories/test_article_course.py tests/stories/test_label_course.py
+tests/stories/test_at_the_bedside.py --keep-histories`. Those of former releases stay as they are; a story that resets its
+course is not kept, for the record holds what came after the reset.
 """
 
 from datetime import timedelta

@@ -10,7 +10,7 @@ from threading import Event
 
 import pytest
 
-from activities import decide, stubs
+from activities import decide, stubs, turns
 from clinical.decide import Told
 from demo.bedside import Bedside
 from demo.patients import NURSE, PHYSICIAN, PRESCRIBER
@@ -73,6 +73,7 @@ def not_deciding(rules: Rules, monkeypatch: pytest.MonkeyPatch, bedside: Bedside
     with monkeypatch.context() as patched, rules.fail(bedside.course_id, waits if slow else None):
         if slow:
             patched.setattr(stubs, "DECIDE_WITHIN", timedelta(seconds=0.5))
+            patched.setattr(turns, "LONGEST_WAIT_S", 0.05)
         yield
         go_on.set()
 

@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 from demo.bedside import Bedside
 from demo.patients import LABORATORY
 from models.messages import LabResults
+from tests.broken import histories_of
 from tests.conftest import Ward, until_written
 from tests.factories import LABEL, a_lab
-from tests.replay.chain import link_of, replayed_links
+from tests.replay.chain import link_of, links_of_runs
 
 RESULTS, LOOKERS = 40, 3
 
@@ -34,8 +35,8 @@ async def test_a_course_looked_at_all_the_time_while_results_and_commands_arrive
         task.cancel()
     await asyncio.gather(*looking, return_exceptions=True)
     await until_written(bedside)
-    history = await ward.handle(bedside).fetch_history()
-    assert await replayed_links(history) == [link_of(entry) for entry in await ward.record_of(bedside)]
+    runs = await histories_of(ward.client, bedside.course_id)
+    assert await links_of_runs(runs) == [link_of(entry) for entry in await ward.record_of(bedside)]
 
 
 async def look(bedside: Bedside, saw: asyncio.Event) -> None:

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio import workflow
 from temporalio.api.common.v1 import Payload
-from temporalio.client import Client, ScheduleActionExecutionStartWorkflow, WorkflowHistory
+from temporalio.client import Client, ScheduleActionExecutionStartWorkflow
 from temporalio.common import RawValue
 
 from activities.reading import Reader
@@ -33,11 +33,12 @@ from services.courses import CourseClient
 from services.housekeeping import SCHEDULE_ID, settle_schedule
 from services.reading_again import RereadSweep
 from services.starting import start_course
+from tests.broken import histories_of
 from tests.conftest import MANY_LOOKS, until_written
 from tests.examples import TIMES
 from tests.factories import CODES, LABEL, ULN
 from tests.laid_out import a_namespace, a_record
-from tests.replay.chain import Link, link_of, replayed_links
+from tests.replay.chain import Link, link_of, links_of_runs, replayed_links
 from worker import make_worker
 
 H = timedelta(hours=1)
@@ -86,16 +87,13 @@ class KeyWard:
         assert await verify_all(self.engine, TEST_RECORD_KEY) == []
         return [link_of(entry) for entry in await read_entries(self.engine, bedside.course_id)]
 
-    async def history(self, bedside: Bedside) -> WorkflowHistory:
-        return await (await self.client(OLD)).get_workflow_handle(bedside.course_id).fetch_history()
-
     async def replays(self, bedside: Bedside, rows: list[Link]) -> None:
         """With the keys of then and with more, a replay hands the record what it holds; without any key it says nothing else."""
-        history = await self.history(bedside)
+        runs = await histories_of(await self.client(OLD), bedside.course_id)
         for ring in (OLD, FULL):
-            assert await replayed_links(history, ring) == rows
+            assert await links_of_runs(runs, ring) == rows
         with pytest.raises(Exception) as failure:
-            await replayed_links(history, FOREIGN)
+            await replayed_links(runs[-1], FOREIGN)
         assert not isinstance(failure.value, workflow.NondeterminismError)
 
 

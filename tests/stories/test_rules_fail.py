@@ -9,7 +9,7 @@ import pytest
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from activities import decide, stubs
+from activities import decide, stubs, turns
 from activities.decide import Decider
 from clinical.decide import Told
 from demo.bedside import Bedside
@@ -192,6 +192,7 @@ async def test_a_decide_that_is_too_slow_holds_the_course_and_takes_less_at_a_ti
 
     draws = [f"draw-{number:02}" for number in range(20)]
     monkeypatch.setattr(stubs, "DECIDE_WITHIN", timedelta(seconds=0.5))
+    monkeypatch.setattr(turns, "LONGEST_WAIT_S", 0.05)
     async with small_ward.worker():
         bedside = await after_the_first_dose(small_ward, await small_ward.course("slow"))
         sent = [await results(bedside, draw) for draw in draws]

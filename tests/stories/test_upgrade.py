@@ -22,9 +22,10 @@ from plumbing.keys import TEST_KEY_RING, TEST_RECORD_KEY, TEST_SUBJECT_KEY
 from plumbing.sealing import sealing
 from plumbing.settings import ROOT
 from record.reader import read_entries, verify_chain
+from tests.broken import histories_of
 from tests.conftest import until_written
 from tests.laid_out import a_namespace, installation_of
-from tests.replay.chain import Link, link_of, replayed_links
+from tests.replay.chain import Link, link_of, links_of_runs
 from tests.replay.former import kept_releases, name_of, unpacked
 from tests.stories.conftest import SmallWard
 
@@ -127,7 +128,7 @@ async def test_a_running_course_goes_over_to_the_release_of_today(
     after = await links(ward.engine, bedside.course_id)
     assert after[: len(before)] == before
     assert len(after) > len(before)
-    assert await replayed_links(await handle.fetch_history()) == after
+    assert await links_of_runs(await histories_of(client, bedside.course_id)) == after
     await ward.engine.dispose()
 
 
