@@ -134,7 +134,7 @@ async def must_be_sound(ward: Ward | SmallWard, bedside: Bedside) -> list[Record
     """The record is whole, its chain holds, and every run replays; returns what the record holds."""
     await until_written(bedside)
     assert await verify_chain(ward.engine, bedside.course_id) is None
-    replayer = Replayer(workflows=list(WORKFLOWS), data_converter=ward.client.data_converter)
+    replayer = Replayer(workflows=list(WORKFLOWS), data_converter=ward.client.data_converter, debug_mode=True)
     for history in await histories(ward, bedside):
         await replayer.replay_workflow(history)
     return await read_entries(ward.engine, bedside.course_id)
