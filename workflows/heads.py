@@ -17,7 +17,8 @@ class Links:
     """The links of the chain that this run has seen, oldest first: those it began with, and each it has made."""
 
     def __init__(self, *began_with: Head) -> None:
-        self._links = deque(began_with, maxlen=MOST_LINKS)
+        # While the record is away for long, more may wait for it than a run makes: each of them may be its head.
+        self._links = deque(began_with, maxlen=len(began_with) + MOST_LINKS)
 
     def add(self, number: int, sha256: str) -> None:
         """A decision was made."""

@@ -3,7 +3,7 @@
 import pytest
 
 from models.deciding import Head
-from workflows.heads import Links, last_written
+from workflows.heads import MOST_LINKS, Links, last_written
 
 
 def a_run(*made: int, began_after: int = 0) -> Links:
@@ -50,6 +50,15 @@ def test_entries_that_wait_over_a_boundary_are_known_to_the_next_run() -> None:
     assert last_written([5, 6], links.newest) == 4
     assert links.compared(Head(number=4, sha256=sha(4)), 4).outcome == "behind"
     assert links.compared(Head(number=5, sha256=sha(5, "b")), 4).outcome == "other"
+
+
+def test_however_many_entries_wait_the_head_before_them_is_known_all_the_time() -> None:
+    waiting = range(5, 5 + 2 * MOST_LINKS)
+    links = Links(*(Head(number=number, sha256=sha(number)) for number in (4, *waiting)))
+    assert links.compared(Head(number=4, sha256=sha(4)), 4).outcome == "behind"
+    for number in range(links.newest + 1, links.newest + MOST_LINKS):
+        links.add(number, sha(number))
+    assert links.compared(Head(number=4, sha256=sha(4)), 4).outcome == "behind"
 
 
 def test_a_new_course_meets_a_record_that_knows_it_already() -> None:
