@@ -23,6 +23,5 @@ async def test_the_head_is_told_while_another_transaction_writes(record: Record,
 
 
 def test_who_reads_never_queues_among_those_who_write(record_engine: AsyncEngine) -> None:
-    if record_engine.dialect.name == "sqlite":
-        with pytest.raises(ValueError, match="must not queue"):
-            reading(writing(record_engine))
+    with pytest.raises(ValueError, match="must not queue"):
+        reading(writing(record_engine))

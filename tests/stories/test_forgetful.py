@@ -1,5 +1,6 @@
 """What stays beside the worker is no truth: a course whose worker forgets at random is decided as by one that never does."""
 
+from collections.abc import Callable
 from random import Random
 
 import pytest
@@ -17,20 +18,30 @@ OFTEN = 1 / 3
 
 
 class Forgetful:
-    """Stands between the worker and what it keeps, and now and then lets it forget everything."""
+    """Stands between the worker and what it keeps: now and then it forgets everything, or still has an older chart."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, rng: Random) -> None:
         self._rng, self.times = rng, 0
-        for name in ("hold", "take", "kept", "keep"):
+        for name in ("hold", "take", "kept"):
             monkeypatch.setattr(beside, name, self._forgetting(getattr(beside, name)))
+        monkeypatch.setattr(beside, "keep", self._now_and_then(beside.keep))
 
-    def _forgetting(self, real: object) -> object:
+    def _forgetting(self, real: Callable[..., object]) -> Callable[..., object]:
         def asked(*args: object) -> object:
-            found = real(*args)  # type: ignore[operator]
+            found = real(*args)
             if self._rng.random() < OFTEN:
                 beside.forget()
                 self.times += 1
             return found
+
+        return asked
+
+    def _now_and_then(self, real: Callable[..., None]) -> Callable[..., None]:
+        """What is not kept leaves the chart of the decision before in its place."""
+
+        def asked(*args: object) -> None:
+            if self._rng.random() >= OFTEN:
+                real(*args)
 
         return asked
 

@@ -178,8 +178,9 @@ async def _dose(bedside: Bedside, cycle: int, day: int) -> None:
 
 def implied(course: Course, told: Sequence[NamedMessage], entries: Sequence[RecordEntry]) -> list[str]:
     """Decide again, with the pure core alone, what was said to this course at the times of its record; what differs."""
-    messages, chart, faults = {m.id: m for m in told}, Chart(course=course), list[str]()
+    messages, facts, faults = {m.id: m for m in told}, (), list[str]()
     for entry in entries:
+        chart = Chart(course=course, facts=facts)
         unread = [f.what for f in entry.facts if isinstance(f.what, UnreadableMessage)]
         said = [messages[m.id].read() for m in entry.messages if m.id in messages]
         monitoring = _in_monitoring(chart.with_facts(*entry.facts))
@@ -190,7 +191,7 @@ def implied(course: Course, told: Sequence[NamedMessage], entries: Sequence[Reco
         recorded = [m.refusal for m in entry.messages]
         if (done.facts, done.assessment, refusals) != (entry.facts, entry.assessment, recorded):
             faults.append(f"decision {entry.number}: {entry.assessment.sentence()}")
-        chart = chart.with_facts(*entry.facts)
+        facts = (*facts, *entry.facts)
     seen = [m.id for e in entries for m in e.messages]
     if sorted(seen) != sorted(messages):
         faults.append("the messages on record are not those that were sent")
