@@ -114,7 +114,7 @@ async def _verified(settings: "Settings", named: tuple[str, ...]) -> tuple[list[
         if not named:
             faults += await verify_all(engine, key, heads)
         for course_id in named:
-            faults += await verify_course(engine, key, course_id, [h for h in heads if h.course_id == course_id])
+            faults += await verify_course(engine, key, course_id, heads)
         looked = named or ("", *sorted(known))
         await note_checks(engine, looked, faults, datetime.now(UTC))
         return faults, len(named or known), compared

@@ -79,7 +79,7 @@ class RecordCheck:
     async def _look(self, course_id: str, heads: Sequence[CourseHead]) -> list[Fault]:
         if not course_id:
             return await verify_what_is_of_no_course(self._engine, self._key)
-        return await verify_course(self._engine, self._key, course_id, [h for h in heads if h.course_id == course_id])
+        return await verify_course(self._engine, self._key, course_id, heads)
 
     async def _heads(self) -> tuple[list[CourseHead], list[Fault]]:
         """All heads that were written down; a server that does not answer is no reason not to look."""

@@ -20,12 +20,13 @@ from typing import Any, NamedTuple
 import structlog
 
 from activities import beside
-from benchmarks.flood import House, Ward, decided, flood_of, histories, replayed, say, sent
+from benchmarks.flood import House, Ward, decided, flood_of, replayed, say, sent
 from demo.bedside import Bedside
 from models.attributes import SEARCH_ATTRIBUTES
 from plumbing.dev_server import DevServer, find_binary, free_port
 from plumbing.settings import ROOT
 from tests.laid_out import a_namespace, a_record
+from tests.replay.chain import histories_of
 
 MS = 1000
 
@@ -55,7 +56,7 @@ async def cost_of(ward: Ward, facts: int, commands: int) -> Cost:
     await decided(bedside)
     kept_ms = await _commands(bedside, commands, forget=False)
     forgotten_ms = await _commands(bedside, commands, forget=True)
-    run = (await histories(ward.client, bedside.course_id))[0]
+    run = (await histories_of(ward.client, bedside.course_id))[-1]
     return Cost(
         facts=(await bedside.status()).facts,
         kept_ms=kept_ms,

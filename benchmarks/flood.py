@@ -47,6 +47,7 @@ from services.courses import CourseClient, CourseError
 from services.starting import start_course
 from tests.factories import LABEL, a_lab
 from tests.laid_out import a_namespace, a_record
+from tests.replay.chain import histories_of
 from worker import WORKFLOWS, make_worker
 
 AT_ONCE = 40
@@ -186,7 +187,7 @@ async def _seen(bedside: Bedside, ward: Ward, sent_s: float) -> Seen:
     facts = (await bedside.courses.chart(bedside.course_id)).facts
     await bedside.into_next_run(bedside.do("move_to_current_build", ADMINISTRATOR))
     await decided(bedside)
-    runs = await histories(ward.client, bedside.course_id)
+    runs = await histories_of(ward.client, bedside.course_id)
     longest = max(runs, key=lambda run: len(run.events))
     return Seen(
         sent_s=sent_s,
@@ -199,20 +200,11 @@ async def _seen(bedside: Bedside, ward: Ward, sent_s: float) -> Seen:
         events=len(longest.events),
         history_bytes=max(sum(e.ByteSize() for e in run.events) for run in runs),
         largest_payload=max(p.ByteSize() for run in runs for e in run.events for p in payloads_in(e)),
-        carried_bytes=_given_to(runs[0]),
+        carried_bytes=_given_to(runs[-1]),
         replay_cpu_s=max([await replayed(run) for run in runs]),
         broken_at=await verify_chain(ward.engine, bedside.course_id),
         trouble=(await bedside.status()).trouble,
     )
-
-
-async def histories(client: Client, course_id: str) -> list[WorkflowHistory]:
-    """The histories of all runs of a course, the current one first."""
-    runs, run_id = [], (await client.get_workflow_handle(course_id).describe()).run_id
-    while run_id:
-        runs.append(await client.get_workflow_handle(course_id, run_id=run_id).fetch_history())
-        run_id = runs[-1].events[0].workflow_execution_started_event_attributes.continued_execution_run_id
-    return runs
 
 
 def _given_to(run: WorkflowHistory) -> int:

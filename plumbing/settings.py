@@ -174,7 +174,7 @@ class Settings(SiteSettings):
     workflow_tasks: int = Field(default=8, ge=2, le=1000)
     """How many courses a worker moves on at once. Two at least: one is for what the worker has in memory."""
     local_activities: int = Field(default=8, ge=1, le=1000)
-    """How many decisions it computes at once, each in a thread."""
+    """How many decisions it has in hand at once, each in a thread; they take turns at computing."""
     activities: int = Field(default=16, ge=1, le=1000)
     """How many writes into the record and calls it makes at once; each waits for a database or a channel."""
     cached_courses: int = Field(default=500, ge=1, le=100_000)

@@ -79,23 +79,27 @@ class CourseHead(Frozen):
 
 async def verify_all(engine: AsyncEngine, key: RecordKey, heads: Iterable[CourseHead] = ()) -> list[Fault]:
     """What is not as it was written, in the whole record: all courses, and what belongs to none."""
-    by_course = _by_course(heads)
+    heads = tuple(heads)
     found = await verify_what_is_of_no_course(engine, key)
-    for course_id in sorted({*await course_ids(engine), *by_course}):
-        found += await verify_course(engine, key, course_id, by_course.get(course_id, ()))
+    for course_id in sorted({*await course_ids(engine), *(head.course_id for head in heads)}):
+        found += await verify_course(engine, key, course_id, heads)
     return found
 
 
 async def verify_course(
     engine: AsyncEngine, key: RecordKey, course_id: str, heads: Iterable[CourseHead] = ()
 ) -> list[Fault]:
-    """What is not as it was written, in the rows of one course; of a course that nobody knows, that there is none."""
+    """What is not as it was written, in the rows of one course; of a course that nobody knows, that there is none.
+
+    Of `heads` only its own are compared.
+    """
     async with AsyncSession(reading(engine)) as session:
         there = await _tables(session)
         rows = {kind: await _rows_of(session, kind, course_id) if kind in there else [] for kind in OF_A_COURSE}
     gone = [_gone(kind, course_id) for kind in OF_A_COURSE if kind not in there]
+    own = tuple(head for head in heads if head.course_id == course_id)
     # Hundreds of texts are hashed and read: not on the loop of a worker that conducts courses.
-    return gone + await asyncio.to_thread(faults_in, course_id, rows, key, tuple(heads))
+    return gone + await asyncio.to_thread(faults_in, course_id, rows, key, own)
 
 
 async def course_ids(engine: AsyncEngine) -> set[str]:
@@ -387,10 +391,3 @@ async def _rows_of(session: AsyncSession, kind: type[Row], course_id: str) -> li
     name = table_of(kind).columns["course_id"]
     rows = raw_select(kind).where(name == course_id).order_by(*table_of(kind).primary_key)
     return [part_of(raw, kind) for raw in await raw_rows(session, rows)]
-
-
-def _by_course(heads: Iterable[CourseHead]) -> dict[str, list[CourseHead]]:
-    found: dict[str, list[CourseHead]] = {}
-    for head in heads:
-        found.setdefault(head.course_id, []).append(head)
-    return found

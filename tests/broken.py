@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from temporalio.client import Client, WorkflowHistory
+from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer
 
 import clinical.decide as core
@@ -20,6 +20,7 @@ from models.notification import NotificationBatch
 from models.record import RecordEntry
 from record.reader import read_entries, verify_chain
 from tests.conftest import Ward, until_written
+from tests.replay.chain import histories_of
 from tests.stories.conftest import SmallWard
 from worker import WORKFLOWS
 
@@ -104,18 +105,6 @@ def on_fact(fact_id: str) -> Fault:
 async def histories(ward: Ward | SmallWard, bedside: Bedside) -> list[WorkflowHistory]:
     """The histories of all runs of a course, oldest first."""
     return await histories_of(ward.client, bedside.course_id)
-
-
-async def histories_of(client: Client, course_id: str) -> list[WorkflowHistory]:
-    """The same over a connection of one's own."""
-    found: list[WorkflowHistory] = []
-    run_id: str | None = None
-    while True:
-        history = await client.get_workflow_handle(course_id, run_id=run_id).fetch_history()
-        found.insert(0, history)
-        run_id = history.events[0].workflow_execution_started_event_attributes.continued_execution_run_id
-        if not run_id:
-            return found
 
 
 async def calls_of(ward: Ward | SmallWard, bedside: Bedside) -> list[tuple[str, str, str]]:

@@ -82,7 +82,7 @@ def search(number: int, seed: int) -> Found:
         start = start_of(rng.choice(STARTS), rng.choice(PROTOCOLS))
         for _ in range(IN_A_ROW):
             start = start._replace(now=start.now + rng.choice(PAUSES))
-            message, used = _message(rng, start, deck)
+            message, used = a_message(rng, start, deck)
             found.tried += 1
             found.kinds[message.name] += 1
             found.at_limits.update(used)
@@ -104,7 +104,7 @@ def _decided(start: Start, message: Message | None = None) -> Decision:
     return decide(request, load_protocol(start.chart.course.protocol.name), "poison")
 
 
-def _message(rng: Random, start: Start, deck: Deck) -> tuple[Message, set[str]]:
+def a_message(rng: Random, start: Start, deck: Deck) -> tuple[Message, set[str]]:
     """One message, and the limits that it stands at; another where its parts together are larger than a message may be."""
     while True:
         speaker = Speaker(rng, start.now, known_ids(start.chart.facts))

@@ -503,7 +503,7 @@ def test_every_refusal_names_its_reason(given_to: tuple[Chart, str, datetime, st
 
 def test_every_command_of_the_house_is_tried_or_only_reports() -> None:
     tried = command_contents(DoseSlot(cycle=1, day=1), "1.45", [])
-    reports = ("record_", "report_", "judge_", "close_", "resolve_", "set_hold", "read_again")
+    reports = ("record_", "report_", "judge_", "close_", "resolve_", "read_again")
     assert {name for name in COMMANDS if name not in tried} == {n for n in COMMANDS if n.startswith(reports)}
 
 

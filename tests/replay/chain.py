@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from temporalio import workflow
-from temporalio.client import WorkflowHistory
+from temporalio.client import Client, WorkflowHistory
 from temporalio.worker import (
     Interceptor,
     Replayer,
@@ -70,6 +70,18 @@ async def replayed_links(
     )
     await replayer.replay_workflow(history)
     return [links.handed[number] for number in sorted(links.handed)]
+
+
+async def histories_of(client: Client, course_id: str) -> list[WorkflowHistory]:
+    """The histories of all runs of a course, oldest first."""
+    found: list[WorkflowHistory] = []
+    run_id: str | None = None
+    while True:
+        history = await client.get_workflow_handle(course_id, run_id=run_id).fetch_history()
+        found.insert(0, history)
+        run_id = history.events[0].workflow_execution_started_event_attributes.continued_execution_run_id
+        if not run_id:
+            return found
 
 
 async def links_of_runs(runs: Sequence[WorkflowHistory], ring: KeyRing = TEST_KEY_RING) -> list[Link]:

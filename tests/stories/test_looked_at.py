@@ -6,10 +6,9 @@ from datetime import UTC, datetime
 from demo.bedside import Bedside
 from demo.patients import LABORATORY
 from models.messages import LabResults
-from tests.broken import histories_of
 from tests.conftest import Ward, until_written
 from tests.factories import LABEL, a_lab
-from tests.replay.chain import link_of, links_of_runs
+from tests.replay.chain import histories_of, link_of, links_of_runs
 
 RESULTS, LOOKERS = 40, 3
 
@@ -28,9 +27,8 @@ async def test_a_course_looked_at_all_the_time_while_results_and_commands_arrive
         if number % 8 == 0:
             await bedside.weigh()
     await bedside.status()
-    await asyncio.gather(
-        *(saw.wait() for saw in seen)
-    )  # however busy the course was, each look was answered in the end
+    # However busy the course was, each look was answered in the end.
+    await asyncio.gather(*(saw.wait() for saw in seen))
     for task in looking:
         task.cancel()
     await asyncio.gather(*looking, return_exceptions=True)

@@ -10,7 +10,7 @@ from demo.bedside import Bedside
 from models.facts import UnreadableMessage
 from models.messages import SIGNALS, Message
 from tests.broken import must_be_sound
-from tests.clinical.test_poison import Deck, _message
+from tests.clinical.test_poison import Deck, a_message
 from tests.conftest import Ward
 from tests.examples import TIMES
 from tests.factories import LABEL
@@ -46,7 +46,7 @@ async def test_extreme_messages_into_a_real_course_lock_nothing(ward: Ward) -> N
     rng = Random(11)
     deck, start, said = Deck(rng), await as_it_is(bedside), 0
     while said < NUMBER:
-        message, _ = _message(rng, start, deck)
+        message, _ = a_message(rng, start, deck)
         if message.name in ENDS:
             continue
         await say(bedside, message)

@@ -33,12 +33,11 @@ from services.courses import CourseClient
 from services.housekeeping import SCHEDULE_ID, settle_schedule
 from services.reading_again import RereadSweep
 from services.starting import start_course
-from tests.broken import histories_of
 from tests.conftest import MANY_LOOKS, until_written
 from tests.examples import TIMES
 from tests.factories import CODES, LABEL, ULN
 from tests.laid_out import a_namespace, a_record
-from tests.replay.chain import Link, link_of, links_of_runs, replayed_links
+from tests.replay.chain import Link, histories_of, link_of, links_of_runs, replayed_links
 from worker import make_worker
 
 H = timedelta(hours=1)

@@ -22,10 +22,9 @@ from plumbing.keys import TEST_KEY_RING, TEST_RECORD_KEY, TEST_SUBJECT_KEY
 from plumbing.sealing import sealing
 from plumbing.settings import ROOT
 from record.reader import read_entries, verify_chain
-from tests.broken import histories_of
 from tests.conftest import until_written
 from tests.laid_out import a_namespace, installation_of
-from tests.replay.chain import Link, link_of, links_of_runs
+from tests.replay.chain import Link, histories_of, link_of, links_of_runs
 from tests.replay.former import kept_releases, name_of, unpacked
 from tests.stories.conftest import SmallWard
 
