@@ -1,6 +1,6 @@
 """What must not happen at the bedside, and what must not be forgotten, on a real server with time skipped."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -10,7 +10,7 @@ from models.assessment import CourseState, Verdict
 from models.facts import InfusionStarted, LabResult, RungFired, UnreadableMessage
 from models.messages import LabResults
 from services.courses import CommandRefused, CourseError
-from tests.conftest import Ward
+from tests.conftest import MANY_LOOKS, Ward
 from tests.factories import ARTICLE, LABEL
 
 ALT = "1742-6"
@@ -167,6 +167,13 @@ async def test_another_patients_result_makes_no_fact_and_waits_for_a_person(ward
     assert (await bedside.status()).facts == facts
 
 
+async def until_shown_after(bedside: Bedside, instant: datetime) -> None:
+    """Come back when the card is of this instant or later: the timer fires a moment after the server's clock has moved."""
+    for _ in range(MANY_LOOKS):
+        if (await bedside.card()).as_of >= instant:
+            return
+
+
 async def test_a_withheld_weekly_test_is_due_and_a_day_later_overdue_in_the_record(ward: Ward) -> None:
     bedside = await ready_for_the_second_dose(ward, ARTICLE)
     await bedside.into_next_run(bedside.transplant())
@@ -176,6 +183,7 @@ async def test_a_withheld_weekly_test_is_due_and_a_day_later_overdue_in_the_reco
     await bedside.clock.advance_to(due.overdue_at - timedelta(seconds=3))
     assert [o.standing for o in (await bedside.card()).obligations if o.key == due.key] == ["due"]
     await bedside.clock.advance_to(due.overdue_at + timedelta(seconds=1))
+    await until_shown_after(bedside, due.overdue_at)
     assert [o.standing for o in (await bedside.card()).obligations if o.key == due.key] == ["overdue"]
 
     facts = [f for e in await ward.record_of(bedside) for f in e.facts]
