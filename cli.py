@@ -359,13 +359,9 @@ cli_check.add_to(app)
 @app.command()
 def worker() -> None:
     """Run a worker until Ctrl-C or SIGTERM."""
-    from plumbing.settings import Mode, load_settings
+    from plumbing.settings import load_settings, with_keys
 
-    settings = load_settings()
-    if settings.mode is Mode.DEMO:
-        from cli_courses import with_kept_keys
-
-        with_kept_keys(settings)
+    with_keys(load_settings())
     _become("worker")
 
 

@@ -139,6 +139,9 @@ def _failure_below(error: Exception) -> Failed | None:
     if isinstance(error, RPCError):
         words = f"Temporal did not answer as it should ({error.status.name}); `inocycle worker` starts a worker"
         return Failed(Exit.UNREACHABLE, "NoAnswer", words)
+    if isinstance(error, KeyError) and "payload encoding" in str(error):  # so the SDK names what no converter takes
+        words = "what came back is encrypted with a key that is not among ours; put the right one back"
+        return Failed(Exit.USAGE, "KeyGone", words)
     return None
 
 

@@ -15,7 +15,7 @@ from models.people import Actor
 from plumbing.connection import connect
 from plumbing.installation import namespace_must_be_ours
 from plumbing.keys import birth_hash, subject_hash
-from plumbing.settings import Mode, Settings, load_settings, with_demo_keys
+from plumbing.settings import Mode, Settings, load_settings, with_keys
 from services.courses import CourseClient, CourseError, NotConfirmed
 
 if TYPE_CHECKING:
@@ -30,21 +30,14 @@ def settings_for_commands(doing: str) -> Settings:
     if settings.mode is Mode.WARD:
         words = f"{doing} is refused in mode ward: nobody can sign in yet, and --by alone is not believed there"
         raise Failed(Exit.REFUSED, "ModeWard", words)
-    return with_kept_keys(settings)
-
-
-def with_kept_keys(settings: Settings) -> Settings:
-    """A demo's keys, made at the first use and kept under var/."""
-    try:
-        return with_demo_keys(settings)
-    except FileExistsError:  # another process has just made them
-        return load_settings()
+    return with_keys(settings)
 
 
 def with_courses(
     settings: Settings, act: Callable[[CourseClient], Awaitable[Result]], within: float | None = None
 ) -> Result:
-    """Connect and act; where nobody answers within so many seconds, that is said."""
+    """Connect and act; where nobody answers within so many seconds, that is said. Raises `KeyGone`."""
+    with_keys(settings)
 
     async def connected() -> Result:
         client = await connect(settings)

@@ -52,14 +52,16 @@ def init(
     Where both are there and belong together only the schema is brought up to date. Refused where one of the two belongs
     to another installation, or has lost the other one.
     """
-    from cli_courses import with_kept_keys
     from plumbing.connection import connect
     from plumbing.installation import lay_out
-    from plumbing.settings import Mode, load_settings
+    from plumbing.settings import Mode, load_settings, with_demo_keys
 
     settings = load_settings()
     if settings.mode is Mode.DEMO:
-        settings = with_kept_keys(settings)
+        try:
+            settings = with_demo_keys(settings)
+        except FileExistsError:  # another process has just made them
+            settings = load_settings()
 
     async def laid_out() -> tuple[str, bool]:
         async with said():

@@ -23,7 +23,7 @@ from plumbing.connection import connect
 from plumbing.database import make_engine
 from plumbing.dev_server import DevServer, DevServerFailed, NoDevServer, find_binary, must_be_free
 from plumbing.installation import InstallationRefused, lay_out, opened
-from plumbing.settings import DEMO_KEY_FILES, ROOT, Mode, Settings, with_demo_keys
+from plumbing.settings import DEMO_KEY_FILES, DEMO_SERVER_FILE, ROOT, KeyGone, Mode, Settings, with_demo_keys
 from services.courses import CourseError
 
 KEPT_WHEN_FRESH = ("bin", *DEMO_KEY_FILES)  # the keys are in this process already: the others must find the same
@@ -48,20 +48,12 @@ class House:
         stopping = _told_to_stop()
         if fresh:
             self._clear()
-        self._keys_must_be_there()
-        self._settings = with_demo_keys(self._settings)
+        try:
+            self._settings = with_demo_keys(self._settings)
+        except KeyGone as gone:
+            raise HouseFault(str(gone)) from None
         async with self._server() as server:
             await self._keep_the_rest(server, await self._initialised(), stopping)
-
-    def _keys_must_be_there(self) -> None:
-        """A key made up in the place of one that is gone opens no course, and would be taken for the right one."""
-        known = (self._settings.key_ring, self._settings.subject_key, self._settings.record_key)
-        gone = [name for name, key in zip(DEMO_KEY_FILES, known, strict=True) if key is None]
-        if gone and self._server_file.exists():
-            where = ", ".join(str(self._settings.var_dir / name) for name in gone)
-            raise HouseFault(
-                f"courses are there, and their key is gone: put {where} back, or `make fresh` without them"
-            )
 
     async def _keep_the_rest(self, server: DevServer, client: Client, stopping: asyncio.Event) -> None:
         """A worker that dies is started again. The server is not: what made it end is said, and everything ends."""
@@ -149,7 +141,7 @@ class House:
 
     @property
     def _server_file(self) -> Path:
-        return self._settings.var_dir / "temporal.db"
+        return self._settings.var_dir / DEMO_SERVER_FILE
 
     @property
     def _web_ui(self) -> str:

@@ -340,6 +340,16 @@ class RecordCheckRow(Row, table=True):
     seal: str | None = None
 
 
+class RowCountRow(Row, table=True):
+    """How many rows of a table were written and not taken back, for tables whose rows nothing else would miss."""
+
+    __tablename__ = "row_count"
+
+    name: str = Field(primary_key=True)
+    rows: int
+    seal: str | None = None
+
+
 class InstallationRow(Row, table=True):
     """The one row that says whose database this is and what for, `demo` or `ward`; written once, by `inocycle init`.
 

@@ -203,7 +203,7 @@ async def lay_out(settings: Settings, client: Client, *, adopt: bool = False) ->
 
 async def write_installation(engine: AsyncEngine, mode: Mode, key: RecordKey) -> Installation:
     """Bring the schema to the newest version and write the one row, if it is not there, in one transaction."""
-    async with writing(engine).begin() as connection:
+    async with writing(sealing(engine, key)).begin() as connection:
         return await connection.run_sync(_written, mode, key)
 
 

@@ -1,7 +1,8 @@
 """Seals on rows: keyed hashes that nobody without the record key can make, one in the column `seal` of each row.
 
 What follows from a course's decisions is not sealed but derived again (`record/verify.py`). Everything else that is
-written through a session gets its seal here, by itself: a table that has the column needs no further word.
+written through a session gets its seal here, by itself: a table that has the column needs no further word. Rows from
+which nothing follows are counted as well (`COUNTED`), so that one that was taken out whole is missed.
 """
 
 from collections.abc import Mapping
@@ -9,16 +10,38 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from sqlalchemy import Column, Connection, LargeBinary, Table, event
+from sqlalchemy import Column, Connection, LargeBinary, Table, event, func, insert, select, type_coerce, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.orm import Mapper
+from sqlalchemy.types import NullType
 
-from models.tables import DecimalText, DecisionRow, InstantText, Row
+from models.tables import (
+    CourseStartRow,
+    DecimalText,
+    DecisionRow,
+    InboxRow,
+    InstantText,
+    NotificationRow,
+    RecordCheckRow,
+    Row,
+    RowCountRow,
+    SweepRow,
+    WatchRow,
+)
 from plumbing.keys import RecordKey
 
 COLUMN: Final = "seal"
 CHAINED: Final = str(DecisionRow.__tablename__)
 """Each seal of this table binds the one before; who writes a decision makes it."""
+COUNTED: Final[tuple[type[Row], ...]] = (
+    InboxRow,
+    CourseStartRow,
+    NotificationRow,
+    WatchRow,
+    SweepRow,
+    RecordCheckRow,
+)
+"""From these nothing follows, and nothing else tells that one was there."""
 _KEY: Final = "inocycle_record_key"
 _TAG: Final = 8
 """Hex digits of the tag of one column: it says which was changed, while the seal says that one was."""
@@ -100,12 +123,71 @@ def _stored(column: Column[Any], value: Any) -> Any:
     return value
 
 
-def _seal(_mapper: Mapper[Any], connection: Connection, row: Any) -> None:
-    key = connection.get_execution_options().get(_KEY)
-    table = table_of(type(row))
-    if key is not None and COLUMN in table.columns and table.name != CHAINED:
+def _stored_row(connection: Connection, table: Table, key: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """A row as the database holds it now, locked, without its bytes; read without types, which a bad byte would stop."""
+    columns = [type_coerce(c, NullType()).label(c.name) for c in table.columns if not _is_hashed(c)]
+    where = [type_coerce(table.columns[name], NullType()) == value for name, value in key.items()]
+    found = connection.execute(select(*columns).where(*where).with_for_update()).mappings().first()
+    return None if found is None else dict(found)
+
+
+def _seal_new(_mapper: Mapper[Any], connection: Connection, row: Any) -> None:
+    key, table = _key_for(connection, row)
+    if key is not None:
         row.seal = seal_of(key, table, stored_values(row))
 
 
-for _moment in ("before_insert", "before_update"):
-    event.listen(Row, _moment, _seal, propagate=True)
+def _seal_again(_mapper: Mapper[Any], connection: Connection, row: Any) -> None:
+    """A row that was changed behind our back keeps its broken seal: sealed anew, nobody would ever find it."""
+    key, table = _key_for(connection, row)
+    if key is None:
+        return
+    values = stored_values(row)
+    before = _stored_row(connection, table, {c.name: values[c.name] for c in table.primary_key})
+    if before is not None and not unsealed_columns(key, table, before):
+        row.seal = seal_of(key, table, values)
+
+
+def _key_for(connection: Connection, row: Row) -> tuple[RecordKey | None, Table]:
+    table = table_of(type(row))
+    sealed = COLUMN in table.columns and table.name != CHAINED
+    return connection.get_execution_options().get(_KEY) if sealed else None, table
+
+
+def _count(connection: Connection, row: Row, by: int) -> None:
+    """Keep how many rows there are. A count that is gone, or is not as it was sealed, stays so, for a look to find it."""
+    key: RecordKey | None = connection.get_execution_options().get(_KEY)
+    if key is None or not isinstance(row, COUNTED):
+        return
+    counts, name = table_of(RowCountRow), table_of(type(row)).name
+    before = _stored_row(connection, counts, {"name": name})
+    if before is None or unsealed_columns(key, counts, before):
+        return
+    now = {"rows": before["rows"] + by}
+    seal = seal_of(key, counts, {**before, **now})
+    connection.execute(update(counts).where(counts.columns["name"] == name).values(**now, seal=seal))
+
+
+def _count_one_more(_mapper: Mapper[Any], connection: Connection, row: Any) -> None:
+    _count(connection, row, 1)
+
+
+def _count_one_less(_mapper: Mapper[Any], connection: Connection, row: Any) -> None:
+    _count(connection, row, -1)
+
+
+event.listen(Row, "before_insert", _seal_new, propagate=True)
+event.listen(Row, "before_update", _seal_again, propagate=True)
+event.listen(Row, "after_insert", _count_one_more, propagate=True)
+event.listen(Row, "after_delete", _count_one_less, propagate=True)
+
+
+def begin_counts(connection: Connection) -> None:
+    """Count what is there, once, where a record begins to count: sealed where the connection has the key."""
+    key: RecordKey | None = connection.get_execution_options().get(_KEY)
+    counts = table_of(RowCountRow)
+    for kind in COUNTED:
+        table = table_of(kind)
+        rows = connection.execute(select(func.count()).select_from(table)).scalar_one()
+        said: dict[str, Any] = {"name": table.name, "rows": rows}
+        connection.execute(insert(counts).values(**said, seal=seal_of(key, counts, said) if key else None))

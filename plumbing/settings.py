@@ -18,7 +18,18 @@ from plumbing.bearers import Bearer
 from plumbing.keys import KeyRefused, KeyRing, RecordKey, SubjectKey
 from plumbing.site_settings import PREFIX, ROOT, SettingsRefused, SiteSettings, entries, from_root
 
-__all__ = ["DEMO_KEY_FILES", "ROOT", "Mode", "Settings", "SettingsRefused", "load_settings", "with_demo_keys"]
+__all__ = [
+    "DEMO_KEY_FILES",
+    "DEMO_SERVER_FILE",
+    "ROOT",
+    "KeyGone",
+    "Mode",
+    "Settings",
+    "SettingsRefused",
+    "load_settings",
+    "with_demo_keys",
+    "with_keys",
+]
 
 _PAYLOAD_KEYS: Final = "INOCYCLE_PAYLOAD_KEYS"
 _DEMO_PAYLOAD_KEY_FILE: Final = "payload-keys"
@@ -26,6 +37,8 @@ _DEMO_SUBJECT_KEY_FILE: Final = "subject-key"
 _DEMO_RECORD_KEY_FILE: Final = "record-key"
 DEMO_KEY_FILES: Final = (_DEMO_PAYLOAD_KEY_FILE, _DEMO_SUBJECT_KEY_FILE, _DEMO_RECORD_KEY_FILE)
 """What `with_demo_keys` writes into the var folder."""
+DEMO_SERVER_FILE: Final = "temporal.db"
+"""The state of a demo's own server, in the var folder."""
 
 
 class Mode(StrEnum):
@@ -242,14 +255,21 @@ def load_settings() -> Settings:
     raise SettingsRefused("settings refused:\n  " + "\n  ".join(faults))
 
 
+class KeyGone(SettingsRefused):
+    """A key of what is laid out here is not there; the text says which and what to do."""
+
+
 def with_demo_keys(settings: Settings) -> Settings:
     """The settings of a demo with keys: those configured, otherwise new ones, kept in the var folder for later starts.
 
-    For the one process that starts the others, before it does; they find the files by themselves. On a ward nobody
-    makes up a key: raises `SettingsRefused`.
+    For who lays the demo out, before anything is there; every other process finds the files by itself. Raises `KeyGone`
+    where something is laid out already: a key made up in the place of one that is gone opens nothing, and would be
+    taken for the right one. On a ward nobody makes up a key: raises `SettingsRefused`.
     """
     if settings.mode is not Mode.DEMO:
         raise SettingsRefused("only a demo makes up its keys")
+    if _is_laid_out(settings):
+        return with_keys(settings)
     made: dict[str, KeyRing | SubjectKey | RecordKey] = {}
     if settings.key_ring is None:
         made["key_ring"] = key_ring = KeyRing.generate()
@@ -261,6 +281,27 @@ def with_demo_keys(settings: Settings) -> Settings:
         made["record_key"] = record_key = RecordKey.generate()
         record_key.write(settings.var_dir / _DEMO_RECORD_KEY_FILE)
     return settings.model_copy(update=made)
+
+
+def with_keys(settings: Settings) -> Settings:
+    """The same settings, where every key is there: without one nothing is sent, opened or started. Raises `KeyGone`."""
+    known = (settings.key_ring, settings.subject_key, settings.record_key)
+    gone = [name for name, key in zip(DEMO_KEY_FILES, known, strict=True) if key is None]
+    if not gone:
+        return settings
+    if settings.mode is Mode.DEMO and not _is_laid_out(settings):
+        raise KeyGone("nothing is laid out here yet: `make run` or `inocycle init` makes the keys with the record")
+    where = ", ".join(str(settings.var_dir / name) for name in gone) if settings.mode is Mode.DEMO else ", ".join(gone)
+    raise KeyGone(
+        f"courses are there, and their key is gone: put {where} back. No key is made up in its place;"
+        " `make fresh` lays an invented ward out anew, without its courses"
+    )
+
+
+def _is_laid_out(settings: Settings) -> bool:
+    """Whether a record or a server's state lies where this demo would make one."""
+    record = settings.database_url.get_secret_value().partition(":///")[2]
+    return (settings.var_dir / DEMO_SERVER_FILE).exists() or (bool(record) and Path(record).exists())
 
 
 def _set_variables() -> set[str]:

@@ -2,8 +2,8 @@
 
 A decision is bound by its content's hash, its link to the one before, and a seal that needs the record key. Facts, the
 worklist, refused messages and the course's row follow from the decisions: they are made again and compared. Other rows
-carry a seal of their own. What was cut off at the end, or taken out whole, is missed by the heads that were written down
-outside the database. Nothing is mended here, and nothing of what a row holds is repeated.
+carry a seal of their own and are counted. What was cut off at the end, or a course taken out whole, is missed by the heads
+that were written down outside the database. Nothing is mended here, and nothing of what a row holds is repeated.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import inspect
+from sqlalchemy import func, inspect
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -33,13 +33,14 @@ from models.tables import (
     RawMessageRow,
     RecordCheckRow,
     Row,
+    RowCountRow,
     SweepRow,
     WatchRow,
     WorklistItemRow,
 )
 from plumbing.database import reading
 from plumbing.keys import RecordKey
-from plumbing.sealing import COLUMN, stored_values, table_of, unsealed_columns
+from plumbing.sealing import COLUMN, COUNTED, stored_values, table_of, unsealed_columns
 from record import worklist
 from record.raw import Fault, NotAsWritten, Raw, key_of, part_of, raw_rows, raw_select, row_of, text_of
 from record.rows import (
@@ -62,7 +63,7 @@ OF_A_COURSE: Final[tuple[type[Row], ...]] = (
     NotificationRow,
     WatchRow,
 )
-OF_NO_COURSE: Final[tuple[type[Row], ...]] = (InstallationRow, InboxRow, SweepRow, RecordCheckRow)
+OF_NO_COURSE: Final[tuple[type[Row], ...]] = (InstallationRow, InboxRow, SweepRow, RecordCheckRow, RowCountRow)
 SEALED: Final[tuple[type[Row], ...]] = (CourseRow, RawMessageRow, CourseStartRow, NotificationRow, WatchRow)
 
 Rows = Mapping[type[Row], Sequence[Mapping[str, Any]]]
@@ -362,6 +363,24 @@ async def verify_what_is_of_no_course(engine: AsyncEngine, key: RecordKey) -> li
         for kind in (kind for kind in OF_NO_COURSE if kind in there):
             for raw in await raw_rows(session, raw_select(kind)):
                 found += _sealed_faults(kind, part_of(raw, kind), key)
+        if RowCountRow in there:
+            found += await _miscounted(session, [kind for kind in COUNTED if kind in there])
+    return found
+
+
+async def _miscounted(session: AsyncSession, kinds: Iterable[type[Row]]) -> list[Fault]:
+    """Tables that hold fewer or more rows than were written; which row is not known."""
+    counts = [part_of(raw, RowCountRow) for raw in await raw_rows(session, raw_select(RowCountRow))]
+    written = {raw["name"]: raw["rows"] for raw in counts}
+    found: list[Fault] = []
+    for kind in kinds:
+        name = table_of(kind).name
+        there = (await session.exec(select(func.count()).select_from(table_of(kind)))).one()
+        if name not in written:
+            found.append(Fault(course_id="", table="row_count", row=name, column="", words="it is missing"))
+        elif there != written[name]:
+            words = f"rows are {'missing' if there < written[name] else 'too many'}: {written[name]} were written"
+            found.append(Fault(course_id="", table=name, row="", column="", words=f"{words}, {there} are there"))
     return found
 
 

@@ -56,6 +56,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--keep-histories", action="store_true", help="keep the histories of the stories for the replay")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests on the dev server run one after another, the others on every core: `make test` asks for the two by this mark."""
+    for item in items:
+        if "binary" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.server)
+
+
 @pytest.fixture(scope="session")
 def binary(pytestconfig: pytest.Config) -> Path:
     """The dev server of this machine. The first run on a bare machine builds it, and shows on screen that it does."""

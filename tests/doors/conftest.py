@@ -11,6 +11,7 @@ import pytest
 import cli
 from plumbing.dev_server import DevServer
 from plumbing.keys import TEST_KEY_RING, TEST_RECORD_KEY, TEST_SUBJECT_KEY
+from plumbing.settings import load_settings, with_demo_keys
 from tests.conftest import TASK_QUEUE, Ward
 
 
@@ -57,7 +58,8 @@ def surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.Monk
 
 @pytest.fixture
 def terminal(capsys: pytest.CaptureFixture[str], surroundings: pytest.MonkeyPatch) -> Terminal:
-    """A terminal without any setting."""
+    """A terminal without any setting but the keys of a demo."""
+    with_demo_keys(load_settings())
     return Terminal(capsys)
 
 

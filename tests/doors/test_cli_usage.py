@@ -448,3 +448,44 @@ def _look_for(seconds: float, server: DevServer) -> None:
 def _listens(port: int) -> bool:
     with socket.socket() as visitor:
         return visitor.connect_ex(("127.0.0.1", port)) == 0
+
+
+COMMANDS_THAT_NEED_KEYS = {
+    "worker": ("worker",),
+    "course show": ("course", "show", "course-x"),
+    "course list": ("course", "list"),
+    "do": ("do", "course-x", "hold", "--by", "nurse:n-1", "reason=unwell"),
+    "labs receive": (
+        "labs",
+        "receive",
+        str(ROOT / "docs" / "examples" / "labs" / "clara-liver-panel.json"),
+        "--by",
+        "laboratory:lis",
+    ),
+    "course start": (
+        "course",
+        "start",
+        "--patient",
+        PATIENT,
+        "--protocol",
+        LABEL,
+        "--by",
+        "physician:p-1",
+        "--id",
+        "c-1",
+    ),
+    "init": ("init",),
+}
+
+
+@pytest.mark.parametrize("words", COMMANDS_THAT_NEED_KEYS.values(), ids=COMMANDS_THAT_NEED_KEYS)
+def test_a_command_makes_up_no_key_in_the_place_of_one_that_is_gone(
+    terminal: Terminal, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    var = tmp_path / "var"
+    (var / "inocycle.db").touch()
+    (var / "payload-keys").rename(var / "payload-keys.lost")
+    answer = terminal.types(*words)
+    assert (answer.code, answer.out) == (2, ""), answer.err
+    assert "payload-keys back" in answer.err
+    assert not (var / "payload-keys").exists()

@@ -9,7 +9,17 @@ import pytest
 from pydantic import ValidationError
 
 from plumbing.keys import TEST_KEY_RING, TEST_RECORD_KEY, TEST_SUBJECT_KEY, KeyRing, SubjectKey
-from plumbing.settings import ROOT, Mode, Settings, SettingsRefused, load_settings, with_demo_keys
+from plumbing.settings import (
+    DEMO_KEY_FILES,
+    ROOT,
+    KeyGone,
+    Mode,
+    Settings,
+    SettingsRefused,
+    load_settings,
+    with_demo_keys,
+    with_keys,
+)
 
 SECRET = base64.b64encode(b"SECRET-SECRET-SECRET-SECRET-SECR").decode()
 OTHER = base64.b64encode(b"x" * 32).decode()
@@ -230,6 +240,25 @@ def test_a_demo_keeps_the_keys_it_is_given(monkeypatch: pytest.MonkeyPatch, tmp_
     assert settings.key_ring is not None
     assert settings.key_ring.ids == ("mine",)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["record-key", "subject-key"]
+
+
+@pytest.mark.parametrize("gone", DEMO_KEY_FILES)
+@pytest.mark.parametrize("there", ["temporal.db", "inocycle.db"])
+def test_no_key_is_made_up_in_the_place_of_one_that_is_gone(tmp_path: Path, gone: str, there: str) -> None:
+    with_demo_keys(load_settings())
+    (tmp_path / there).touch()
+    (tmp_path / gone).rename(tmp_path / "lost")
+    for keys in (with_demo_keys, with_keys):
+        with pytest.raises(KeyGone, match=rf"put \S*{gone} back"):
+            keys(load_settings())
+    assert not (tmp_path / gone).exists()
+
+
+def test_where_nothing_is_laid_out_only_who_lays_out_makes_keys(tmp_path: Path) -> None:
+    with pytest.raises(KeyGone, match="nothing is laid out here yet"):
+        with_keys(load_settings())
+    assert list(tmp_path.iterdir()) == []
+    assert with_keys(with_demo_keys(load_settings())).record_key is not None
 
 
 def test_nobody_makes_up_keys_on_a_ward(ward: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -62,8 +62,8 @@ def a_message_kept(raw: bytes = b"garbage") -> RawMessage:
     )
 
 
-def chain_of(course_id: str) -> list[RecordEntry]:
-    """Three entries: the start with what could not be used, a dose with its item, and the same dose once more."""
+def chain_of(course_id: str, entries: int = 3) -> list[RecordEntry]:
+    """The start with what could not be used, a dose with its item, and the same dose once more and again."""
     unreadable, foreign = a_message_kept(), a_message_kept(b"of another patient")
     due = an_assessment(
         obligations=(an_obligation(standing="due"),), dose=a_dose(), next_dose="C1D1", findings=(a_finding(),)
@@ -81,7 +81,7 @@ def chain_of(course_id: str) -> list[RecordEntry]:
             "messages": (a_message(),),
             "course_id": course_id,
         },
-        {"assessment": due, "course_id": course_id},
+        *({"assessment": due, "course_id": course_id} for _ in range(entries - 2)),
         course_id=course_id,
     )
 

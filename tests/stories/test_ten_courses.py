@@ -1,10 +1,10 @@
-"""Ten courses at once through two cycles, each with a fate of its own: each record is what its own messages imply."""
+"""Ten courses at once, each with a fate of its own: each record is what its own messages imply."""
 
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -132,36 +132,46 @@ def _lab_results(content: dict[str, Any]) -> MachineMessage:
     return LabResults.model_validate(content, strict=False)
 
 
-FATES: tuple[tuple[str, str, Fate, str], ...] = (
-    (LABEL, "CR", nothing, "liver_monitoring"),
-    (LABEL, "none", high_alt, "cycle_review"),
-    (ARTICLE, "CR", garbled_then_dismissed, "cycle_review"),
-    (LABEL, "CRi", corrected_alt, "cycle_review"),
-    (LABEL, "CR", mild_reaction, "cycle_review"),
-    (ARTICLE, "CR", severe_reaction, "liver_monitoring"),
-    (LABEL, "CR", given_elsewhere, "cycle_review"),
-    (LABEL, "none", stopped_by_the_prescriber, "liver_monitoring"),
-    (ARTICLE, "CR", another_patients_result, "cycle_review"),
-    (LABEL, "CR", held_by_a_nurse, "cycle_review"),
+class Conducted(NamedTuple):
+    """A course of so many cycles, with what the response to the first is, what else happens, and the state of its end."""
+
+    protocol: str
+    response: str
+    fate: Fate
+    end: str
+    cycles: int = 1
+
+
+FATES = (
+    Conducted(LABEL, "CR", nothing, "liver_monitoring", 2),
+    Conducted(LABEL, "none", high_alt, "cycle_review"),
+    Conducted(ARTICLE, "CR", garbled_then_dismissed, "cycle_review"),
+    Conducted(LABEL, "CRi", corrected_alt, "cycle_review"),
+    Conducted(LABEL, "CR", mild_reaction, "cycle_review"),
+    Conducted(ARTICLE, "CR", severe_reaction, "liver_monitoring", 2),
+    Conducted(LABEL, "CR", given_elsewhere, "cycle_review", 2),
+    Conducted(LABEL, "none", stopped_by_the_prescriber, "liver_monitoring", 2),
+    Conducted(ARTICLE, "CR", another_patients_result, "cycle_review"),
+    Conducted(LABEL, "CR", held_by_a_nurse, "cycle_review"),
 )
 
 
-async def conducted(bedside: Bedside, response: str, fate: Fate, end: str) -> None:
-    """Two cycles of this fate; those who end in monitoring without a stop are transplanted."""
+async def conducted(bedside: Bedside, its: Conducted) -> None:
+    """Its cycles, with its fate; those who end in monitoring without a stop are transplanted."""
     await wait_for_the_morning(bedside)
     await bedside.screen()
-    for cycle in (1, 2):
+    for cycle in range(1, its.cycles + 1):
         for day in CYCLE_DAYS:
             if (cycle, day) != (1, 1):
                 await go_to_the_dose(bedside, cycle, day)
-            if await fate(bedside, cycle, day) is False:
+            if await its.fate(bedside, cycle, day) is False:
                 await bedside.into_next_run(bedside.status())
                 return
             if (await bedside.card()).next_dose == f"C{cycle}D{day}":
                 await _dose(bedside, cycle, day)
         if cycle == 1:
-            await bedside.respond(1, response)
-    if end == "liver_monitoring":
+            await bedside.respond(1, its.response)
+    if its.end == "liver_monitoring":
         await bedside.into_next_run(bedside.transplant())
         await bedside.to_next_due()
         await bedside.liver_test()
@@ -207,14 +217,13 @@ async def test_ten_courses_at_once_each_end_as_their_own_messages_imply(ward: Wa
     courses = Remembering(ward.courses)
     assert courses.task_queue == TASK_QUEUE
     bedsides = []
-    for protocol, *_ in FATES:
-        bedside = await ward.course(protocol)
+    for its in FATES:
+        bedside = await ward.course(its.protocol)
         bedside.courses = courses
         bedsides.append(bedside)
-    fates = [conducted(b, response, fate, end) for b, (_, response, fate, end) in zip(bedsides, FATES, strict=True)]
-    await asyncio.gather(*fates)
+    await asyncio.gather(*(conducted(bedside, its) for bedside, its in zip(bedsides, FATES, strict=True)))
 
-    assert [str((await b.card()).state) for b in bedsides] == [end for *_, end in FATES]
+    assert [str((await b.card()).state) for b in bedsides] == [its.end for its in FATES]
     for bedside in bedsides:
         await until_written(bedside)
         entries = await read_entries(ward.engine, bedside.course_id)
