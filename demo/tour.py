@@ -86,9 +86,9 @@ def steps(course_of: Callable[[str], str], var: str) -> tuple[Step, ...]:
                 weighed_again,
                 f"inocycle record verify {frieda}",
             ),
-            "Without its key the worker can open no course: after 20 seconds the command is not confirmed, in the Web UI her"
-            " workflow task fails, and the board tells what the record knows. With the key back she is where she was, the same"
-            " command is taken once, and her record is what was written.",
+            "Without its key no command is sent, and it says which file to put back; the worker can open no course, in the Web"
+            " UI her workflow task fails, and the board tells what the record knows. With the key back she is where she was,"
+            " the command is taken, and her record is what was written.",
         ),
     )
 
