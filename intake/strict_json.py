@@ -5,10 +5,10 @@ What the document says is not known here.
 
 import json
 import re
-from decimal import Decimal, InvalidOperation
 from typing import Final, NoReturn
 
 from intake.outcome import Refusal
+from models.base import NOT_TEXT, number_of
 
 MAX_BYTES: Final = 256 * 1024
 """The largest document a door takes; a chart of years is to be sent in parts."""
@@ -17,7 +17,6 @@ MAX_DEPTH: Final = 64
 """The deepest nesting; FHIR as it is sent stays below 20."""
 
 _STRING_OR_BRACKET: Final = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)  # linear, whatever is sent
-_NOT_TEXT: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
 
 
 class Unreadable(Exception):
@@ -72,19 +71,16 @@ def _depth(text: str) -> int:
 def _parsed(text: str) -> object:
     try:
         document: object = json.loads(
-            text, parse_float=_number, parse_int=_number, parse_constant=_no_number, object_pairs_hook=_each_key_once
+            text,
+            parse_float=number_of,
+            parse_int=number_of,
+            parse_constant=_no_number,
+            object_pairs_hook=_each_key_once,
         )
         return document
     except json.JSONDecodeError as error:
         fault = _bad(f"not JSON at character {error.pos}")
     raise fault  # outside the handler: the cause would carry the document
-
-
-def _number(digits: str) -> Decimal | str:
-    try:
-        return Decimal(digits)
-    except InvalidOperation:
-        return digits
 
 
 def _no_number(_: str) -> NoReturn:
@@ -108,5 +104,5 @@ def _check_text(document: object) -> None:
             waiting.extend(value.values())
         elif isinstance(value, list):
             waiting.extend(value)
-        elif isinstance(value, str) and _NOT_TEXT.search(value):
+        elif isinstance(value, str) and NOT_TEXT.search(value):
             raise _bad("a text holds a control character or half a character")

@@ -6,11 +6,12 @@ found by the person who made it.
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from decimal import Decimal
 from difflib import get_close_matches
 from typing import Any, Final, NoReturn, TypeVar
 
 from pydantic import BaseModel, ValidationError
+
+from models.base import number_of, whole_number_of
 
 MAX_BYTES: Final = 4 * 1024 * 1024
 """The largest file; a chart of 300 facts has about 100 KiB."""
@@ -18,7 +19,6 @@ MAX_BYTES: Final = 4 * 1024 * 1024
 Place = tuple[str | int, ...]
 Model = TypeVar("Model", bound=BaseModel)
 
-_LONGEST_WHOLE_NUMBER: Final = 18
 _MOST_FAULTS: Final = 12
 
 
@@ -38,7 +38,11 @@ def parse(raw: bytes | str) -> Any:
     try:
         text = raw.decode("utf-8-sig") if isinstance(raw, bytes) else raw
         return json.loads(
-            text, parse_float=Decimal, parse_int=_whole, parse_constant=_no_number, object_pairs_hook=_each_key_once
+            text,
+            parse_float=number_of,
+            parse_int=whole_number_of,
+            parse_constant=_no_number,
+            object_pairs_hook=_each_key_once,
         )
     except UnicodeDecodeError:
         fault = "not UTF-8 text"
@@ -134,10 +138,6 @@ def _inside(value: object, step: str | int) -> object:
     if isinstance(value, Sequence) and isinstance(step, int) and step < len(value):
         return value[step]
     return None
-
-
-def _whole(digits: str) -> int | Decimal:
-    return int(digits) if len(digits) <= _LONGEST_WHOLE_NUMBER else Decimal(digits)
 
 
 def _no_number(_: str) -> NoReturn:

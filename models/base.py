@@ -7,7 +7,7 @@ import hashlib
 import json
 import re
 from datetime import UTC, date, datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any
 
 from pydantic import (
@@ -31,6 +31,26 @@ MAX_DIGITS = 40
 
 FIRST_YEAR, LAST_YEAR = 1900, 2199
 """Nothing in a course lies outside these years; within them every window and monitoring day is a date too."""
+
+
+NOT_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
+"""What no text holds: on a terminal a control character overwrites what others said, and no column takes half a character."""
+
+LONGEST_WHOLE_NUMBER = 18
+"""Digits of a whole number; Python refuses to read one of thousands, and no count of ours has half of these."""
+
+
+def number_of(digits: str) -> Decimal | str:
+    """A number of JSON as exact as it was written; its text where no `Decimal` has it (an exponent of 10^19)."""
+    try:
+        return Decimal(digits)
+    except InvalidOperation:
+        return digits
+
+
+def whole_number_of(digits: str) -> int | Decimal | str:
+    """A whole number of JSON; a longer one than any of ours as its reader can bear it."""
+    return int(digits) if len(digits) <= LONGEST_WHOLE_NUMBER else number_of(digits)
 
 
 class Frozen(BaseModel):

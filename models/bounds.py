@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from models.base import FIRST_YEAR, LAST_YEAR, MAX_DECIMAL_EXPONENT, plain
+from models.base import FIRST_YEAR, LAST_YEAR, MAX_DECIMAL_EXPONENT, NOT_TEXT, number_of, plain, whole_number_of
 from models.messages import Message, ReadAgain
 
 READABLE: Final = "json/plain"
@@ -173,7 +173,7 @@ def _validated(kind: type[Kind], data: bytes) -> Kind:
             fault["type"] == "string_too_long" for fault in error.errors(include_input=False, include_url=False)
         ):
             raise
-        document = with_short_ids(json.loads(data, parse_float=Decimal))
+        document = with_short_ids(json.loads(data, parse_float=number_of, parse_int=whole_number_of))
         return kind.model_validate_json(json.dumps(document, default=str))
 
 
@@ -218,8 +218,9 @@ def _of_text(name: str, text: str, place: str) -> Iterator[str]:
         yield f"{place}: at most {LONGEST_ID if name in OWN_IDS else LONGEST_TEXT} characters"
     elif name in OWN_IDS and not _is_one_line(text):
         yield f"{place}: holds a control character"
-    elif any("\ud800" <= character <= "\udfff" for character in text):
-        yield f"{place}: holds half a character"
+    elif (found := NOT_TEXT.search(text)) is not None:
+        half = "\ud800" <= found.group() <= "\udfff"
+        yield f"{place}: holds {'half a character' if half else 'a control character'}"
 
 
 def _of_number(name: str, number: Decimal, place: str) -> Iterator[str]:

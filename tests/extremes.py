@@ -92,8 +92,8 @@ def _texts(name: str, notes: tuple[Any, ...]) -> tuple[list[Limit], list[Limit]]
         most = min(most, bounds.LONGEST_ID)
         outside = [Limit("too long", "i" * (most + 1)), Limit("two lines", "i\n1")]
         return [Limit("long", "i" * most), Limit("short", "i")], outside
-    inside = [Limit("long", "\N{GRINNING FACE}" * most), Limit("short", "w"), Limit("lines", "one\ntwo\x00three")]
-    return inside, [Limit("too long", "w" * (most + 1))]
+    inside = [Limit("long", "\N{GRINNING FACE}" * most), Limit("short", "w"), Limit("lines", "one\ntwo\tthree")]
+    return inside, [Limit("too long", "w" * (most + 1)), Limit("a control character", "w\x1b[2K")]
 
 
 def _numbers(name: str) -> tuple[list[Limit], list[Limit]]:

@@ -214,6 +214,26 @@ async def test_a_rule_that_fails_on_it_again_leaves_it_set_aside(monkeypatch: py
     assert (outcome.refusal, run.open, recorded.assessment.verdict) == (None, 0, Verdict.HOLD)
 
 
+async def test_a_reader_that_raises_on_a_message_leaves_it_unreadable_and_what_is_behind_it_is_judged(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run, draw = Run(), await arrived(an_alt("160"))
+    with monkeypatch.context() as broken:
+        broken.setattr("activities.reading.read_payload", raises)
+        run.told(draw)
+    assert run.open == 1
+    assert run.raw[0].whole
+    assert "reading it failed: OverflowError" in run.raw[0].reason
+    _, recorded = run.told(await arrived(an_alt("300", id="labs-2")))
+    assert recorded.assessment.verdict is Verdict.HOLD
+    outcome, _ = await run.reads_again(worker(release="2"))
+    assert (outcome.refusal, run.open) == (None, 0)
+
+
+def raises(*_: Any) -> Any:
+    raise OverflowError("planted")
+
+
 def fails_on_labs(chart: Chart, message: Message, *more: Any) -> Any:
     if isinstance(message, LabResults):
         raise ValueError("planted")

@@ -12,7 +12,7 @@ import pytest
 from models import bounds
 from models.bounds import bounded, read_bounded, shortened
 from models.facts import Fact, Preparation
-from models.messages import COMMANDS, MESSAGES, LabResults, Message, RecordPreparation, ReportReaction
+from models.messages import COMMANDS, MESSAGES, SIGNALS, LabResults, Message, RecordPreparation, ReportReaction
 from models.people import Actor
 from tests.extremes import Leaf, Speaker, leaves, limits, with_one
 from tests.factories import D1, PEOPLE, a_lab
@@ -148,6 +148,23 @@ def test_bytes_that_are_no_message_are_named_by_place() -> None:
     assert read_bounded(COMMANDS["hold"], b"\xff\xfe") == ("message: json_invalid",)
     assert read_bounded(COMMANDS["hold"], b'{"id": "m"}') == ("by: missing", "reason: missing")
     assert read_bounded(COMMANDS["hold"], b"[" * 100_000) == ("message: json_invalid",)
+
+
+@pytest.mark.parametrize(
+    "number",
+    ["1e99999999999999999999", "1" * 5000, "-1" + "0" * 5000 + ".0", "NaN", "-Infinity", "1e-99999999999999999999"],
+)
+@pytest.mark.parametrize("place", ['"x": {}', '"results": [{{"loinc": "1742-6", "value": {}}}]', '"id": {}'])
+def test_no_number_is_too_strange_to_be_looked_at(number: str, place: str) -> None:
+    said = f'{{"id": "m", "by": "laboratory:lis", "subject_hash": "{"s" * 300}", {place.format(number)}}}'
+    found = read_bounded(SIGNALS["lab_results"], said.encode())
+    assert isinstance(found, LabResults) or all(isinstance(fault, str) for fault in found)
+
+
+@pytest.mark.parametrize("character", ["\x00", "\x07", "\x1b"])
+def test_no_text_of_a_person_holds_a_control_character(character: str) -> None:
+    assert read("hold", {"reason": f"red{character}[31m"}) == ("reason: holds a control character",)
+    assert not isinstance(read("hold", {"reason": "two\nlines\tand a tab"}), tuple)
 
 
 def test_facts_of_every_release_stay_readable() -> None:
