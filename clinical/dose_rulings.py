@@ -45,7 +45,7 @@ def verified(judging: Judging, message: VerifyDose) -> Judged:
     if refusal is not None or standing is None:
         return refusal or refused("NothingToVerify", "no authorisation stands that could be checked")
     signed, authorised = standing
-    if signed.by.id == message.by.id:
+    if signed.by.person == message.by.person:
         return refused("SecondPersonRequired", "the person who authorised the dose cannot check it (OWN-02)")
     if message.mg != authorised.mg:
         return refused("DoseMismatch", f"computed {plain(message.mg)} mg, authorised are {plain(authorised.mg)} mg")

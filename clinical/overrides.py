@@ -40,7 +40,7 @@ def standing_overrides(case: Case, slot: DoseSlot) -> list[Standing]:
     if window is not None and window.closes_at is not None and case.reading.reached(window.closes_at):
         return []
     return [
-        Standing(fact, what, tuple(by for by in signed_under(case.reading, fact.id) if by.id != fact.by.id))
+        Standing(fact, what, tuple(by for by in signed_under(case.reading, fact.id) if by.person != fact.by.person))
         for fact, what in case.reading.of(OverrideGiven)
         if (what.cycle, what.day) == (slot.cycle, slot.day)
     ]

@@ -39,7 +39,7 @@ def difference(reading: Reading) -> Difference | None:
         if isinstance(what, RecordCompared) and what.differs:
             standing = Difference(standing.since if standing else fact, what.words, standing.said if standing else {})
         elif isinstance(what, RecordReconciled) and standing is not None:
-            standing = Difference(standing.since, standing.words, {fact.by.id: _office(fact), **standing.said})
+            standing = Difference(standing.since, standing.words, {fact.by.person: _office(fact), **standing.said})
             standing = None if standing.settled else standing
     return standing
 

@@ -13,7 +13,7 @@ def reconciled(judging: Judging, message: ReconcileRecord) -> Judged:
     found = difference(judging.case.reading)
     if found is None:
         return refused("NothingToReconcile", "record and execution do not differ as far as is known")
-    if message.by.id in found.said:
+    if message.by.person in found.said:
         return refused(
             "SecondPersonRequired", "this person has said it already; an administrator and a physician do (REC-02)"
         )

@@ -54,14 +54,14 @@ def countersigned(judging: Judging, message: Countersign) -> Judged:
         return refused("NothingToCountersign", f"nothing waits for a second signature as {message.target}")
     if message.by.role not in PHYSICIANS:
         return refused("RoleNotAllowed", "a correction is confirmed by the prescriber and a second physician (COR-02)")
-    if message.by.id in {by.id for by in review.confirmed_by}:
+    if message.by.person in {by.person for by in review.confirmed_by}:
         return refused("SecondPersonRequired", "this person has confirmed it already; a second one is needed (COR-02)")
     return share(Countersigned, message)
 
 
 def _under_override(judging: Judging, message: Countersign, fact: Fact) -> Judged:
-    if message.by.id == fact.by.id:
+    if message.by.person == fact.by.person:
         return refused("SecondPersonRequired", "the person who gave the override cannot countersign it (OVR-02)")
-    if message.by.id in {by.id for by in signed_under(judging.case.reading, fact.id)}:
+    if message.by.person in {by.person for by in signed_under(judging.case.reading, fact.id)}:
         return refused("AlreadyCountersigned", "this person has signed under this override already")
     return share(Countersigned, message)

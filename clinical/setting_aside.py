@@ -80,7 +80,7 @@ def _words(facts: Iterable[Fact]) -> dict[str, list[Fact]]:
 
 def _stands(said: list[Fact]) -> bool:
     """Two people have said it, and one of them is a prescriber."""
-    return len({f.by.id for f in said}) > 1 and any(f.by.role is Role.PRESCRIBER for f in said)
+    return len({f.by.person for f in said}) > 1 and any(f.by.role is Role.PRESCRIBER for f in said)
 
 
 def _in_place_of(fact: Fact, said: list[Fact]) -> Fact:
@@ -139,7 +139,7 @@ def _of_person(chart: Chart, message: SetFactAside) -> Refused | None:
     said = _words(chart.facts).get(message.target, [])
     if _stands(said):
         return _refused("AlreadySetAside", "two people have set this fact aside already")
-    if message.by.id in {f.by.id for f in said}:
+    if message.by.person in {f.by.person for f in said}:
         return _refused("SecondPersonRequired", "this person has said it already; a second one is needed")
     if said and Role.PRESCRIBER not in {message.by.role, *(f.by.role for f in said)}:
         return _refused("PrescriberRequired", "one of the two must be a prescriber")

@@ -13,7 +13,7 @@ from clinical.once import once
 from clinical.reading import Reading, stops_for_good
 from clinical.results import Known, Results, Usable
 from clinical.reviews import Review, stop_reviews
-from models.assessment import Finding, Input, Verdict
+from models.assessment import LONGEST_REASON, Finding, Input, Verdict
 from models.base import plain
 from models.chart import Chart, Course
 from models.facts import (
@@ -139,7 +139,7 @@ class Treatment:
         return Finding(
             rule=rule,
             verdict=verdict,
-            reason=reason,
+            reason=reason if len(reason) <= LONGEST_REASON else f"{reason[: LONGEST_REASON - 1]}…",
             subject=subject,
             inputs=inputs,
             clears=clears,

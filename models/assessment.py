@@ -61,6 +61,10 @@ class Input(Frozen):
     fact: str | None = None
 
 
+LONGEST_REASON = 500
+"""Characters of a reason on a card; what a person wrote at greater length stands whole in the fact and the record."""
+
+
 class Finding(Frozen):
     """One rule's answer. `verdict` is what it asks for, or `None` for a note that never blocks.
 

@@ -1,11 +1,15 @@
 """Who acts: roles and actors (design §4, roles are closed)."""
 
+import re
+import unicodedata
 from enum import StrEnum
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, StringConstraints
 
 from models.base import Frozen
+
+_SEPARATORS = re.compile(r"[\s._-]+")
 
 
 class Role(StrEnum):
@@ -33,6 +37,11 @@ class Actor(Frozen):
 
     def __str__(self) -> str:
         return f"{self.role}:{self.id}"
+
+    @property
+    def person(self) -> str:
+        """Who it is, in whatever role and spelling: where two people must sign, `Dr-Ahorn` is no second `dr.ahorn`."""
+        return _SEPARATORS.sub("", unicodedata.normalize("NFKC", self.id).casefold())
 
 
 def _from_short_form(value: Any) -> Any:

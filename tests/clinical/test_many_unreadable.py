@@ -9,14 +9,15 @@ from clinical.decide import conclude
 from clinical.unread import NAMED
 from models.assessment import Accepted, Assessment, Refused, Verdict
 from models.chart import Chart
-from models.facts import RungFired, UnreadableMessage, UnreadableResolved
-from models.messages import ResolveUnreadable
+from models.facts import HoldSet, RungFired, UnreadableMessage, UnreadableResolved
+from models.messages import Hold, ResolveUnreadable
 from models.people import Actor, Role
 from plumbing.protocol_files import load_protocol
 from tests.factories import D1, LABEL, ChartBuilder
 
 LABEL_PROTOCOL = load_protocol(LABEL)
 PHYSICIAN = Actor(role=Role.PHYSICIAN, id="p-1")
+PRESCRIBER = Actor(role=Role.PRESCRIBER, id="p-2")
 FURTHER = "unreadable-further"
 
 
@@ -125,3 +126,14 @@ def test_one_more_message_never_opens_the_gate_or_takes_a_call_away() -> None:
         assert before <= keys
         assert len(case.results.unreadable_messages) == n + 1
         before = keys
+
+
+def test_of_many_holds_with_long_words_a_card_shows_the_beginning_of_each_and_stays_small_enough_to_be_kept() -> None:
+    words = [f"{n} " + "w" * 1990 for n in range(400)]
+    holds = [Hold(id=f"hold-{n}", by=PRESCRIBER, reason=reason) for n, reason in enumerate(words)]
+    done = conclude(ChartBuilder().ready(D1).chart(), holds, D1, LABEL_PROTOCOL)
+    assert [f.what.reason for f in done.facts if isinstance(f.what, HoldSet)] == words, "the record holds them whole"
+    shown = [f.reason for f in done.assessment.findings if "www" in f.reason]
+    assert len(shown) == len(words)
+    assert {reason[-1] for reason in shown} == {"…"}
+    assert len(assess(done.chart, LABEL_PROTOCOL, D1 + timedelta(days=1)).model_dump_json()) < 512 * 1024

@@ -57,10 +57,11 @@ def test_ovr_02_a_pharmacist_may_be_the_second_person() -> None:
     assert course.card.verdict is Verdict.MAY_AUTHORISE
 
 
-def test_ovr_02_nobody_is_the_second_person_to_himself() -> None:
+@pytest.mark.parametrize("spelt", ["prescriber-1", "Prescriber-1", "PRESCRIBER 1", "prescriber.1", "prescriber１"])
+def test_ovr_02_nobody_is_the_second_person_to_himself_however_the_id_is_spelt(spelt: str) -> None:
     course = second_dose(alt="160")
     given = overrides(course, "NON-08")
-    same = Actor(role=Role.PHYSICIAN, id="prescriber-1")
+    same = Actor(role=Role.PHYSICIAN, id=spelt)
     assert course.refused("countersign", same, target=given).type == "SecondPersonRequired"
     course.does("countersign", SECOND, target=given)
     assert course.refused("countersign", SECOND, target=given).type == "AlreadyCountersigned"

@@ -18,7 +18,20 @@ VOCABULARY = [path for path in sorted((ROOT / "models").glob("*.py")) if path.na
 
 PURE = {
     *("clinical", "models", "collections", "dataclasses", "datetime", "decimal", "enum", "functools", "itertools"),
-    *("typing", "zoneinfo", "pydantic", "hashlib", "json", "fractions", "math", "re", "base64", "types", "threading"),
+    *(
+        "typing",
+        "zoneinfo",
+        "pydantic",
+        "hashlib",
+        "json",
+        "fractions",
+        "math",
+        "re",
+        "base64",
+        "types",
+        "threading",
+        "unicodedata",
+    ),
 }
 """Nothing in these knows the time, the machine or chance. `time`, `random`, `uuid`, `os` are missing on purpose."""
 
