@@ -13,12 +13,14 @@ import typer
 from cli_answers import Exit, Failed, answer
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from sqlalchemy.ext.asyncio import AsyncEngine
 
     from plumbing.keys import RecordKey
     from plumbing.settings import Settings
+    from record.anchors import Elsewhere
     from record.raw import Fault
-    from record.verify import CourseHead
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout instead of tables.")]
 
@@ -99,7 +101,7 @@ def verify(
 async def _verified(settings: "Settings", named: tuple[str, ...]) -> tuple[list["Fault"], int, str]:
     from datetime import UTC, datetime
 
-    from record.checks import note_checks
+    from record.checks import last_looks, note_checks
     from record.verify import course_ids, verify_all, verify_course
 
     if (key := settings.record_key) is None:
@@ -109,35 +111,43 @@ async def _verified(settings: "Settings", named: tuple[str, ...]) -> tuple[list[
     async with record_of(
         settings, unreachable="the record cannot be read ({}); its database does not answer"
     ) as engine:
-        heads, faults, compared = await _heads(engine, settings, key)
-        known = {*await course_ids(engine), *(head.course_id for head in heads)}
+        elsewhere = await _elsewhere(engine, settings, key)
+        heads, faults = elsewhere.heads, elsewhere.faults
+        known = {*await course_ids(engine), *await last_looks(engine)}
+        known |= {head.course_id for head in heads} | {fault.course_id for fault in faults}
+        known.discard("")
         if unknown := sorted(set(named) - known):
             raise Failed(Exit.NOT_FOUND, "NoSuchCourse", f"the record holds nothing of {', '.join(unknown)}")
         if not named:
             faults += await verify_all(engine, key, heads)
         for course_id in named:
             faults += await verify_course(engine, key, course_id, heads)
+        if named:
+            faults = [fault for fault in faults if fault.course_id in ("", *named)]
         looked = named or ("", *sorted(known))
         await note_checks(engine, looked, faults, datetime.now(UTC))
-        return faults, len(named or known), compared
+        return faults, len(named or known), _compared_with(elsewhere, settings.anchor_file)
 
 
-async def _heads(
-    engine: "AsyncEngine", settings: "Settings", key: "RecordKey"
-) -> tuple[list["CourseHead"], list["Fault"], str]:
-    """The heads that were written down outside the database, and where they were found."""
+async def _elsewhere(engine: "AsyncEngine", settings: "Settings", key: "RecordKey") -> "Elsewhere":
+    """The heads that were written down outside the database."""
     from plumbing.connection import TemporalUnreachable, connect
     from plumbing.database import installation_of
-    from record.anchors import AnchorFile, heads_in_memos
+    from record.anchors import AnchorFile, written_elsewhere
 
-    anchors = await AnchorFile(settings.anchor_file, key, installation_of(engine)).read()
+    file = AnchorFile(settings.anchor_file, key, installation_of(engine))
     try:
-        running = await heads_in_memos(await connect(settings))
+        client = await connect(settings)
     except TemporalUnreachable:
-        words = f"{len(anchors.heads)} heads in {settings.anchor_file.name}; Temporal does not answer"
-        return list(anchors.heads), list(anchors.faults), words
-    words = f"{len(anchors.heads)} heads in {settings.anchor_file.name}, {len(running)} in running courses"
-    return [*anchors.heads, *running], list(anchors.faults), words
+        client = None
+    return await written_elsewhere(engine, file, client)
+
+
+def _compared_with(found: "Elsewhere", file: "Path") -> str:
+    in_file = f"{len(found.in_file.heads)} heads in {file.name}"
+    if found.in_memos is None:
+        return f"{in_file}; Temporal does not answer"
+    return f"{in_file}, {len(found.in_memos.heads)} in running courses"
 
 
 @asynccontextmanager

@@ -24,7 +24,7 @@ from plumbing.database import RecordExchanged, writing
 from plumbing.logging import get_logger
 from plumbing.sealing import key_of
 from record import worklist
-from record.anchors import AnchorFile
+from record.anchors import AnchorFile, write_down
 from record.head import head_of
 from record.reader import read_entries
 from record.rows import (
@@ -127,7 +127,7 @@ class Record:
             return
         head = CourseHead(course_id=last.course_id, number=last.number, sha256=last.sha256)
         try:
-            await self._anchors.add([head], self._wall_clock())
+            await write_down(self._engine, self._anchors, [head], self._wall_clock())
         except OSError as error:
             log.error("head_not_written_down", course=last.course_id, error=error)
             raise ApplicationError(

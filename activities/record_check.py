@@ -7,13 +7,13 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
-from temporalio.service import RPCError
 
 from activities.housekeeping import last_night
 from models.assessment import CourseState
 from plumbing.keys import RecordKey
 from plumbing.logging import get_logger
-from record.anchors import AnchorFile, heads_in_memos, heads_on_record
+from plumbing.sealing import ANCHORS
+from record.anchors import AnchorFile, heads_on_record, write_down, written_elsewhere
 from record.checks import last_looks, note_checks
 from record.raw import Fault
 from record.reader import courses_on_record
@@ -60,7 +60,8 @@ class RecordCheck:
         began, last = time.monotonic(), last_night(self._wall_clock())
         checked = await last_looks(self._engine)
         heads, faults = await self._heads()
-        known = {"", *await course_ids(self._engine), *(head.course_id for head in heads)}
+        # What was found at a course of which nothing is left is looked for again too, or it would stand there for ever.
+        known = {"", *checked, *await course_ids(self._engine), *(head.course_id for head in heads)}
         due = sorted(
             (one for one in known if checked.get(one, last) <= last), key=lambda one: (checked.get(one, last), one)
         )
@@ -73,7 +74,7 @@ class RecordCheck:
         spoilt = {fault.course_id for fault in faults}
         sound = {course_id for course_id in looked if course_id not in spoilt}
         now = [head for head in await heads_on_record(self._engine) if head.course_id in sound] if sound else []
-        await self._anchors.add(now, self._wall_clock())
+        faults += await self._write_down(now)
         return await self._told(looked, faults) if looked else (0, 0)
 
     async def _look(self, course_id: str, heads: Sequence[CourseHead]) -> list[Fault]:
@@ -83,13 +84,20 @@ class RecordCheck:
 
     async def _heads(self) -> tuple[list[CourseHead], list[Fault]]:
         """All heads that were written down; a server that does not answer is no reason not to look."""
-        anchors = await self._anchors.read()
+        found = await written_elsewhere(self._engine, self._anchors, self._client)
+        if found.in_memos is None:
+            log.warning("record_heads_unknown")
+        return found.heads, found.faults
+
+    async def _write_down(self, heads: Sequence[CourseHead]) -> list[Fault]:
+        """What kept the heads from being written down; what was found until then is told all the same."""
         try:
-            running = await heads_in_memos(self._client)
-        except RPCError as error:
-            log.warning("record_heads_unknown", error=error)
-            running = []
-        return [*anchors.heads, *running], list(anchors.faults)
+            await write_down(self._engine, self._anchors, heads, self._wall_clock())
+        except OSError as error:
+            log.error("heads_not_written_down", count=len(heads), error=error)
+            words = f"heads cannot be written down ({type(error).__name__})"
+            return [Fault(course_id="", table=ANCHORS, row="", words=words)]
+        return []
 
     async def _told(self, looked: Sequence[str], faults: Sequence[Fault]) -> tuple[int, int]:
         await note_checks(self._engine, looked, faults, self._wall_clock())

@@ -5,7 +5,7 @@ written through a session gets its seal here, by itself: a table that has the co
 which nothing follows are counted as well (`COUNTED`), so that one that was taken out whole is missed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -42,6 +42,8 @@ COUNTED: Final[tuple[type[Row], ...]] = (
     RecordCheckRow,
 )
 """From these nothing follows, and nothing else tells that one was there."""
+ANCHORS: Final = "anchors"
+"""Counted like a table: the heads that were written down in a file outside the database."""
 _KEY: Final = "inocycle_record_key"
 _TAG: Final = 8
 """Hex digits of the tag of one column: it says which was changed, while the seal says that one was."""
@@ -156,16 +158,27 @@ def _key_for(connection: Connection, row: Row) -> tuple[RecordKey | None, Table]
 
 def _count(connection: Connection, row: Row, by: int) -> None:
     """Keep how many rows there are. A count that is gone, or is not as it was sealed, stays so, for a look to find it."""
+    if isinstance(row, COUNTED):
+        _change_count(connection, table_of(type(row)).name, lambda before: before + by)
+
+
+def count_at_least(connection: Connection, name: str, rows: int) -> None:
+    """Keep that so many were written, where fewer are counted yet."""
+    _change_count(connection, name, lambda before: max(before, rows))
+
+
+def _change_count(connection: Connection, name: str, change: Callable[[int], int]) -> None:
     key: RecordKey | None = connection.get_execution_options().get(_KEY)
-    if key is None or not isinstance(row, COUNTED):
+    if key is None:
         return
-    counts, name = table_of(RowCountRow), table_of(type(row)).name
+    counts = table_of(RowCountRow)
     before = _stored_row(connection, counts, {"name": name})
     if before is None or unsealed_columns(key, counts, before):
         return
-    now = {"rows": before["rows"] + by}
-    seal = seal_of(key, counts, {**before, **now})
-    connection.execute(update(counts).where(counts.columns["name"] == name).values(**now, seal=seal))
+    now = {"rows": change(before["rows"])}
+    if now["rows"] != before["rows"]:
+        seal = seal_of(key, counts, {**before, **now})
+        connection.execute(update(counts).where(counts.columns["name"] == name).values(**now, seal=seal))
 
 
 def _count_one_more(_mapper: Mapper[Any], connection: Connection, row: Any) -> None:
@@ -184,10 +197,13 @@ event.listen(Row, "after_delete", _count_one_less, propagate=True)
 
 def begin_counts(connection: Connection) -> None:
     """Count what is there, once, where a record begins to count: sealed where the connection has the key."""
-    key: RecordKey | None = connection.get_execution_options().get(_KEY)
-    counts = table_of(RowCountRow)
     for kind in COUNTED:
         table = table_of(kind)
-        rows = connection.execute(select(func.count()).select_from(table)).scalar_one()
-        said: dict[str, Any] = {"name": table.name, "rows": rows}
-        connection.execute(insert(counts).values(**said, seal=seal_of(key, counts, said) if key else None))
+        begin_count(connection, table.name, connection.execute(select(func.count()).select_from(table)).scalar_one())
+
+
+def begin_count(connection: Connection, name: str, rows: int = 0) -> None:
+    """Begin to count one thing: sealed where the connection has the key."""
+    key: RecordKey | None = connection.get_execution_options().get(_KEY)
+    counts, said = table_of(RowCountRow), {"name": name, "rows": rows}
+    connection.execute(insert(counts).values(**said, seal=seal_of(key, counts, said) if key else None))

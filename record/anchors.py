@@ -9,7 +9,7 @@ import asyncio
 import fcntl
 import json
 import os
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -17,13 +17,15 @@ from typing import Any, Final
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel import and_, col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowExecution
+from temporalio.service import RPCError
 
 from models.base import Frozen
-from models.tables import CourseRow, DecisionRow, InstantText
-from plumbing.database import reading
+from models.tables import CourseRow, DecisionRow, InstantText, RowCountRow
+from plumbing.database import reading, writing
 from plumbing.keys import RecordKey
-from record.raw import Fault
+from plumbing.sealing import ANCHORS, count_at_least
+from record.raw import Fault, part_of, raw_rows, raw_select, text_of
 from record.verify import CourseHead
 
 KIND: Final = "anchor"
@@ -33,10 +35,27 @@ RECORD_HEAD: Final = "record_head"
 
 
 class Anchors(Frozen):
-    """What a file of anchors holds: the heads of this installation, and what of the file is not as it was written."""
+    """What one place holds: the heads of this installation, and what there is not as it was written."""
 
     heads: tuple[CourseHead, ...] = ()
     faults: tuple[Fault, ...] = ()
+
+
+class Elsewhere(Frozen):
+    """All heads that were written down outside the database; `in_memos` is empty where Temporal does not answer."""
+
+    in_file: Anchors
+    in_memos: Anchors | None
+
+    @property
+    def heads(self) -> list[CourseHead]:
+        """The heads of both."""
+        return [*self.in_file.heads, *(self.in_memos.heads if self.in_memos else ())]
+
+    @property
+    def faults(self) -> list[Fault]:
+        """What of both is not as it was written."""
+        return [*self.in_file.faults, *(self.in_memos.faults if self.in_memos else ())]
 
 
 class AnchorFile:
@@ -52,7 +71,7 @@ class AnchorFile:
         return await asyncio.to_thread(self._add, heads, at) if heads else 0
 
     async def read(self) -> Anchors:
-        """All heads of this installation; none where there is no file yet. Raises `OSError`."""
+        """All heads of this installation; none where there is no file. One that cannot be read is a fault."""
         return await asyncio.to_thread(self._read)
 
     def _add(self, heads: Sequence[CourseHead], at: datetime) -> int:
@@ -60,7 +79,10 @@ class AnchorFile:
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         with os.fdopen(descriptor, "r+", encoding="utf-8", errors="surrogateescape") as file:
             fcntl.flock(file, fcntl.LOCK_EX)  # two workers may write one file
-            lines = file.read().splitlines()
+            text = file.read()
+            lines = text.splitlines()
+            if text and not text.endswith("\n"):  # a line that broke off must not take the next one along
+                file.write("\n")
             known = {(a.course_id, a.number, a.sha256) for a in self._found(lines).heads}
             wanted = [h for h in dict.fromkeys(heads) if (h.course_id, h.number, h.sha256) not in known]
             before = _seal_in(lines[-1]) if lines else ""
@@ -88,6 +110,8 @@ class AnchorFile:
             text = self._path.read_text(encoding="utf-8", errors="surrogateescape")
         except FileNotFoundError:
             return Anchors()
+        except OSError as error:
+            return Anchors(faults=(_of_the_file(f"the file cannot be read ({type(error).__name__})"),))
         return self._found(text.splitlines())
 
     def _found(self, lines: Iterable[str]) -> Anchors:
@@ -107,7 +131,7 @@ class AnchorFile:
 
     def _fault(self, number: int) -> Fault:
         words = "it was not written by whoever holds the record key, or a line before it is gone"
-        return Fault(course_id="", table="anchors", row=f"line {number}", words=words)
+        return Fault(course_id="", table=ANCHORS, row=f"line {number}", words=words)
 
 
 async def heads_on_record(engine: AsyncEngine) -> list[CourseHead]:
@@ -121,22 +145,78 @@ async def heads_on_record(engine: AsyncEngine) -> list[CourseHead]:
         return [CourseHead(course_id=one, number=number, sha256=sha256) for one, number, sha256 in found]
 
 
-async def heads_in_memos(client: Client) -> list[CourseHead]:
-    """The head that each running course has had confirmed by the record, as its execution keeps it."""
-    return [head async for head in _heads_in_memos(client)]
+async def write_down(engine: AsyncEngine, file: AnchorFile, heads: Sequence[CourseHead], at: datetime) -> None:
+    """Write heads down, and keep in the record, sealed, how many stand in the file. Raises `OSError`."""
+    if not heads:
+        return
+    await file.add(heads, at)
+    there = len((await file.read()).heads)
+    async with writing(engine).begin() as connection:
+        await connection.run_sync(count_at_least, ANCHORS, there)
 
 
-async def _heads_in_memos(client: Client) -> AsyncIterator[CourseHead]:
+async def written_elsewhere(engine: AsyncEngine, file: AnchorFile, client: Client | None) -> Elsewhere:
+    """All heads written down outside the database. What cannot be read of them takes none of the others away."""
+    in_file = await file.read()
+    missed = await _missed(engine, in_file)
+    in_memos = None
+    if client is not None:
+        try:
+            in_memos = await heads_in_memos(client)
+        except RPCError:
+            in_memos = None  # a server that does not answer is no reason not to look
+    return Elsewhere(in_file=in_file.model_copy(update={"faults": (*in_file.faults, *missed)}), in_memos=in_memos)
+
+
+async def _missed(engine: AsyncEngine, found: Anchors) -> list[Fault]:
+    """Whether the file holds as many heads as the record says were written down there."""
+    if any(not fault.row for fault in found.faults):
+        return []  # it cannot be read at all, and says so
+    async with AsyncSession(reading(engine)) as session:
+        rows = await raw_rows(session, raw_select(RowCountRow).where(col(RowCountRow.name) == ANCHORS))
+    written = [part_of(raw, RowCountRow)["rows"] for raw in rows]
+    if not written or not isinstance(written[0], int) or len(found.heads) >= written[0]:
+        return []  # a count that is gone, or is no number, is found with its row
+    return [_of_the_file(f"heads are missing in the file: {written[0]} were written, {len(found.heads)} are there")]
+
+
+def _of_the_file(words: str) -> Fault:
+    return Fault(course_id="", table=ANCHORS, row="", words=words)
+
+
+async def heads_in_memos(client: Client) -> Anchors:
+    """The head that each running course has had confirmed by the record, as its execution keeps it.
+
+    Each memo is read by itself: one that cannot be read is a fault of its course. Raises `RPCError`.
+    """
+    heads: list[CourseHead] = []
+    faults: list[Fault] = []
     async for execution in client.list_workflows(RUNNING):
-        head: Any = await execution.memo_value(RECORD_HEAD, default=None)
-        if isinstance(head, dict):
-            yield CourseHead(course_id=execution.id, number=int(head["number"]), sha256=str(head["sha256"]))
+        try:
+            head = await _head_in_memo(execution)
+        except Exception as error:  # noqa: BLE001 - whatever stands in one memo, the others are read
+            words = f"the head that its execution keeps cannot be read ({type(error).__name__})"
+            faults.append(Fault(course_id=text_of(execution.id), table="memo", row=RECORD_HEAD, words=words))
+        else:
+            heads += [head] if head else []
+    return Anchors(heads=tuple(heads), faults=tuple(faults))
+
+
+async def _head_in_memo(execution: WorkflowExecution) -> CourseHead | None:
+    """The head in one memo; nothing where the course has none yet. Raises whatever is wrong with it."""
+    said: Any = await execution.memo_value(RECORD_HEAD, default=None)
+    if said is None:
+        return None
+    number, sha256 = said["number"], said["sha256"]
+    if type(number) is not int or number < 1 or not isinstance(sha256, str):
+        raise ValueError("it is no head")
+    return CourseHead(course_id=execution.id, number=number, sha256=sha256)
 
 
 def _said(line: str) -> dict[str, Any] | None:
     try:
         said = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     names = {"installation": str, "course": str, "number": int, "sha256": str, "at": str, "seal": str}
     whole = isinstance(said, dict) and all(isinstance(said.get(name), kind) for name, kind in names.items())

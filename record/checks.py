@@ -19,18 +19,36 @@ MOST_TOLD = 20
 
 
 async def note_checks(engine: AsyncEngine, looked: Iterable[str], faults: Iterable[Fault], at: datetime) -> None:
-    """Keep what a look at these courses found; of each, what an earlier look found is replaced."""
+    """Keep what a look at these courses found; of each, what an earlier look found is replaced.
+
+    What was found by the way, of a course that was not looked at, is kept beside what stands there.
+    """
     of_course: dict[str, list[Fault]] = {course_id: [] for course_id in looked}
+    whole = frozenset(of_course)
     for fault in faults:
         of_course.setdefault(fault.course_id, []).append(fault)
     async with AsyncSession(writing(engine)) as session, session.begin():
         known = col(RecordCheckRow.course_id).in_(of_course)
         there = {row.course_id: row for row in await session.exec(select(RecordCheckRow).where(known))}
         for course_id, told in of_course.items():
-            row = there.get(course_id) or RecordCheckRow(course_id=course_id, checked_at=at, faults=0, told_json="[]")
-            row.checked_at, row.faults = at, len(told)
-            row.told_json = canonical_json([fault.model_dump() for fault in told[:MOST_TOLD]])
+            row = there.get(course_id)
+            if row is None:
+                row = RecordCheckRow(course_id=course_id, checked_at=at, faults=0, told_json="[]")
+            elif course_id in whole:
+                row.checked_at = at
+            else:
+                told = [*_still_told(row), *told]
+            told = list(dict.fromkeys(told))
+            row.faults, row.told_json = len(told), canonical_json([fault.model_dump() for fault in told[:MOST_TOLD]])
             session.add(storable(row))
+
+
+def _still_told(row: RecordCheckRow) -> list[Fault]:
+    """What stands in a row; nothing where it cannot be read, for then its seal says so."""
+    try:
+        return [Fault.model_validate(told) for told in json.loads(row.told_json)]
+    except (ValueError, TypeError):
+        return []
 
 
 async def last_looks(engine: AsyncEngine) -> dict[str, datetime]:

@@ -4,8 +4,11 @@ import asyncio
 import json
 import os
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.exceptions import ApplicationError
 
@@ -15,8 +18,9 @@ from models.phase import Phase
 from models.record import RecordEntry
 from models.tables import CourseRow, DecisionRow
 from plumbing.keys import TEST_RECORD_KEY, RecordKey
-from record.anchors import AnchorFile, heads_on_record
+from record.anchors import AnchorFile, heads_on_record, write_down, written_elsewhere
 from record.verify import CourseHead, verify_all
+from tests.examples import examples
 from tests.record.attacker import SPOILT, WALL, Attacker, a_whole_record
 from tests.record.factories import COURSE_ID, a_batch, a_chain, a_fact, an_assessment
 
@@ -74,6 +78,14 @@ TAMPERING = {
     "a line doubled": lambda lines: [lines[0], lines[1], lines[1], lines[2]],
     "two lines exchanged": lambda lines: [lines[1], lines[0], lines[2]],
     "no JSON": lambda lines: [lines[0], "garbage", lines[2]],
+    "nested too deeply": lambda lines: [lines[0], "[" * 200_000, lines[2]],
+    "a number too large": lambda lines: [lines[0], json.dumps({**json.loads(lines[1]), "number": 10**4000}), lines[2]],
+    "half a letter": lambda lines: [lines[0], json.dumps({**json.loads(lines[1]), "course": "\ud800"}), lines[2]],
+    "a seal of other letters": lambda lines: [
+        lines[0],
+        json.dumps({**json.loads(lines[1]), "seal": "\ud83dé"}),
+        lines[2],
+    ],
     "no text": lambda lines: [lines[0], "\udcff", lines[2]],
     "forged without the key": lambda lines: [*lines, json.dumps({**json.loads(lines[2]), "number": 9})],
 }
@@ -88,6 +100,39 @@ async def test_a_file_that_was_tampered_with_says_so(path: Path, what: str) -> N
     assert found.faults
     assert {fault.table for fault in found.faults} == {"anchors"}
     assert all(head in HEADS for head in found.heads), "nothing forged is believed"
+
+
+@given(st.lists(st.binary(max_size=60) | st.sampled_from([b"[" * 200_000, b"{}", b"null", b"\xff\xfe", b"1e999"])))
+@examples(30)
+def test_whatever_stands_in_the_file_is_at_most_a_fault_of_its_line(lines: list[bytes]) -> None:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "anchors.jsonl"
+        path.write_bytes(b"\n".join(lines))
+        file = anchors_in(path)
+        assert (asyncio.run(file.read())).heads == ()
+        assert asyncio.run(file.add(HEADS, WALL)) == len(HEADS)
+        assert list(asyncio.run(file.read()).heads) == HEADS, "also behind a line that broke off"
+
+
+async def test_a_file_that_cannot_be_read_is_said(record_engine: AsyncEngine, path: Path) -> None:
+    path.mkdir(parents=True)
+    found = await written_elsewhere(record_engine, anchors_in(path), None)
+    assert [str(fault) for fault in found.faults] == ["anchors: the file cannot be read (IsADirectoryError)"]
+
+
+async def test_a_file_that_is_gone_emptied_or_cut_is_missed(record_engine: AsyncEngine, path: Path) -> None:
+    file = anchors_in(path)
+    assert (await written_elsewhere(record_engine, file, None)).faults == []
+    await write_down(record_engine, file, HEADS[:1], WALL)
+    await write_down(record_engine, file, HEADS, WALL)
+    assert (await written_elsewhere(record_engine, file, None)).faults == []
+    first = path.read_text().splitlines(keepends=True)[0]
+    for cut, left in ((lambda: path.write_text(first), 1), (lambda: path.write_text(""), 0), (path.unlink, 0)):
+        cut()
+        (fault,) = (await written_elsewhere(record_engine, file, None)).faults
+        assert fault.words == f"heads are missing in the file: 3 were written, {left} are there"
+    await write_down(record_engine, file, HEADS[:1], WALL)
+    assert len((await written_elsewhere(record_engine, file, None)).faults) == 1, "a new file is not the old one"
 
 
 async def test_the_last_head_of_a_course_is_written_down_when_its_execution_ends(

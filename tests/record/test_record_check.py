@@ -7,17 +7,25 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio.api.common.v1 import Memo, Payload, WorkflowType
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import StartWorkflowExecutionRequest
 from temporalio.client import Client
+from temporalio.converter import PayloadConverter
 
 from activities import record_check
 from activities.record_check import RecordCheck
 from models.tables import DecisionRow, FactRow, RecordCheckRow
 from plumbing.dev_server import DevServer
 from plumbing.keys import TEST_RECORD_KEY
-from record.anchors import AnchorFile
+from record.anchors import AnchorFile, Anchors, heads_in_memos
 from record.ward import worklist_lines
 from record.ward_reader import read_ward
+from tests.conftest import MANY_LOOKS
+from tests.laid_out import a_namespace
 from tests.record.attacker import SOUND, SPOILT, WALL, Attacker, a_whole_record
+
+to_payload = PayloadConverter.default.to_payload
 
 
 class AtNight(RecordCheck):
@@ -99,3 +107,62 @@ async def test_a_look_that_takes_too_long_goes_on_in_the_next_sweep(
     monkeypatch.setattr(record_check, "AT_MOST_S", 0.0)
     check.now += timedelta(days=1)
     assert [await check.since_the_night() for _ in range(4)] == [(1, 0), (1, 0), (1, 0), (0, 0)]
+
+
+STRANGE_MEMOS = {
+    "no-head": to_payload({"a": 1}),
+    "no-number": to_payload({"number": "x", "sha256": "y"}),
+    "text": to_payload("text"),
+    "key-not-there": Payload(metadata={"encoding": b"binary/encrypted"}, data=b"xx"),
+    "unheard-of": Payload(metadata={"encoding": b"weird/encoding"}, data=b"xx"),
+}
+
+
+async def test_a_memo_that_cannot_be_read_is_a_finding_of_its_course_and_all_others_are_looked_at(
+    record_engine: AsyncEngine, tmp_path: Path, dev_server: DevServer
+) -> None:
+    await a_whole_record(record_engine)
+    client = await a_namespace(dev_server.address, record_engine)
+    look = RecordCheck(
+        record_engine, TEST_RECORD_KEY, AnchorFile(tmp_path / "a.jsonl", TEST_RECORD_KEY, "here"), client, lambda: WALL
+    )
+    for course_id, memo in {**STRANGE_MEMOS, SPOILT: to_payload({"number": 3, "sha256": "0" * 64})}.items():
+        await client.workflow_service.start_workflow_execution(
+            StartWorkflowExecutionRequest(
+                namespace=client.namespace,
+                workflow_id=course_id,
+                workflow_type=WorkflowType(name="TreatmentCycle"),
+                task_queue=TaskQueue(name="nobody"),
+                request_id=course_id,
+                memo=Memo(fields={"record_head": memo}),
+            )
+        )
+    for _ in range(MANY_LOOKS):
+        if len((await heads_in_memos(client)).faults) == len(STRANGE_MEMOS):
+            break
+    assert await look.open_courses() == (2, len(STRANGE_MEMOS) + 1)
+    assert sorted(await spoilt_on_the_board(record_engine)) == sorted([*STRANGE_MEMOS, SPOILT])
+    for course_id in (*STRANGE_MEMOS, SPOILT):
+        await client.get_workflow_handle(course_id).terminate()
+    for _ in range(MANY_LOOKS):
+        if await heads_in_memos(client) == Anchors():
+            break
+    assert await look.open_courses() == (2, 0)
+    later = RecordCheck(
+        record_engine,
+        TEST_RECORD_KEY,
+        AnchorFile(tmp_path / "a.jsonl", TEST_RECORD_KEY, "here"),
+        client,
+        lambda: WALL + timedelta(days=1),
+    )
+    assert (await later.since_the_night())[1] == 0
+    assert await spoilt_on_the_board(record_engine) == []
+
+
+async def test_heads_that_cannot_be_written_down_are_a_finding_and_end_no_look(
+    record_engine: AsyncEngine, check: AtNight, tmp_path: Path
+) -> None:
+    (tmp_path / "anchors.jsonl").mkdir()
+    check.now += timedelta(days=1)
+    assert await check.since_the_night() == (3, 1)
+    assert "the file cannot be read" in worklist_lines(await read_ward(record_engine, check.now))[0].what
