@@ -35,11 +35,13 @@ EXITS = {
     Exit.REFUSED: "refused: a rule, a role or an identity said no",
     Exit.NOT_CONFIRMED: "not confirmed: nobody answered in time; repeat it with the same message id",
     Exit.UNREACHABLE: "Temporal, its dev server, a worker or the database cannot be reached",
-    Exit.NOT_FOUND: "no such course",
+    Exit.NOT_FOUND: "no such course, or none that is still conducted",
 }
 
 _EXIT_OF_COURSE_ERROR = {
     "NoSuchCourse": Exit.NOT_FOUND,
+    "BrokenOff": Exit.NOT_FOUND,
+    "DecidesNothing": Exit.UNREACHABLE,
     "NotConfirmed": Exit.NOT_CONFIRMED,
     "NotAssessedYet": Exit.NOT_CONFIRMED,
     "RulesUnavailable": Exit.NOT_CONFIRMED,
@@ -49,6 +51,7 @@ _EXIT_OF_COURSE_ERROR = {
     "NoAnswer": Exit.UNREACHABLE,
     "QueryFailed": Exit.UNREACHABLE,
     "NotTaken": Exit.USAGE,
+    "NothingWaits": Exit.USAGE,
     "MalformedMessage": Exit.USAGE,
     "UnknownCommand": Exit.USAGE,
 }

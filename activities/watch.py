@@ -1,24 +1,21 @@
-"""The watch over the courses: is there an execution for each open course of the record, and a course for each execution?
+"""The watch over the courses: has each open course of the record an execution that decides, and each execution a course?
 
 Temporal's list is seconds behind, and a course ends between two looks. So nothing is said before the execution itself
 was asked by its id and the record was read once more.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine
-from temporalio.api.common.v1 import WorkflowExecution
-from temporalio.api.enums.v1 import WorkflowExecutionStatus
-from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionRequest
 from temporalio.client import Client
-from temporalio.service import RPCError, RPCStatusCode
 
 from activities.notify import Notifier
 from models.attributes import OF_COURSES
 from models.notification import Notification, NotificationBatch
 from models.people import Role
+from plumbing.executions import RUNNING, STUCK, standing_of
 from plumbing.logging import get_logger
 from record.watch import RULE, Difference, Known, Unwatched, known_courses, note
 
@@ -27,7 +24,6 @@ log = get_logger()
 START_TAKES: Final = timedelta(minutes=2)
 """A door reserves a start and then starts; sooner than this nothing is missing."""
 CALLED: Final = (Role.ADMINISTRATOR, Role.COORDINATOR)
-RUNNING, GONE = "running", "gone"
 
 
 class Watch:
@@ -49,8 +45,9 @@ class Watch:
         """Look both ways; returns how many courses and executions there are, and how many of them do not fit."""
         now = self._wall_clock()
         known, running = await known_courses(self._engine), await self._running()
-        found = await self._without_execution(known, running, now)
-        found |= await self._without_course(known, running)
+        begun = {course_id for course_id, at in known.begun.items() if now - at >= START_TAKES}
+        stands = {one: await standing_of(self._client, one) for one in sorted(known.open | begun | running)}
+        found = _found(stands, known.open | begun, known.on_record)
         still = _confirmed(found, await known_courses(self._engine))
         due = await note(self._engine, still, now)
         await self._call_for(due, now)
@@ -60,40 +57,6 @@ class Watch:
         listed = self._client.list_workflows(f"{OF_COURSES} AND ExecutionStatus = 'Running'")
         return frozenset([execution.id async for execution in listed])
 
-    async def _without_execution(
-        self, known: Known, running: frozenset[str], now: datetime
-    ) -> dict[tuple[str, Difference], str]:
-        """Every course that should be watched and is not, with what became of its execution."""
-        begun = {course_id for course_id, at in known.begun.items() if now - at >= START_TAKES}
-        found = {}
-        for course_id in sorted((known.open | begun) - running):
-            if (how := await self._status(course_id)) != RUNNING:
-                found[course_id, Difference.NO_EXECUTION] = how
-        return found
-
-    async def _without_course(self, known: Known, running: frozenset[str]) -> dict[tuple[str, Difference], str]:
-        """Every execution that runs for a course of which the record holds no decision."""
-        found = {}
-        for course_id in sorted(running - known.on_record):
-            if (how := await self._status(course_id)) == RUNNING:
-                found[course_id, Difference.NO_COURSE] = how
-        return found
-
-    async def _status(self, course_id: str) -> str:
-        """How the current run stands, asked of itself and not of the list."""
-        request = DescribeWorkflowExecutionRequest(
-            namespace=self._client.namespace, execution=WorkflowExecution(workflow_id=course_id)
-        )
-        try:
-            answer = await self._client.workflow_service.describe_workflow_execution(request)
-        except RPCError as error:
-            if error.status is not RPCStatusCode.NOT_FOUND:
-                raise
-            return GONE
-        # By its name: the SDK's own list of them lacks "paused".
-        name = WorkflowExecutionStatus.Name(answer.workflow_execution_info.status)
-        return name.removeprefix("WORKFLOW_EXECUTION_STATUS_").lower()
-
     async def _call_for(self, due: list[Unwatched], now: datetime) -> None:
         for one in due:
             log.error("course_not_watched", course=one.course_id, kind=str(one.kind), reason_code=one.how)
@@ -102,13 +65,29 @@ class Watch:
             await self._notifier.notify(NotificationBatch(notifications=calls))
 
 
+def _found(
+    stands: Mapping[str, str], watched: Collection[str], on_record: Collection[str]
+) -> dict[tuple[str, Difference], str]:
+    """Every course that should be watched and is not, and every execution that runs for a course without a decision.
+
+    An execution whose workflow task fails watches nobody, whatever the record says of its course.
+    """
+    found = {}
+    for course_id, how in stands.items():
+        if how == STUCK or (how != RUNNING and course_id in watched):
+            found[course_id, Difference.NO_EXECUTION] = how
+        if how in (RUNNING, STUCK) and course_id not in on_record:
+            found[course_id, Difference.NO_COURSE] = how
+    return found
+
+
 def _confirmed(found: Mapping[tuple[str, Difference], str], known: Known) -> dict[tuple[str, Difference], str]:
     """What is still so when the record is read once more: a course may have ended meanwhile, or its first entry come."""
     unwatched, strangers = known.open | known.begun.keys(), known.on_record
     return {
         (course_id, kind): how
         for (course_id, kind), how in found.items()
-        if (course_id in unwatched if kind is Difference.NO_EXECUTION else course_id not in strangers)
+        if (how == STUCK or course_id in unwatched if kind is Difference.NO_EXECUTION else course_id not in strangers)
     }
 
 

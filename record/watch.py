@@ -18,6 +18,7 @@ from models.assessment import CourseState
 from models.base import Frozen, Instant
 from models.tables import CourseRow, CourseStartRow, WatchRow
 from plumbing.database import reading, writing
+from plumbing.executions import HOW_IN_WORDS, STUCK
 from record.raw import Found, Raw, one_of, part_of, raw_rows, raw_select, read_each, row_of
 from record.rows import storable
 
@@ -62,7 +63,9 @@ class Unwatched(Frozen):
         """The difference in words."""
         if self.kind is Difference.NO_COURSE:
             return "the record does not know this course, and its execution runs"
-        return f"nobody watches this course: its execution {HOW_IN_WORDS.get(self.how, self.how)}"
+        if self.how == STUCK:
+            return f"this course decides nothing: {HOW_IN_WORDS[STUCK]}"
+        return f"nobody watches this course: {HOW_IN_WORDS.get(self.how, self.how)}"
 
     def is_certain(self, now: datetime) -> bool:
         """Whether to say it: a course that the record does not know yet may have just begun."""
@@ -73,18 +76,9 @@ class Unwatched(Frozen):
         """What a person does about it."""
         if self.kind is Difference.NO_COURSE:
             return "the record of this ward restored, or this execution looked at and ended by hand"
+        if self.how == STUCK:
+            return "what fails mended: worker's log and Web UI name it; until then the ward keeps its times by hand"
         return "Temporal's database restored, or the patient started again; until then the ward keeps its times by hand"
-
-
-HOW_IN_WORDS = {
-    "terminated": "was terminated",
-    "canceled": "was cancelled",
-    "failed": "failed",
-    "timed_out": "timed out",
-    "completed": "has ended before the course",
-    "paused": "is paused",
-    "gone": "is not there: deleted, or lost with Temporal's database",
-}
 
 
 async def known_courses(engine: AsyncEngine) -> Known:

@@ -13,13 +13,24 @@ from models.base import Frozen
 from models.chart import Chart
 from models.messages import Command, MachineMessage
 from models.status import Status
-from services.errors import CommandRefused, CourseError, NotConfirmed, told
-from services.looking import look
+from plumbing.executions import FAILS, GONE, RUNNING, STUCK, standing_of
+from services.errors import (
+    CommandRefused,
+    CourseError,
+    NotConfirmed,
+    broken_off,
+    decides_nothing,
+    no_such_course,
+    told,
+)
+from services.looking import BETWEEN_TWO_RUNS, look
 from services.sending import OPEN, Sending
 
 __all__ = ["ANSWER_WITHIN", "CommandRefused", "CourseClient", "CourseError", "NotConfirmed"]
 
 ANSWER_WITHIN = timedelta(seconds=20)
+ENDED = (GONE, "completed")
+GOES_ON = (RUNNING, BETWEEN_TWO_RUNS)
 BETWEEN_LOOKS = timedelta(milliseconds=50)
 Answer = TypeVar("Answer", bound=Frozen)
 
@@ -84,14 +95,25 @@ class CourseClient:
                 raise
             return False
 
+    async def must_be_open(self, course_id: str) -> None:
+        """Raises `CourseError` where the server knows no open course of this id, or one that decides nothing."""
+        with told(course_id):
+            how = await standing_of(self.client, course_id, ANSWER_WITHIN, FAILS)
+        if how == STUCK:
+            raise decides_nothing(course_id)
+        if how in ENDED:
+            raise no_such_course(course_id)
+        if how not in GOES_ON:
+            raise broken_off(course_id, how)
+
     async def zone(self, course_id: str) -> str | None:
         """The zone of a course from its memo, for which no worker is needed; nothing where nobody answers."""
         try:
             with told(course_id):
                 described = await self.handle(course_id).describe(rpc_timeout=ANSWER_WITHIN)
-        except CourseError:
+            return str(await described.memo_value("zone", default="UTC"))
+        except (CourseError, KeyError, ValueError, RuntimeError):  # or its memo is encrypted with a key that is gone
             return None
-        return str(await described.memo_value("zone", default="UTC"))
 
     async def _look(self, course_id: str, query: str, kind: type[Answer]) -> Answer:
         with told(course_id):

@@ -8,6 +8,7 @@ from temporalio.client import WorkflowQueryFailedError, WorkflowQueryRejectedErr
 from temporalio.service import RPCError, RPCStatusCode
 
 from models.assessment import Refused
+from plumbing.executions import HOW_IN_WORDS, STUCK
 
 _WILL_NOT: Final = frozenset(
     {
@@ -24,6 +25,7 @@ _TOO_LARGE_FOR_A_CALL: Final = "larger than max"
 
 
 NOBODY: Final = "no worker answered"
+WHAT_NAMES_IT: Final = "the log of its worker and Temporal's Web UI name what fails"
 
 
 class CourseError(Exception):
@@ -57,6 +59,19 @@ class NotConfirmed(CourseError):
 def no_such_course(course_id: str) -> CourseError:
     """The server knows no open course of this id."""
     return CourseError("NoSuchCourse", f"no open course {course_id}; it is unknown or has ended")
+
+
+def broken_off(course_id: str, how: str) -> CourseError:
+    """Its execution ended otherwise than by the rules: what it said last is nobody's word any more."""
+    words = (
+        f"nobody watches {course_id}: {HOW_IN_WORDS.get(how, how)}; no verdict of it holds, and no command reaches it"
+    )
+    return CourseError("BrokenOff", words)
+
+
+def decides_nothing(course_id: str) -> CourseError:
+    """Its execution runs and cannot go on: no worker that is started helps by itself."""
+    return CourseError("DecidesNothing", f"{course_id} decides nothing: {HOW_IN_WORDS[STUCK]}; {WHAT_NAMES_IT}")
 
 
 def is_final(error: RPCError) -> bool:

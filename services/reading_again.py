@@ -93,8 +93,15 @@ class RereadSweep:
 async def read_again(
     engine: AsyncEngine, courses: CourseClient, course_id: str, by: Actor, name: str = ""
 ) -> list[Tried]:
-    """Have a course read again what it could not read: all, or what is named by the beginning of its hash."""
-    return [await _tried(engine, courses, message, by) for message in await open_messages(engine, course_id, name)]
+    """Have a course read again what it could not read: all, or what is named by the beginning of its hash.
+
+    Raises `CourseError` where the course is not open, or nothing that waits is named so.
+    """
+    await courses.must_be_open(course_id)
+    messages = await open_messages(engine, course_id, name)
+    if name and not messages:
+        raise CourseError("NothingWaits", f"nothing that waits in {course_id} has a hash that begins with {name}")
+    return [await _tried(engine, courses, message, by) for message in messages]
 
 
 async def _tried(engine: AsyncEngine, courses: CourseClient, message: Open, by: Actor) -> Tried:

@@ -26,7 +26,17 @@ from temporalio.service import RPCError, RPCStatusCode
 from models.assessment import Receipt, Refused
 from models.deciding import RUN_CLOSES
 from models.messages import Command, MachineMessage
-from services.errors import NOBODY, CommandRefused, CourseError, NotConfirmed, is_final, no_such_course, not_taken
+from plumbing.executions import FAILS, HOW_IN_WORDS, STUCK, standing_of
+from services.errors import (
+    NOBODY,
+    WHAT_NAMES_IT,
+    CommandRefused,
+    CourseError,
+    NotConfirmed,
+    is_final,
+    no_such_course,
+    not_taken,
+)
 
 FIRST_PAUSE_S: Final = 0.05
 LONGEST_PAUSE_S: Final = 1.0
@@ -125,9 +135,15 @@ class Sending:
                     raise
                 why = "the run ended before it answered"
             except (WorkflowUpdateRPCTimeoutOrCancelledError, TimeoutError):
-                raise NotConfirmed(self._message_id, why) from None
+                raise await self._not_confirmed(why) from None
             if not await self._patience.again():
-                raise NotConfirmed(self._message_id, why)
+                raise await self._not_confirmed(why)
+
+    async def _not_confirmed(self, why: str) -> NotConfirmed:
+        """What to say when the time is up: whether anybody could have answered at all is asked of the server."""
+        if await fails(self._client, self._course_id):
+            why = f"this course decides nothing: {HOW_IN_WORDS[STUCK]}, and {WHAT_NAMES_IT}"
+        return NotConfirmed(self._message_id, why)
 
     async def _must_pass_by_itself(self, error: RPCError, *, first: bool) -> str:
         """What the server said, in a few words. Raises where another attempt would hear the same."""
@@ -167,6 +183,14 @@ class Sending:
                 return False
             raise
         return True
+
+
+async def fails(client: Client, course_id: str) -> bool:
+    """Whether the course's workflow task fails, so that it answers nobody. Not so where the server does not say."""
+    try:
+        return await standing_of(client, course_id, LOOK_WITHIN, FAILS) == STUCK
+    except RPCError:
+        return False
 
 
 async def _may_go_on(client: Client, course_id: str) -> bool:

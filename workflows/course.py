@@ -29,10 +29,11 @@ with workflow.unsafe.imports_passed_through():
     from models.record import RecordBatch, Recorded, RecordEntry
     from models.status import Status
     from workflows import incoming
+    from workflows.asking import asked, is_no_answer
     from workflows.heads import Links, last_written
     from workflows.incoming import BITE, Arrivals, Waiting
     from workflows.obligation_timers import RETRY, ObligationTimers
-    from workflows.outbox import Outbox
+    from workflows.outbox import AGAIN_AFTER, Outbox
     from workflows.shown import attributes_of, changes, details_of
 
 WORKFLOW_OF_PHASE = {CYCLE: "TreatmentCycle", MONITORING: "LiverMonitoring"}
@@ -623,7 +624,7 @@ class CourseWorkflow:
         """How the record's head stands to this run; `away` where it does not answer in two seconds (REC-02)."""
         asked_at = last_written([e.number for e in self._record.waiting], self._links.newest)
         try:
-            head = await workflow.execute_activity(
+            head = await asked(
                 stubs.head_of_record,
                 self._course.course_id,
                 start_to_close_timeout=COMPARE_WITHIN,
@@ -648,7 +649,7 @@ class CourseWorkflow:
     async def _goes_on_from_the_record(self) -> bool:
         """Two people have settled a difference: a new run goes on from the record, with what only this one knows."""
         try:
-            taken = await workflow.execute_activity(
+            taken = await asked(
                 stubs.take_over,
                 self._carried(),
                 start_to_close_timeout=SEND_WITHIN,
@@ -697,7 +698,7 @@ class CourseWorkflow:
     async def _written_in_time(self, batch: RecordBatch) -> bool:
         """Whether the record has confirmed the batch before it counts as behind. No timer, so no bar in the Web UI."""
         try:
-            await workflow.execute_activity(
+            await asked(
                 stubs.write_record,
                 batch,
                 start_to_close_timeout=SEND_WITHIN,
@@ -711,6 +712,8 @@ class CourseWorkflow:
             refused = error.cause.type if isinstance(error.cause, ApplicationError) else None
             if refused in REFUSED_BY_RECORD:
                 self._say_that_the_record_refuses(refused)
+            elif is_no_answer(error):  # whoever said so, the record did not; it is asked again, and not without a pause
+                await workflow.sleep(AGAIN_AFTER, summary="the record gave no answer; it is asked again")
             return False
         return True
 
@@ -735,7 +738,7 @@ class CourseWorkflow:
 
     async def _notify(self, calls: tuple[Notification, ...]) -> None:
         """Tell people; it never waits for the record."""
-        await workflow.execute_activity(
+        await asked(
             stubs.notify,
             NotificationBatch(notifications=calls),
             start_to_close_timeout=SEND_WITHIN,

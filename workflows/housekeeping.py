@@ -12,6 +12,7 @@ from temporalio.exceptions import ActivityError, is_cancelled_exception
 with workflow.unsafe.imports_passed_through():
     from activities import stubs
     from models.housekeeping import SWEEPS, SweepResult
+    from workflows.asking import asked
 
 SWEEP_WITHIN = timedelta(minutes=2)
 TWICE = RetryPolicy(initial_interval=timedelta(seconds=5), maximum_attempts=2)
@@ -28,9 +29,7 @@ class HousekeepingWorkflow:
 
     async def _sweep(self, name: str) -> SweepResult:
         try:
-            return await workflow.execute_activity(
-                stubs.sweep, name, start_to_close_timeout=SWEEP_WITHIN, retry_policy=TWICE, summary=name
-            )
+            return await asked(stubs.sweep, name, start_to_close_timeout=SWEEP_WITHIN, retry_policy=TWICE, summary=name)
         except ActivityError as error:
             if is_cancelled_exception(error):
                 raise

@@ -1,6 +1,7 @@
 """Housekeeping on a real server: a course that nobody watches is noticed within one sweep, shown first and called for."""
 
 import asyncio
+import json
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import suppress
@@ -12,8 +13,11 @@ import pytest
 from sqlalchemy import text
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
+from temporalio import workflow
 from temporalio.client import Client, ScheduleActionStartWorkflow, WorkflowExecutionStatus
+from temporalio.common import RawValue
 from temporalio.service import RPCError
+from temporalio.worker import Worker
 
 from activities.notify import Notifier
 from activities.watch import Watch
@@ -21,14 +25,21 @@ from demo.bedside import Bedside
 from demo.driver import Clock
 from demo.patients import ANNA, PHYSICIAN, PRESCRIBER
 from models.housekeeping import SWEEPS, SweepResult
+from models.messages import COMMANDS, Command
 from models.notification import Notification
 from models.people import Role
 from models.tables import NotificationRow
+from plumbing import executions
 from plumbing.keys import TEST_KEY_RING, TEST_RECORD_KEY, TEST_SUBJECT_KEY
 from plumbing.settings import ROOT, Settings
+from record.verify import verify_course
 from record.ward import board_rows, worklist_lines
 from record.ward_reader import read_ward
+from services.courses import CourseError, NotConfirmed
 from services.housekeeping import SCHEDULE_ID, settle_schedule
+from services.reading_again import read_again
+from services.reconcile import differences
+from services.sending import fails
 from services.starting import start_course
 from tests.conftest import MANY_LOOKS, until_written
 from tests.factories import LABEL
@@ -124,6 +135,93 @@ async def test_a_course_whose_execution_is_gone_is_noticed_in_one_sweep_first_an
             await housekeeper.looks(later=DAY)
         assert len(housekeeper.called(course_id)) == 2 * 4
         assert housekeeper.called(course_id)[-1][1] == "overdue"
+
+
+@workflow.defn(name="TreatmentCycle", sandboxed=False)
+class AReleaseThatFails:
+    """What no history can be replayed with."""
+
+    @workflow.run
+    async def run(self, _: RawValue) -> None:
+        raise RuntimeError("whatever the reason")
+
+
+async def test_a_course_whose_workflow_task_fails_is_noticed_first_and_called_and_every_door_says_so(
+    small_ward: SmallWard, housekeeper: Housekeeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(executions, "FAILS_FOR_GOOD", executions.FAILS)  # the next attempt is ten seconds away
+    async with small_ward.worker():
+        bedside = await small_ward.course("fails")
+        await bedside.screen()
+        await until_written(bedside)
+    course_id, courses = bedside.course_id, small_ward.courses
+    async with Worker(small_ward.client, task_queue=small_ward.queue, workflows=[AReleaseThatFails], build_id="new"):
+        await courses.handle(course_id).signal("lab_results", "what wakes it")
+        for _ in range(20 * MANY_LOOKS):
+            if await fails(small_ward.client, course_id):
+                break
+        await housekeeper.looks()
+        assert {role for role, _ in housekeeper.called(course_id)} == {Role.ADMINISTRATOR, Role.COORDINATOR}
+        assert await housekeeper.first_line(course_id) == "this course decides nothing: its workflow task fails"
+        ward = await read_ward(small_ward.engine, housekeeper.now)
+        assert (board_rows(ward)[0].course_id, board_rows(ward)[0].unwatched) == (course_id, True)
+        for ask in (courses.status(course_id), courses.chart(course_id), courses.must_be_open(course_id)):
+            with pytest.raises(CourseError) as told:
+                await ask
+            assert told.value.type == "DecidesNothing"
+        with pytest.raises(NotConfirmed, match="this course decides nothing: its workflow task fails"):
+            await courses.command(course_id, a_weight(course_id), timedelta(seconds=1))
+
+
+async def test_a_course_whose_execution_was_broken_off_shows_no_card_and_nothing_waits_to_be_read(
+    small_ward: SmallWard,
+) -> None:
+    async with small_ward.worker():
+        bedside = await small_ward.course("broken-off")
+        await bedside.screen()
+        await until_written(bedside)
+        course_id, courses = bedside.course_id, small_ward.courses
+        with pytest.raises(CourseError, match="has a hash that begins with abc"):
+            await read_again(small_ward.engine, courses, course_id, PHYSICIAN, "abc")
+        await terminate(small_ward.client, course_id)
+        for ask in (
+            courses.status(course_id),
+            courses.assessment(course_id),
+            differences(courses, small_ward.engine, course_id),
+            read_again(small_ward.engine, courses, course_id, PHYSICIAN),
+        ):
+            with pytest.raises(CourseError, match="its execution was terminated; no verdict of it holds") as told:
+                await ask
+            assert told.value.type == "BrokenOff"
+        with pytest.raises(CourseError) as told:
+            await read_again(small_ward.engine, courses, "course-never-heard-of", PHYSICIAN)
+        assert told.value.type == "NoSuchCourse"
+
+
+async def test_a_course_whose_activity_somebody_completes_by_hand_goes_on_deciding(small_ward: SmallWard) -> None:
+    async with small_ward.worker():
+        bedside = await small_ward.course("by-hand")
+        await bedside.screen()
+        await until_written(bedside)
+        async with small_ward.record_away():
+            await bedside.weigh()
+            described = await small_ward.client.get_workflow_handle(bedside.course_id).describe()
+            (pending,) = described.raw_description.pending_activities
+            by_hand = small_ward.client.get_async_activity_handle(
+                workflow_id=bedside.course_id, run_id=described.run_id, activity_id=pending.activity_id
+            )
+            await by_hand.complete("done")
+        decided = (await bedside.status()).decisions
+        await bedside.weigh()
+        assert (await bedside.status()).decisions > decided
+        await bedside.clock.advance(2 * MIN)
+        await until_written(bedside)
+        assert await verify_course(small_ward.engine, TEST_RECORD_KEY, bedside.course_id) == []
+
+
+def a_weight(course_id: str) -> Command:
+    content = {"id": "w-1", "by": "nurse:n-1", "course_id": course_id, "finding": {"kind": "weight", "kg": "71"}}
+    return COMMANDS["record_finding"].model_validate_json(json.dumps(content))
 
 
 async def test_a_course_that_ended_by_the_rules_is_not_missed(small_ward: SmallWard, housekeeper: Housekeeper) -> None:
