@@ -18,6 +18,7 @@ from temporalio.service import RPCError
 from temporalio.worker import Worker, WorkerDeploymentConfig, WorkerDeploymentVersion
 
 from activities.decide import Decider
+from activities.heads import HeadsSweep
 from activities.housekeeping import Housekeeping, Sweep
 from activities.notify import Channel, Notifier
 from activities.reading import Reader
@@ -26,7 +27,13 @@ from activities.record_check import RecordCheck
 from activities.turns import share_the_processor
 from activities.watch import Watch
 from activities.weigh import Weigher
-from models.housekeeping import CALLS_ASKED_AGAIN, COURSES_WATCHED, MESSAGES_READ_AGAIN, RECORD_VERIFIED
+from models.housekeeping import (
+    CALLS_ASKED_AGAIN,
+    COURSES_WATCHED,
+    HEADS_COMPARED,
+    MESSAGES_READ_AGAIN,
+    RECORD_VERIFIED,
+)
 from plumbing.connection import TemporalUnreachable, connect
 from plumbing.database import DatabaseRefused, installation_of, make_engine, migrate
 from plumbing.installation import InstallationRefused, must_be_ours, opened
@@ -123,6 +130,7 @@ def sweeps_of(
 
     return {
         COURSES_WATCHED: Sweep(Watch(engine, client, notifier).look),
+        HEADS_COMPARED: Sweep(HeadsSweep(engine, client).look),
         CALLS_ASKED_AGAIN: Sweep(ask_again),
         MESSAGES_READ_AGAIN: Sweep(rereading.look),
         **({RECORD_VERIFIED: Sweep(check.since_the_night)} if check else {}),

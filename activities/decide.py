@@ -21,9 +21,9 @@ from clinical.judge import ROLES
 from clinical.setting_aside import judge_setting_aside
 from models.assessment import Accepted, Assessment, Refused
 from models.base import canonical_json, content_hash
-from models.chart import Chart
+from models.chart import Chart, hashes_unresolved
 from models.deciding import Answered, Ask, Outcome, State
-from models.facts import Fact, UnreadableMessage, UnreadableResolved
+from models.facts import Fact, UnreadableMessage
 from models.holding import call_of, held_without_rules
 from models.messages import SIGNALS, Message, MoveToCurrentBuild, ReadAgain, ReconcileRecord, Request, SetFactAside
 from models.phase import CYCLE, MONITORING, Phase
@@ -218,7 +218,7 @@ class Decider:
             start=chart.course if ask.first else None,
             tried_again=tuple(tried),
         )
-        settled = any(isinstance(t, ReconcileRecord) for t in heard.told) and not _differs(done.assessment)
+        settled = any(isinstance(t, ReconcileRecord) for t in heard.told) and done.settled
         return self._written(ask, recorded, done.chart, tuple(outcomes), tuple(raw), moves=moves, reconciled=settled)
 
     def _held(self, ask: Ask, state: State, chart: Chart, heard: _Heard, where: str) -> Answered:
@@ -292,7 +292,7 @@ class Decider:
 
     def _heard(self, reads: Sequence[Read], answered: dict[str, str], chart: Chart) -> _Heard:
         """Which messages are news: a repeat has its answer already, and what waits for a person waits once."""
-        known, waiting = dict(answered), _waiting_for_a_person(chart)
+        known, waiting = dict(answered), hashes_unresolved(chart.facts)
         heard = _Heard(reads, [], [], [], {})
         for place, read in enumerate(reads):
             outcome = _outcome(read, known, waiting)
@@ -349,7 +349,7 @@ def _set_aside(heard: _Heard, why: str, chart: Chart) -> _Heard:
     if isinstance(first, ReadAgainTold):
         return _Heard(reads, [outcome], [first._replace(why=why)], [0], {})
     outcome = outcome.model_copy(update={"how": "set_aside"})
-    if read.sha256 in _waiting_for_a_person(chart):
+    if read.sha256 in hashes_unresolved(chart.facts):
         return _Heard(reads, [outcome], [], [], {})
     return _Heard(reads, [outcome], [read.unreadable(why)], [0], {})
 
@@ -400,11 +400,6 @@ def _without_rules(chart: Chart, heard: _Heard, now: datetime) -> dict[int, Acce
     return ruled
 
 
-def _differs(assessment: Assessment) -> bool:
-    """REC-02 stands: the record and this execution are not at one."""
-    return any(f.rule == "REC-02" for f in assessment.findings)
-
-
 def _refusal(ruling: Accepted | Refused | None) -> Refused | None:
     return ruling if isinstance(ruling, Refused) else None
 
@@ -418,19 +413,6 @@ def _outcome(read: Read, known: dict[str, str], waiting: set[str]) -> Outcome:
     before = known.get(read.message.id)
     how = "judged" if before is None else "known" if before == sha256 else "reused"
     return Outcome.model_validate({"how": how, "name": name, "id": read.message.id, "sha256": sha256})
-
-
-def _waiting_for_a_person(chart: Chart) -> set[str]:
-    """The hashes of unreadable messages that nobody has resolved; one that was dismissed and is sent again is news."""
-    waiting: set[str] = set()
-    ids: dict[str, str] = {}
-    for fact in chart.facts:
-        if isinstance(fact.what, UnreadableMessage):
-            waiting.add(fact.what.sha256)
-            ids[fact.id] = fact.what.sha256
-        elif isinstance(fact.what, UnreadableResolved):
-            waiting.discard(ids.get(fact.what.target, fact.what.target))
-    return waiting
 
 
 def _seen(told: Told, outcome: Outcome, refusal: Refused | None) -> MessageSeen:

@@ -26,7 +26,7 @@ from plumbing.sealing import key_of
 from record import worklist
 from record.anchors import AnchorFile, write_down
 from record.head import head_of
-from record.reader import read_entries
+from record.reader import RecordAltered, UnknownCourse, read_entries
 from record.rows import (
     advance,
     course_row,
@@ -37,7 +37,7 @@ from record.rows import (
     message_refused_rows,
     raw_message_rows,
 )
-from record.take_over import grown_together, take_over
+from record.take_over import grown_together
 from record.unreadable import tried
 from record.verify import CourseHead, verify_course
 
@@ -147,9 +147,17 @@ class Record:
         """
         if self._key is not None and (faults := await verify_course(self._engine, self._key, own.course.course_id)):
             log.error("record_altered", course=own.course.course_id, count=len(faults), code=faults[0].table)
-            raise ApplicationError(f"course {own.course.course_id}: its record was changed", type="RecordAltered")
-        entries = await read_entries(self._engine, own.course.course_id)
-        return TakenOver(carried=grown_together(own, take_over(entries)), phase=entries[-1].recorded.phase)
+            raise _not_gone_on_from(own, "was changed", "RecordAltered")
+        try:
+            entries = await read_entries(self._engine, own.course.course_id)
+            return TakenOver(carried=grown_together(own, entries), phase=entries[-1].recorded.phase)
+        except (
+            ValueError,
+            UnknownCourse,
+            RecordAltered,
+        ) as error:  # no start, or a row that is no row of ours any more
+            log.error("record_spoilt", course=own.course.course_id, error=error)
+            raise _not_gone_on_from(own, "cannot be read", "RecordSpoilt") from None
 
     async def _write(self, session: AsyncSession, entry: RecordEntry) -> None:
         if not is_sound(entry):
@@ -205,6 +213,11 @@ def _report(refused: RecordRefused) -> None:
         log.error("record_conflict", course=refused.course_id, decision=refused.number)
     else:
         log.error("record_refused", course=refused.course_id, decision=refused.number, code=refused.type)
+
+
+def _not_gone_on_from(own: Carried, why: str, kind: str) -> ApplicationError:
+    """Two people settled a difference by a record that it cannot be settled by: trying again at once changes nothing."""
+    return ApplicationError(f"course {own.course.course_id}: its record {why}", type=kind, non_retryable=True)
 
 
 def _opened(first: RecordEntry) -> CourseRow:

@@ -26,7 +26,7 @@ from clinical.once import all_of, once
 from clinical.overrides import with_overrides
 from clinical.owners import turn_of
 from clinical.reactions import reactions
-from clinical.record_gate import record_gate, without_record
+from clinical.record_gate import DIFFERS, record_gate, without_record
 from clinical.response import response_notes
 from clinical.results import Unknown
 from clinical.risk import risk_alerts
@@ -40,7 +40,7 @@ from models.protocol import Protocol
 
 ORDER = tuple(Verdict)
 WITHOUT_A_DOSE = frozenset({Verdict.DISCONTINUED, Verdict.HOLD_URGENT})
-"""Rows 1 and 2 speak always; rows 3-10 only about a next dose."""
+"""Rows 1 and 2 speak always, and so does a record that knows more (REC-02); rows 3-10 only about a next dose."""
 HELD = frozenset({Verdict.HOLD, Verdict.HOLD_URGENT, Verdict.PROPOSE_DISCONTINUE, Verdict.DELAYED})
 BASELINE_RULE = "DATA-01"
 
@@ -98,7 +98,7 @@ def _verdict(
     """The headline, and what still stands between a signature and the start."""
     asked = [f.verdict for f in found if f.verdict is not None]
     if slot is None:
-        urgent = [v for v in asked if v in WITHOUT_A_DOSE]
+        urgent = [f.verdict for f in found if f.verdict in WITHOUT_A_DOSE or (f.verdict and f.rule == DIFFERS)]
         return min(urgent, key=ORDER.index, default=Verdict.NO_DOSE_DUE), []
     if asked:
         return min(asked, key=ORDER.index), []

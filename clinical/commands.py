@@ -8,7 +8,7 @@ from clinical.case import Case
 from clinical.infusion import interrupted
 from clinical.interruption import TWO_DOSES
 from clinical.overrides import may_be_overridden, with_overrides
-from clinical.record_gate import difference
+from clinical.record_gate import difference, not_the_last_word
 from clinical.schedule import cycle_gate
 from clinical.signs import personal_holds
 from models.assessment import Assessment, CommandAnswer, DosePlan, Finding, Refused, Verdict, earliest
@@ -57,7 +57,10 @@ def gate(command: str, standing: Standing) -> Refused | None:
     except where there is nothing that they could end."""
     if standing.case.closed is not None and issubclass(COMMANDS.get(command, Statement), Request):
         return refused("CourseClosed", "the course is closed; nothing is asked of it any more")
-    return _GATES.get(command, _open)(standing)
+    refusal = _GATES.get(command, _open)(standing)
+    if refusal is not None and issubclass(COMMANDS.get(command, Request), Statement):
+        return not_the_last_word(standing.case, refusal)
+    return refusal
 
 
 def command_answers(

@@ -11,6 +11,7 @@ from clinical.escalation import obligations_closed, rungs_reached
 from clinical.judge import judge, judge_machine
 from clinical.judging import Known, nothing_known
 from clinical.obligations import obligations
+from clinical.record_gate import difference
 from clinical.setting_aside import judge_setting_aside
 from models.assessment import Accepted, Assessment, Refused
 from models.base import Frozen, content_hash, short_hash
@@ -53,13 +54,17 @@ Told = Message | UnreadableMessage | ReadAgainTold | Inside
 
 
 class Concluded(NamedTuple):
-    """The core's answer to several messages: a ruling on each (none on an unreadable one), what follows, where it stands."""
+    """The core's answer to several messages: a ruling on each (none on an unreadable one), what follows, where it stands.
+
+    `settled`: two people have said that a difference from the record may be put right, and the course has not gone on yet.
+    """
 
     rulings: tuple[Accepted | Refused | None, ...]
     facts: tuple[Fact, ...]
     chart: Chart
     assessment: Assessment
     phase: Phase
+    settled: bool
 
 
 def conclude(
@@ -108,7 +113,9 @@ def conclude(
         added += _escalation(Case(chart.with_facts(*added), protocol, now))
     longer = chart.with_facts(*added)
     case = Case(longer, protocol, now)
-    return Concluded(tuple(rulings), tuple(added), longer, assess_case(case), phase_of(case))
+    standing = difference(case.reading)
+    settled = standing is not None and standing.settled
+    return Concluded(tuple(rulings), tuple(added), longer, assess_case(case), phase_of(case), settled)
 
 
 def decide(request: DecideRequest, protocol: Protocol, code_version: str, known: Known = nothing_known) -> Decision:

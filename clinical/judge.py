@@ -18,6 +18,7 @@ from clinical.calendar import local_date
 from clinical.case import Case
 from clinical.commands import Standing, refused
 from clinical.judging import Judged, Judging, Known, nothing_known
+from clinical.record_gate import not_the_last_word
 from clinical.setting_aside import judge_setting_aside, word_on
 from models.assessment import Accepted, Refused, Verdict
 from models.base import Frozen
@@ -78,6 +79,7 @@ from models.messages import (
     SetFactAside,
     StartInfusion,
     StartNextCycle,
+    Statement,
     VerifyDose,
     WithdrawTransplantPlan,
 )
@@ -165,6 +167,8 @@ def judge_standing(standing: Standing, message: Message, known: Known = nothing_
     judged = _RULINGS[type(message)](judging, cast("Any", message))
     if isinstance(message, AgainstTheRecord) and not isinstance(judged, Refused):
         judged = record_rulings.against_the_record(judging, message, judged)
+    if isinstance(message, Statement) and isinstance(judged, Refused):
+        judged = not_the_last_word(standing.case, judged)
     return judged if isinstance(judged, Refused) else judging.accepted(judged)
 
 

@@ -2,13 +2,16 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Final, Literal, get_args
 
 from pydantic import Field
 
 from models.base import Frozen, Instant, Number, content_hash
 from models.facts import DoseSlot, Fact
 from models.people import Role
+
+RECORD_DIFFERS: Final = "RecordDiffers"
+"""The type of a refusal that is not the last word on its message: once record and execution are at one it is judged anew."""
 
 
 class CourseState(StrEnum):
@@ -248,6 +251,11 @@ class Refused(Frozen):
     message: str
     findings: tuple[Finding, ...] = ()
     earliest_at: Instant | None = None
+
+    @property
+    def final(self) -> bool:
+        """Whether it is the answer to every repeat of its message."""
+        return self.type != RECORD_DIFFERS
 
     @property
     def rules(self) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from models.assessment import Assessment, Obligation, Ruling
 from models.base import Frozen, Instant
 from models.chart import Chart, Course
 from models.deciding import Answer, Arrived
-from models.facts import Fact, UnreadableMessage
+from models.facts import Fact, RecordCompared, UnreadableMessage
 from models.messages import NamedMessage
 from models.notification import Notification
 from models.phase import Phase
@@ -19,7 +19,7 @@ class Carried(Frozen):
     `chart_key` is the hash of how the chart came about, `failing_since` the instant from which the rules could not be
     evaluated. `due` is what people were promised to be called for: where the rules fail, it is all that is known.
     `adopted` are facts that another stretch of this course knew and the record does not hold yet, `raw` messages that go
-    into it with the next entry.
+    into it with the next entry, `compared` how the record's head stands where that is no fact yet.
     """
 
     course: Course
@@ -39,6 +39,7 @@ class Carried(Frozen):
     adopted: tuple[Fact, ...] = ()
     raw: tuple[RawMessage, ...] = ()
     due: tuple[Obligation, ...] = ()
+    compared: RecordCompared | None = None
 
     @property
     def chart(self) -> Chart:

@@ -1,10 +1,11 @@
 """A chart: one patient's course as a list of facts. State is derived from it, never stored in it."""
 
+from collections.abc import Iterable
 from functools import cached_property
 from typing import cast
 
 from models.base import Day, Frozen, Instant, Name
-from models.facts import Fact, ProtocolAmended
+from models.facts import Fact, ProtocolAmended, UnreadableMessage, UnreadableResolved
 from models.people import By
 from models.pins import Acknowledgement, ProtocolPin
 
@@ -136,3 +137,16 @@ def _amended(before: Amendments, facts: tuple[Fact, ...]) -> Amendments:
             done = fact.what.divergence
             found[-1] = (what, tuple(d for d in missing if d != done))
     return tuple(found)
+
+
+def hashes_unresolved(facts: Iterable[Fact]) -> set[str]:
+    """The hashes of unreadable messages that nobody has resolved; one that was dismissed and is sent again is news."""
+    waiting: set[str] = set()
+    ids: dict[str, str] = {}
+    for fact in facts:
+        if isinstance(fact.what, UnreadableMessage):
+            waiting.add(fact.what.sha256)
+            ids[fact.id] = fact.what.sha256
+        elif isinstance(fact.what, UnreadableResolved):
+            waiting.discard(ids.get(fact.what.target, fact.what.target))
+    return waiting

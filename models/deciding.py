@@ -76,10 +76,11 @@ class Ask(Frozen):
 
 
 class Head(Frozen):
-    """The last decision of a course that somebody knows: its number (0: none) and its hash."""
+    """The last decision of a course that somebody knows: its number (0: none), its hash, and the state it left, if told."""
 
     number: int
     sha256: str = ""
+    state: str = ""
 
 
 class Outcome(Frozen):

@@ -773,8 +773,9 @@ class ObligationMet(Frozen):
 
 
 class RecordCompared(Frozen):
-    """How the record's head stood to this execution before a dose was authorised, started or resumed, or at a run's first
-    decision (REC-02): `away` when it did not answer in time; `words` say the difference, without any value."""
+    """How the record's head stood to this execution (REC-02): before a dose was authorised, started or resumed, when a run
+    began, or when housekeeping saw that the two differ. `away` when it did not answer in time; `words` say the difference,
+    without any value."""
 
     kind: Literal["record_compared"] = "record_compared"
     outcome: Literal["equal", "behind", "away", "ahead", "other"]

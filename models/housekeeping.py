@@ -5,10 +5,11 @@ from typing import Final
 from models.base import Frozen
 
 COURSES_WATCHED: Final = "courses_watched"
+HEADS_COMPARED: Final = "heads_compared"
 CALLS_ASKED_AGAIN: Final = "calls_asked_again"
 MESSAGES_READ_AGAIN: Final = "messages_read_again"
 RECORD_VERIFIED: Final = "record_verified"
-SWEEPS: Final = (COURSES_WATCHED, CALLS_ASKED_AGAIN, MESSAGES_READ_AGAIN, RECORD_VERIFIED)
+SWEEPS: Final = (COURSES_WATCHED, HEADS_COMPARED, CALLS_ASKED_AGAIN, MESSAGES_READ_AGAIN, RECORD_VERIFIED)
 """The sweeps of housekeeping in their order; a worker that lacks one says so, and does the others."""
 
 

@@ -23,7 +23,7 @@ from temporalio.client import (
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
-from models.assessment import Receipt, Refused
+from models.assessment import RECORD_DIFFERS, Receipt, Refused
 from models.deciding import RUN_CLOSES
 from models.messages import Command, MachineMessage
 from plumbing.executions import FAILS, HOW_IN_WORDS, STUCK, standing_of
@@ -42,7 +42,7 @@ FIRST_PAUSE_S: Final = 0.05
 LONGEST_PAUSE_S: Final = 1.0
 LEAST_S: Final = 0.001
 LOOK_WITHIN: Final = timedelta(seconds=5)
-PASSES_BY_ITSELF: Final = frozenset({"RulesUnavailable", "HandlerFault", "Unreadable", "SetAside"})
+PASSES_BY_ITSELF: Final = frozenset({"RulesUnavailable", "HandlerFault", "Unreadable", "SetAside", RECORD_DIFFERS})
 """Failures that are not an answer to what was asked. Temporal keeps them for their update id, so the next attempt has another."""
 _RUN_ENDED_UNDER_IT: Final = frozenset({"AcceptedUpdateCompletedWorkflow", RUN_CLOSES})
 OPEN: Final = frozenset({WorkflowExecutionStatus.RUNNING, WorkflowExecutionStatus.CONTINUED_AS_NEW})

@@ -24,7 +24,7 @@ async def same_as_carried(client: Client, course_id: str, entries: Sequence[Reco
 
 def _recorded(one: Carried, carried: Carried) -> dict[str, object]:
     """What the record knows of a state. A cycle that is new begins with its run, and no entry can say when."""
-    left_out = {"answers", "waiting", "unwritten", "untold", "adopted", "raw", "failing_since"}
+    left_out = {"answers", "waiting", "unwritten", "untold", "adopted", "raw", "failing_since", "compared"}
     if carried.cycle_started_at is None:
         left_out |= {"cycle_started_at"}
     known = {answer.message_id: answer for answer in one.answers}

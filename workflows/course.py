@@ -30,7 +30,7 @@ with workflow.unsafe.imports_passed_through():
     from models.status import Status
     from workflows import incoming
     from workflows.asking import asked, is_no_answer
-    from workflows.heads import Links, last_written
+    from workflows.heads import AT_THE_BEDSIDE, DIFFERS, Links, last_written
     from workflows.incoming import BITE, Arrivals, Waiting
     from workflows.obligation_timers import RETRY, ObligationTimers
     from workflows.outbox import AGAIN_AFTER, Outbox
@@ -62,6 +62,7 @@ SEND_WITHIN = timedelta(seconds=10)
 UNTIL_IT_IS_DONE = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=1))
 RECORD_KEY, CALLS_KEY, CANCEL_KEY = "record-behind", "calls-failed", "cancellation-asked"
 CALLS_WORDS = "a call to a person was given up; it is sent again"
+GOES_ON_WORDS = "two people have settled the difference; the course reads its record, to go on from it"
 TOO_LARGE_WORDS = "the course is too large for a further run; it goes on in this one"
 RECORD_HEAD = "record_head"
 """The memo's entry that anchors the chain outside the database: number and hash of the last decision on record."""
@@ -85,12 +86,15 @@ class CourseWorkflow:
             carried.untold, self._notify, self._say_that_calls_fail, in_order=False
         )
         self._adopted: tuple[Fact, ...] = carried.adopted
-        self._compared: RecordCompared | None = None
+        self._compared = carried.compared
         self._told_compared: RecordCompared | None = None
         self._called_for = ""
         self._reconciled = False
         self._refused_by_record = ""
         self._taken: TakenOver | None = None
+        self._offered: TakenOver | None = None
+        self._offered_at = 0
+        self._reading: asyncio.Task[None] | None = None
         self._raw = carried.raw
         before = (Head(number=e.number - 1, sha256=e.previous_sha256) for e in carried.unwritten)
         self._links = Links(*before, Head(number=carried.next_decision - 1, sha256=carried.last_sha256))
@@ -144,12 +148,12 @@ class CourseWorkflow:
             return await self._until_it_is_over()
         finally:
             comparing.cancel()
+            if self._reading is not None:
+                self._reading.cancel()
 
     async def _compare_at_first(self) -> None:
         """A run begins beside a record that may know more than it was given: after a reset, or an older backup (REC-02)."""
-        found = await self._compare()
-        if found.differs:
-            self._compared, self._must_decide = found, True
+        self._hold_for(await self._compare())
 
     async def _until_it_is_over(self) -> str | None:
         while True:
@@ -159,8 +163,7 @@ class CourseWorkflow:
             if self._reconciled:
                 if await self._goes_on_from_the_record():
                     return None
-                continue
-            if self._run_is_over:
+            elif self._run_is_over:
                 if self._has_ended and not self._is_long:
                     ending = await self._end()
                     if ending is not None:
@@ -358,6 +361,7 @@ class CourseWorkflow:
             due=self._due,
             adopted=self._adopted,
             raw=self._raw,
+            compared=self._compared,
         )
 
     # ── deciding ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -480,6 +484,11 @@ class CourseWorkflow:
         """Results, findings and responses of machines, and whatever else is sent: kept as it came, never raises."""
         self._arrivals.put(Waiting(incoming.arrived(name, args, "signal")))
 
+    @workflow.signal
+    async def compare_record(self) -> None:
+        """Housekeeping saw this course and its record at different decisions for longer than a write takes (REC-02)."""
+        self._hold_for(await self._compare())
+
     @workflow.update(dynamic=True)
     async def on_update(self, name: str, args: Sequence[RawValue]) -> Receipt:
         """A command of a person, answered with a receipt, or refused with what is missing and what would clear it."""
@@ -514,6 +523,8 @@ class CourseWorkflow:
         if not waiting.is_command:
             return
         match outcome.how:
+            case "judged" if outcome.refusal is not None:
+                waiting.error = _refusal(outcome.refusal)
             case "judged" | "known" if outcome.id:
                 self._give(waiting, self._answers.get(outcome.id), number, card)
             case "reused":
@@ -528,7 +539,7 @@ class CourseWorkflow:
                 self._keep_or_refuse(waiting, outcome.id)
 
     def _remember(self, outcome: Outcome, sent: Sent, number: int, card: Assessment) -> None:
-        if outcome.how != "judged":
+        if outcome.how != "judged" or (outcome.refusal is not None and not outcome.refusal.final):
             return
         asked = sent == "update"
         receipt = Receipt.of(outcome.id, number, card) if asked and outcome.refusal is None else None
@@ -637,19 +648,51 @@ class CourseWorkflow:
                 raise
             return RecordCompared(outcome="away", words="the record does not answer")
         found = self._links.compared(head, asked_at)
-        self._call_for_a_difference(found)
+        self._call_for_a_difference(found, *((Role.NURSE,) if head.state in AT_THE_BEDSIDE else ()))
         return found
 
-    def _call_for_a_difference(self, found: RecordCompared) -> None:
+    def _call_for_a_difference(self, found: RecordCompared, *also: Role) -> None:
         """A record that knows more, or says otherwise, is called for at once, and once for each difference (REC-02)."""
         if found.differs and found.words != self._called_for:
             self._called_for = found.words
-            self._call_each("record-differs", found.words, "REC-02", Role.ADMINISTRATOR, Role.PHYSICIAN)
+            self._call_each("record-differs", found.words, DIFFERS, Role.ADMINISTRATOR, Role.PHYSICIAN, *also)
+
+    def _hold_for(self, found: RecordCompared) -> None:
+        """A difference becomes a fact with the next decision, where it does not stand already."""
+        if found.differs and found.words not in self._differences:
+            self._compared, self._must_decide = found, True
+
+    @property
+    def _differences(self) -> tuple[str, ...]:
+        """The difference between record and execution that stands, in words."""
+        found = self._assessment.findings if self._assessment is not None else ()
+        return tuple(f.reason for f in found if f.rule == DIFFERS)
 
     async def _goes_on_from_the_record(self) -> bool:
-        """Two people have settled a difference: a new run goes on from the record, with what only this one knows."""
+        """Two people have settled a difference: a new run goes on from the record, with what only this one knows.
+
+        The record is read beside the loop, which takes in, decides and calls meanwhile; after that it is read once more.
+        """
+        taken = self._offered
+        if taken is None or self._offered_at != self._next_decision:
+            self._read_the_record()
+            return False
+        self._closing = True
+        if self._arrivals.commands or not await self._came_to_rest():
+            return False
+        unwritten = tuple(raw for entry in self._record.waiting for raw in entry.raw)
+        left = {"waiting": self._arrivals.left(), "untold": tuple(self._calls.waiting), "raw": unwritten}
+        self._taken = taken.model_copy(update={"carried": taken.carried.model_copy(update=left)})
+        return True
+
+    def _read_the_record(self) -> None:
+        if self._reading is None or self._reading.done():
+            self._offered, self._offered_at = None, self._next_decision
+            self._reading = asyncio.create_task(self._take_over_the_record())
+
+    async def _take_over_the_record(self) -> None:
         try:
-            taken = await asked(
+            self._offered = await asked(
                 stubs.take_over,
                 self._carried(),
                 start_to_close_timeout=SEND_WITHIN,
@@ -660,25 +703,25 @@ class CourseWorkflow:
         except ActivityError as error:
             if is_cancelled_exception(error):
                 raise
+            kind = error.cause.type if isinstance(error.cause, ApplicationError) else type(error.cause).__name__
+            # Named with its decision: each failure takes back what both have said, and is called for.
+            words = f"the record could not be read to go on from it, after decision {self._links.newest} ({kind})"
             self._reconciled = False
-            self._compared = RecordCompared(outcome="other", words="the record could not be read to go on from it")
-            self._must_decide = True
-            return False
-        if not await self._came_to_rest():
-            return False
-        unwritten = tuple(raw for entry in self._record.waiting for raw in entry.raw)
-        left = {"waiting": self._arrivals.left(), "untold": tuple(self._calls.waiting), "raw": unwritten}
-        self._taken = taken.model_copy(update={"carried": taken.carried.model_copy(update=left)})
-        return True
+            found = RecordCompared(outcome="other", words=words)
+            self._call_for_a_difference(found)
+            self._hold_for(found)
+        self._changed = True
 
-    def _say_that_the_record_refuses(self, kind: str) -> None:
+    async def _say_that_the_record_refuses(self, kind: str) -> None:
         """A conflict or a gap that the writing of an entry met: held like any other difference (REC-02)."""
-        words = f"the record refuses what this execution decided ({kind})"
-        if self._refused_by_record != kind:
-            self._refused_by_record = kind
-            self._compared = RecordCompared(outcome="other", words=words)
-            self._must_decide = True
-            self._call(RECORD_KEY, words, "REC-02", Role.ADMINISTRATOR, workflow.now())
+        if self._refused_by_record == kind:
+            return
+        self._refused_by_record = kind
+        found = await self._compare()
+        if not found.differs:
+            found = RecordCompared(outcome="other", words=f"the record refuses what this execution decided ({kind})")
+            self._call_for_a_difference(found)
+        self._hold_for(found)
 
     async def _write(self, entries: tuple[RecordEntry, ...]) -> None:
         """One ordered batch into the record, for as long as it takes; only the completion of the course waits for it."""
@@ -711,7 +754,7 @@ class CourseWorkflow:
                 raise
             refused = error.cause.type if isinstance(error.cause, ApplicationError) else None
             if refused in REFUSED_BY_RECORD:
-                self._say_that_the_record_refuses(refused)
+                await self._say_that_the_record_refuses(refused)
             elif is_no_answer(error):  # whoever said so, the record did not; it is asked again, and not without a pause
                 await workflow.sleep(AGAIN_AFTER, summary="the record gave no answer; it is asked again")
             return False
@@ -830,6 +873,9 @@ class CourseWorkflow:
         if self._failing:
             waiting = f"; {len(self._arrivals)} messages wait" if len(self._arrivals) else ""
             words.append(f"{RULES_WORDS}; the course is held and asks again{waiting}")
+        words += [f"{DIFFERS}: {difference}" for difference in self._differences]
+        if self._reconciled:
+            words.append(GOES_ON_WORDS)
         if self._record_behind:
             words.append(f"record behind: {len(self._record.waiting)} entries wait for the database")
         if self._calls_failed:

@@ -9,6 +9,14 @@ with workflow.unsafe.imports_passed_through():
     from models.deciding import Head
     from models.facts import RecordCompared
 
+DIFFERS = "REC-02"
+AT_THE_BEDSIDE = {
+    "infusion": "an infusion runs",
+    "infusion_interrupted": "an infusion is interrupted",
+    "reaction": "a reaction is not over",
+    "observation": "the patient is observed after an infusion",
+}
+"""What only the record may know of, by the state in which it leaves the course."""
 MOST_LINKS = 1000
 """A run is renewed before it has made more decisions than this; older links are on record for long."""
 
@@ -42,18 +50,29 @@ class Links:
         """
         mine = self.newest
         if head.number > mine:
-            words = f"the record holds decision {head.number}, this execution knows only {mine}"
-            return RecordCompared(outcome="ahead", words=words)
+            return RecordCompared(outcome="ahead", words=_not_mine(head))
         if head.number < last_on_record:
-            words = f"the record ends at decision {head.number}, and {last_on_record} was written"
+            words = (
+                f"the record ends at decision {head.number}, and {last_on_record} was written{_at_the_bedside(head)}"
+            )
             return RecordCompared(outcome="other", words=words)
         if head.number and not self._has(head):
-            words = f"decision {head.number} in the record is not the one of this execution, which is at {mine}"
-            return RecordCompared(outcome="other", words=words)
+            return RecordCompared(outcome="other", words=_not_mine(head))
         return RecordCompared(outcome="equal" if head.number == mine else "behind")
 
     def _has(self, head: Head) -> bool:
-        return any(link == head for link in reversed(self._links))
+        return any((link.number, link.sha256) == (head.number, head.sha256) for link in reversed(self._links))
+
+
+def _not_mine(head: Head) -> str:
+    """A difference is told by what the record holds: these words stay the same while this execution goes on deciding."""
+    told = f"the record ends at decision {head.number} ({head.sha256[:8]}), which is not one of this execution"
+    return f"{told}{_at_the_bedside(head)}"
+
+
+def _at_the_bedside(head: Head) -> str:
+    found = AT_THE_BEDSIDE.get(head.state)
+    return f"; by the record {found}: look at the patient" if found else ""
 
 
 def last_written(waiting: Sequence[int], newest: int) -> int:

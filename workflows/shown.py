@@ -12,6 +12,7 @@ from temporalio.common import SearchAttributeKey, SearchAttributeUpdate
 
 with workflow.unsafe.imports_passed_through():
     from models.assessment import Assessment, CourseState, Obligation
+    from workflows.heads import DIFFERS
 
 COURSE_STATE = SearchAttributeKey.for_keyword("CourseState")
 GATE_VERDICT = SearchAttributeKey.for_keyword("GateVerdict")
@@ -58,9 +59,11 @@ def changes(before: dict[str, Any], after: dict[str, Any]) -> list[SearchAttribu
 
 
 def _hold_reasons(assessment: Assessment) -> list[str]:
-    if assessment.state not in (CourseState.HELD, CourseState.CORRECTION_REVIEW, CourseState.REACTION):
-        return []
-    return sorted({f.rule for f in assessment.findings if f.verdict is assessment.verdict})
+    """The rules of the headline where it holds; REC-02 always, also beside a patient and under something graver."""
+    held = assessment.state in (CourseState.HELD, CourseState.CORRECTION_REVIEW, CourseState.REACTION)
+    return sorted(
+        {f.rule for f in assessment.standing if f.rule == DIFFERS or (held and f.verdict is assessment.verdict)}
+    )
 
 
 def details_of(assessment: Assessment, since: datetime, decisions: int, trouble: Sequence[str]) -> str:

@@ -1,18 +1,19 @@
 """REC-01, REC-02: how the record stands to the execution is a fact, and the rules hold or ask for a reason by it."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
 from clinical.assess import assess
-from clinical.decide import conclude
+from clinical.decide import Concluded, conclude
 from models.assessment import Accepted, Refused, Verdict
 from models.chart import Chart
 from models.facts import GoneAheadWithoutRecord, InfusionStarted, RecordCompared
-from models.messages import COMMANDS
+from models.messages import COMMANDS, Message
 from models.people import Actor, Role
 from plumbing.protocol_files import load_protocol
 from tests.factories import D1, LABEL, ChartBuilder, PaperCourse
+from workflows.shown import attributes_of
 
 RULES = load_protocol(LABEL)
 AHEAD = RecordCompared(outcome="ahead", words="the record holds decision 9, this execution knows only 7")
@@ -95,8 +96,15 @@ def test_an_administrator_and_a_physician_open_it_two_people_never_one(people: t
         said = COMMANDS["reconcile_record"].model_validate({"id": f"r-{number}", "by": by, **SAID}, strict=False)
         again = conclude(chart, (said,), now, RULES, compared=None)
         chart = again.chart
-    rules = [f.rule for f in assess(chart, RULES, now).findings]
+    assert again.settled == opens
+    assert "REC-02" in [f.rule for f in assess(chart, RULES, now).findings], "it stands until it is gone on from"
+    rules = [f.rule for f in gone_on(chart, now).assessment.findings]
     assert ("REC-02" not in rules) == opens
+
+
+def gone_on(chart: Chart, now: datetime) -> Concluded:
+    """The first decision of the run that goes on from the record."""
+    return conclude(chart, (), now, RULES, compared=RecordCompared(outcome="equal"))
 
 
 def test_a_difference_that_is_found_again_takes_no_word_back() -> None:
@@ -106,7 +114,54 @@ def test_a_difference_that_is_found_again_takes_no_word_back() -> None:
         chart = conclude(chart, (), course.now, RULES, compared=AHEAD).chart
         said = COMMANDS["reconcile_record"].model_validate({"id": f"r-{number}", "by": by, **SAID}, strict=False)
         chart = conclude(chart, (said,), course.now, RULES).chart
-    assert assess(chart, RULES, course.now).verdict is Verdict.MAY_START
+    assert gone_on(chart, course.now).assessment.verdict is Verdict.MAY_START
+
+
+def test_a_word_on_one_difference_does_not_count_for_another() -> None:
+    """Nobody's word is for what was not shown: here the record lost decisions between the two."""
+    course = ready()
+    lost = RecordCompared(outcome="other", words="the record ends at decision 4, and 9 was written")
+    chart = conclude(found(course, AHEAD), (word(ADMINISTRATOR),), course.now, RULES).chart
+    chart = conclude(chart, (), course.now, RULES, compared=lost).chart
+    done = conclude(chart, (word(PHYSICIAN),), course.now, RULES)
+    assert not done.settled
+    (finding,) = [f for f in done.assessment.findings if f.rule == "REC-02"]
+    assert "so far: physician" in (finding.clears or "")
+    assert conclude(done.chart, (word(ADMINISTRATOR),), course.now, RULES).settled
+
+
+def word(by: Actor) -> Message:
+    said = {"id": f"word-{by}", "by": by, **SAID}
+    return COMMANDS["reconcile_record"].model_validate(said, strict=False)
+
+
+@pytest.mark.parametrize("state", ["infusion", "observation"])
+def test_a_difference_is_the_headline_beside_a_patient_too(state: str) -> None:
+    course = ready()
+    course.started()
+    if state == "observation":
+        course.later(hours=1).does("complete_infusion", Role.NURSE)
+    card = assess(found(course, AHEAD), RULES, course.now)
+    assert (card.state, card.verdict) == (state, Verdict.HOLD)
+    assert card.sentence().startswith("HOLD – REC-02: the record")
+    shown = attributes_of(card, course.now, course.now)
+    assert shown["HoldReason"] == ["REC-02"]
+
+
+@pytest.mark.parametrize("name", ["complete_infusion", "interrupt_infusion", "end_observation"])
+def test_what_happened_is_not_refused_for_good_where_only_the_record_knows_what_it_ends(name: str) -> None:
+    course = ready()
+    said = COMMANDS[name].model_validate({"id": "s-1", "by": "nurse:n-1"}, strict=False)
+    plain = conclude(course.chart, (said,), course.now, RULES).rulings[0]
+    assert isinstance(plain, Refused)
+    assert plain.final
+    held = conclude(found(course, AHEAD), (said,), course.now, RULES)
+    (ruling,) = held.rulings
+    assert isinstance(ruling, Refused)
+    assert (ruling.final, ruling.rules) == (False, ("REC-02",))
+    assert "record_administration" not in ruling.message
+    (answer,) = [c for c in held.assessment.commands if c.command == name]
+    assert answer.rules == ("REC-02",)
 
 
 def test_where_nothing_differs_there_is_nothing_to_reconcile() -> None:

@@ -67,5 +67,16 @@ def test_a_new_course_meets_a_record_that_knows_it_already() -> None:
 
 def test_a_difference_is_said_in_words_and_without_values() -> None:
     assert a_run(1).compared(Head(number=9, sha256=sha(9)), 1).words == (
-        "the record holds decision 9, this execution knows only 1"
+        "the record ends at decision 9 (a9), which is not one of this execution"
     )
+
+
+@pytest.mark.parametrize("last", [8, 20])
+def test_a_difference_keeps_its_words_while_the_execution_goes_on_deciding(last: int) -> None:
+    of_record = Head(number=9, sha256=sha(9, "b"))
+    assert a_run(*range(1, last + 1)).compared(of_record, 7).words == a_run(1).compared(of_record, 1).words
+
+
+def test_what_only_the_record_knows_of_a_patient_is_said() -> None:
+    words = a_run(1).compared(Head(number=2, sha256=sha(2), state="infusion"), 1).words
+    assert words.endswith("; by the record an infusion runs: look at the patient")
