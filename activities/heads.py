@@ -6,7 +6,7 @@ itself: a replay does not ask again. The memo of the execution says which decisi
 
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
@@ -14,7 +14,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from models.deciding import Head
 from plumbing.logging import get_logger
-from record.anchors import RECORD_HEAD, RUNNING
+from record.anchors import RUNNING, head_in_memo
 from record.head import head_of
 
 log = get_logger()
@@ -65,12 +65,11 @@ class HeadsSweep:
     async def _memos(self) -> AsyncIterator[tuple[str, tuple[int, str]]]:
         async for execution in self._client.list_workflows(RUNNING):
             try:
-                head: Any = await execution.memo_value(RECORD_HEAD, default=None)
-                known = (int(head["number"]), str(head["sha256"])) if head is not None else (0, "")
-            except Exception as error:  # noqa: BLE001 - a memo that is not ours takes no other course away
+                head = await head_in_memo(execution)
+            except Exception as error:  # noqa: BLE001 - a memo that is spoilt takes no other course away
                 log.warning("record_head_unknown", course=execution.id, error=error)
                 continue
-            yield execution.id, known
+            yield execution.id, (head.number, head.sha256) if head is not None else (0, "")
 
     async def _apart(self, course_id: str, memo: tuple[int, str]) -> Apart | None:
         try:

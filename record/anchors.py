@@ -193,7 +193,7 @@ async def heads_in_memos(client: Client) -> Anchors:
     faults: list[Fault] = []
     async for execution in client.list_workflows(RUNNING):
         try:
-            head = await _head_in_memo(execution)
+            head = await head_in_memo(execution)
         except Exception as error:  # noqa: BLE001 - whatever stands in one memo, the others are read
             words = f"the head that its execution keeps cannot be read ({type(error).__name__})"
             faults.append(Fault(course_id=text_of(execution.id), table="memo", row=RECORD_HEAD, words=words))
@@ -202,7 +202,7 @@ async def heads_in_memos(client: Client) -> Anchors:
     return Anchors(heads=tuple(heads), faults=tuple(faults))
 
 
-async def _head_in_memo(execution: WorkflowExecution) -> CourseHead | None:
+async def head_in_memo(execution: WorkflowExecution) -> CourseHead | None:
     """The head in one memo; nothing where the course has none yet. Raises whatever is wrong with it."""
     said: Any = await execution.memo_value(RECORD_HEAD, default=None)
     if said is None:

@@ -17,6 +17,7 @@ from temporalio.exceptions import ActivityError, ApplicationError, FailureError,
 with workflow.unsafe.imports_passed_through():
     from activities import beside, stubs
     from models.assessment import Assessment, Obligation, Receipt, Refused, Rung, Verdict
+    from models.base import short_hash
     from models.carried import Carried, TakenOver
     from models.chart import Chart
     from models.deciding import RUN_CLOSES, Answer, Answered, Ask, Head, Outcome, Sent, State
@@ -655,7 +656,9 @@ class CourseWorkflow:
         """A record that knows more, or says otherwise, is called for at once, and once for each difference (REC-02)."""
         if found.differs and found.words != self._called_for:
             self._called_for = found.words
-            self._call_each("record-differs", found.words, DIFFERS, Role.ADMINISTRATOR, Role.PHYSICIAN, *also)
+            # By its words: two differences may be found within one second.
+            key = f"record-differs/{short_hash(found.words)}"
+            self._call_each(key, found.words, DIFFERS, Role.ADMINISTRATOR, Role.PHYSICIAN, *also)
 
     def _hold_for(self, found: RecordCompared) -> None:
         """A difference becomes a fact with the next decision, where it does not stand already."""

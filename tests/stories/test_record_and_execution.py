@@ -268,7 +268,7 @@ async def test_a_record_that_cannot_be_gone_on_from_is_said_at_once_and_both_say
         return [Fault(course_id=course_id, table="decision", row="3", words="changed")]
 
     bedside = await a_difference_beside_a_patient(ward)
-    called = len([c for c in await calls_of(ward, bedside, 2) if c.rule == "REC-02"])
+    called = len([c for c in await calls_of(ward, bedside) if c.rule == "REC-02"])
     await bedside.do("reconcile_record", ADMINISTRATOR, reason="compared")
     with monkeypatch.context() as meanwhile:
         meanwhile.setattr("activities.record.verify_course", altered)
