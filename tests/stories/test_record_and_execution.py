@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 from datetime import timedelta
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -127,8 +128,8 @@ async def test_a_reset_to_any_workflow_task_never_lets_a_dose_start_twice(ward: 
     await until_written(bedside)
     tasks = await workflow_tasks(ward.client, bedside.course_id)
     first_run = (await ward.handle(bedside).describe()).run_id
-    for event_id in tasks[:: max(1, len(tasks) // 5)]:
-        await reset(ward.client, bedside.course_id, event_id, first_run)
+    for event_id, reapply in zip(tasks[:: max(1, len(tasks) // 5)], cycle((AGAIN, NOT_AGAIN)), strict=False):
+        await reset(ward.client, bedside.course_id, event_id, first_run, reapply)
         with pytest.raises(CommandRefused):
             await bedside.start(1, 1, bag, message_id=f"again-{event_id}")
         with pytest.raises(CommandRefused):
