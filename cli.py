@@ -206,9 +206,7 @@ def course_reconcile(course_id: CourseId, wait: Wait = 20, as_json: AsJson = Fal
     settings = load_settings()
 
     async def compared(courses: "CourseClient") -> Differences:
-        async with record_of(
-            settings, unreachable="the record cannot be read ({}); its database does not answer"
-        ) as engine:
+        async with record_of(settings, unreachable="the record cannot be read ({})") as engine:
             return await differences(courses, engine, course_id)
 
     try:

@@ -108,9 +108,7 @@ async def _verified(settings: "Settings", named: tuple[str, ...]) -> tuple[list[
         raise Failed(
             Exit.USAGE, "NoRecordKey", "set INOCYCLE_RECORD_KEY_FILE: without the record key no seal can be read"
         )
-    async with record_of(
-        settings, unreachable="the record cannot be read ({}); its database does not answer"
-    ) as engine:
+    async with record_of(settings, unreachable="the record cannot be read ({})") as engine:
         elsewhere = await _elsewhere(engine, settings, key)
         heads, faults = elsewhere.heads, elsewhere.faults
         known = {*await course_ids(engine), *await last_looks(engine)}
@@ -176,7 +174,7 @@ async def said(unreachable: str = "the database cannot be reached ({})") -> Asyn
     """Says in words what is wrong with a record."""
     from sqlalchemy.exc import SQLAlchemyError
 
-    from plumbing.database import RecordExchanged
+    from plumbing.database import RecordExchanged, kind_of
     from plumbing.installation import InstallationRefused, NoRecord
 
     try:
@@ -187,4 +185,4 @@ async def said(unreachable: str = "the database cannot be reached ({})") -> Asyn
     except RecordExchanged as error:
         raise Failed(Exit.REFUSED, "RecordExchanged", f"{error}; nothing was written") from None
     except (OSError, SQLAlchemyError) as error:  # its text may hold an address or a statement
-        raise Failed(Exit.UNREACHABLE, "RecordUnreachable", unreachable.format(type(error).__name__)) from None
+        raise Failed(Exit.UNREACHABLE, "RecordUnreachable", unreachable.format(kind_of(error))) from None

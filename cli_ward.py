@@ -117,7 +117,7 @@ def _record() -> "AbstractAsyncContextManager[AsyncEngine]":
     from cli_record import record_of
     from plumbing.settings import load_settings
 
-    return record_of(load_settings(), unreachable="the record cannot be read ({}); its database does not answer")
+    return record_of(load_settings(), unreachable="the record cannot be read ({})")
 
 
 async def _watch(every: float) -> None:

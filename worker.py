@@ -35,7 +35,7 @@ from models.housekeeping import (
     RECORD_VERIFIED,
 )
 from plumbing.connection import TemporalUnreachable, connect
-from plumbing.database import DatabaseRefused, installation_of, make_engine, migrate
+from plumbing.database import DatabaseRefused, installation_of, kind_of, make_engine, migrate
 from plumbing.installation import InstallationRefused, must_be_ours, opened
 from plumbing.logging import configure_logging, get_logger
 from plumbing.payload_codec import EncryptionCodec
@@ -221,7 +221,7 @@ def main() -> None:
     except TemporalUnreachable as error:
         _give_up(5, str(error))
     except (OSError, SQLAlchemyError) as error:  # its text may hold an address or a statement
-        _give_up(5, f"the database cannot be reached ({type(error).__name__})")
+        _give_up(5, f"the database cannot be reached ({kind_of(error)})")
 
 
 def _give_up(code: int, words: str) -> NoReturn:

@@ -4,6 +4,7 @@ What belongs here: how to reach and prepare a database. Whose it is, is for `ins
 the business of `activities`.
 """
 
+import os
 import sqlite3
 import tempfile
 from contextlib import closing, suppress
@@ -18,7 +19,7 @@ import asyncpg  # type: ignore[import-untyped]
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import URL, Connection, event, make_url, text
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DatabaseError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from plumbing.settings import ROOT
@@ -150,6 +151,16 @@ def _address(url: str) -> URL:
     raise DatabaseRefused("the database address must begin with sqlite:// or postgresql://")
 
 
+def is_damage(error: BaseException) -> bool:
+    """Whether the file itself is at fault: no database, or pages of it are spoilt. What passes by itself is none."""
+    return type(error) is DatabaseError  # its subclasses are about one statement, or about reaching the database
+
+
+def kind_of(error: BaseException) -> str:
+    """What is wrong with a database, without the words of the error: they may hold an address or a statement."""
+    return "its file is damaged, or is no database: restore it" if is_damage(error) else type(error).__name__
+
+
 class _SameFile:
     """One file, known by where it lies on the disk: at every later look it must be the same one."""
 
@@ -171,6 +182,8 @@ class _SameFile:
     def open(self, _dialect: object, _record: object, where: list[Any], how: dict[str, Any]) -> None:
         """Connect to a file that is there: by itself the driver would make an empty one."""
         self.must_be_there()
+        if not os.access(self._file, os.R_OK):  # the driver's own thread would say so when nobody listens any more
+            raise PermissionError("the file of the record may not be read")
         where[0], how["uri"] = f"file:{quote(str(self._file))}?mode=rw", True
 
 

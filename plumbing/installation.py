@@ -109,6 +109,8 @@ async def record_in(engine: AsyncEngine) -> RecordFound | None:
     file = database_file(engine.url)
     if file is not None and not file.exists():
         return None
+    if file is not None and not file.is_file():
+        raise NotARecord("What INOCYCLE_DATABASE_URL names is no file; a record is one, so it must name another.")
     async with engine.connect() as connection:
         return await connection.run_sync(_found)
 
@@ -124,7 +126,8 @@ async def must_be_ours(engine: AsyncEngine, mode: Mode) -> RecordFound:
     """The record as it is, where it is one of this mode and has an id. Raises an `InstallationRefused`."""
     found = await record_in(engine)
     if found is None:
-        raise NoRecord("no file" if database_file(engine.url) else "an empty database")
+        file = database_file(engine.url)
+        raise NoRecord("no file" if file is not None and not file.exists() else "an empty database")
     if found.mode != mode:
         raise ModeMismatch(found.mode, mode)
     if found.id is None:

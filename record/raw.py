@@ -5,13 +5,14 @@ here without any type, and each is made into its table's row by itself.
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Any, Final, Generic, NamedTuple, TypeVar, cast
 
 from sqlalchemy import Column, Executable, type_coerce
+from sqlalchemy.exc import DatabaseError
 from sqlalchemy.types import NullType, TypeDecorator
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -19,6 +20,7 @@ from sqlmodel.sql.expression import Select
 
 from models.base import FIRST_YEAR, LAST_YEAR, Frozen, plain
 from models.tables import DecimalText, InstantText, Row
+from plumbing.database import is_damage
 from plumbing.sealing import table_of
 
 Raw = Mapping[str, Any]
@@ -111,6 +113,17 @@ def read_each(kind: type[Row], found: Iterable[Raw], read: Callable[[Raw], Value
         except Exception as error:  # noqa: BLE001 - whatever is wrong with this row, the others are shown
             done.unreadable.append(told(kind, raw, NotAsWritten("", f"it cannot be read ({type(error).__name__})")))
     return done
+
+
+async def unless_damaged(kind: type[Row], reading: Awaitable[Found[Value]], course_id: str = "") -> Found[Value]:
+    """What is read, or that the database's file is damaged where this table lies: what lies elsewhere is read all the same."""
+    try:
+        return await reading
+    except DatabaseError as error:
+        if not is_damage(error):
+            raise
+        words = "the file of the database is damaged where it lies"
+        return Found([], [CannotBeRead(course_id=course_id, table=table_of(kind).name, row="", words=words)])
 
 
 def told(kind: type[Row], raw: Raw, error: NotAsWritten) -> CannotBeRead:

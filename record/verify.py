@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import func, inspect
+from sqlalchemy.exc import DatabaseError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -38,7 +39,7 @@ from models.tables import (
     WatchRow,
     WorklistItemRow,
 )
-from plumbing.database import reading
+from plumbing.database import is_damage, reading
 from plumbing.keys import RecordKey
 from plumbing.sealing import ANCHORS, COLUMN, COUNTED, stored_values, table_of, unsealed_columns
 from record import worklist
@@ -94,9 +95,12 @@ async def verify_course(
 
     Of `heads` only its own are compared.
     """
-    async with AsyncSession(reading(engine)) as session:
-        there = await _tables(session)
-        rows = {kind: await _rows_of(session, kind, course_id) if kind in there else [] for kind in OF_A_COURSE}
+    try:
+        async with AsyncSession(reading(engine)) as session:
+            there = await _tables(session)
+            rows = {kind: await _rows_of(session, kind, course_id) if kind in there else [] for kind in OF_A_COURSE}
+    except DatabaseError as error:
+        return _damage(error, course_id)
     gone = [_gone(kind, course_id) for kind in OF_A_COURSE if kind not in there]
     own = tuple(head for head in heads if head.course_id == course_id)
     # Hundreds of texts are hashed and read: not on the loop of a worker that conducts courses.
@@ -355,10 +359,18 @@ def _is_whole(raw: Raw) -> bool:
 
 
 async def verify_what_is_of_no_course(engine: AsyncEngine, key: RecordKey) -> list[Fault]:
-    """What is not as it was written, in the rows that belong to no course."""
+    """What is not as it was written, in the rows that belong to no course, and in the file of the database."""
+    try:
+        return await _of_no_course(engine, key)
+    except DatabaseError as error:
+        return _damage(error, "")
+
+
+async def _of_no_course(engine: AsyncEngine, key: RecordKey) -> list[Fault]:
     found: list[Fault] = []
     async with AsyncSession(reading(engine)) as session:
         there = await _tables(session)
+        found += await _damages(session)
         found += [_gone(kind, "") for kind in OF_NO_COURSE if kind not in there]
         for kind in (kind for kind in OF_NO_COURSE if kind in there):
             for raw in await raw_rows(session, raw_select(kind)):
@@ -366,6 +378,26 @@ async def verify_what_is_of_no_course(engine: AsyncEngine, key: RecordKey) -> li
         if RowCountRow in there:
             found += await _miscounted(session, [kind for kind in COUNTED if kind in there])
     return found
+
+
+def _damage(error: DatabaseError, course_id: str) -> list[Fault]:
+    """A file that is damaged where these rows lie is their fault; any other error is raised again."""
+    if not is_damage(error):
+        raise error
+    return [Fault(course_id=course_id, table="database", row="", words="its file is damaged where these rows lie")]
+
+
+async def _damages(session: AsyncSession) -> list[Fault]:
+    """What SQLite itself finds wrong in its file, pages too that no look at a row comes by; its words name no value."""
+    connection = await session.connection()
+    if connection.dialect.name != "sqlite":
+        return []
+    found = [text_of(row[0]) for row in await connection.exec_driver_sql("PRAGMA integrity_check(5)")]
+    return [
+        Fault(course_id="", table="database", row="", words=f"its file is damaged: {words}")
+        for words in found
+        if words != "ok"
+    ]
 
 
 async def _miscounted(session: AsyncSession, kinds: Iterable[type[Row]]) -> list[Fault]:

@@ -5,7 +5,7 @@ Each row is read for itself. A course of which one cannot be read stands first, 
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +15,17 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models.assessment import Assessment, CourseState
 from models.housekeeping import COURSES_WATCHED
-from models.tables import CourseRow, DecisionRow, FactRow, WorklistItemRow
+from models.tables import (
+    CourseRow,
+    DecisionRow,
+    FactRow,
+    InboxRow,
+    NotificationRow,
+    RecordCheckRow,
+    SweepRow,
+    WatchRow,
+    WorklistItemRow,
+)
 from plumbing.database import reading
 from record.calls import TRIED_FOR, unreached_rows
 from record.checks import told_by_the_last_look
@@ -31,6 +41,8 @@ from record.raw import (
     raw_select,
     read_each,
     row_of,
+    text_of,
+    unless_damaged,
 )
 from record.reader import CourseOnRecord, WorklistItem, course_on_record, open_items
 from record.rows import entry_of, standing
@@ -43,11 +55,14 @@ async def read_ward(engine: AsyncEngine, wall: datetime) -> Ward:
     """All courses by id. `wall` is the wall clock at which they are read; nobody but the database is asked."""
     async with AsyncSession(reading(engine)) as session:
         courses = await _courses(session)
-        items = await open_items(session)
-        facts = await _facts(session, [row for row, _, _ in courses.read if row.state != str(CourseState.COMPLETED)])
-    documents, nobodys = await waiting(engine), await unwatched_rows(engine, wall)
-    looked = await told_by_the_last_look(engine)
-    swept, unheard = await done_rows(engine, COURSES_WATCHED), await unreached_rows(engine, wall - TRIED_FOR)
+        items = await unless_damaged(WorklistItemRow, open_items(session))
+        going_on = [row for row, _, _ in courses.read if row.state != str(CourseState.COMPLETED)]
+        facts = await unless_damaged(FactRow, _facts(session, going_on))
+    documents = await unless_damaged(InboxRow, waiting(engine))
+    nobodys = await unless_damaged(WatchRow, unwatched_rows(engine, wall))
+    looked = await unless_damaged(RecordCheckRow, told_by_the_last_look(engine))
+    swept = await unless_damaged(SweepRow, done_rows(engine, COURSES_WATCHED))
+    unheard = await unless_damaged(NotificationRow, unreached_rows(engine, wall - TRIED_FOR))
     watch, of_course = {one.course_id: one for one in nobodys.read}, _by_course(items.read)
     known = {row.course_id for row, _, _ in courses.read} | {found.course_id for found in courses.unreadable}
     return Ward(
@@ -64,7 +79,7 @@ async def read_ward(engine: AsyncEngine, wall: datetime) -> Ward:
         unreadable=(
             *courses.unreadable,
             *items.unreadable,
-            *facts,
+            *facts.unreadable,
             *(_of_nobody(item) for item in items.read if item.course_id not in known),
             *documents.unreadable,
             *nobodys.unreadable,
@@ -101,8 +116,35 @@ async def _courses(session: AsyncSession) -> Found[tuple[CourseRow, CourseOnReco
         col(DecisionRow.number) == col(CourseRow.last_decision),
     )
     both = raw_select(CourseRow, DecisionRow).select_from(CourseRow).join(DecisionRow, newest, isouter=True)
-    rows = await raw_rows(session, both.order_by(col(CourseRow.course_id)))
-    return read_each(CourseRow, rows, _course)
+    both = both.order_by(col(CourseRow.course_id))
+
+    async def read(*of_course: Any) -> Found[tuple[CourseRow, CourseOnRecord, Assessment]]:
+        return read_each(CourseRow, await raw_rows(session, both.where(*of_course)), _course)
+
+    whole = await unless_damaged(DecisionRow, read())
+    if whole.read or not whole.unreadable:
+        return whole
+    return await _courses_one_by_one(session, read) or whole
+
+
+async def _courses_one_by_one(
+    session: AsyncSession, read: Callable[..., Awaitable[Found[Any]]]
+) -> Found[tuple[CourseRow, CourseOnRecord, Assessment]] | None:
+    """Each course by itself, where the file is damaged; nothing where not even their ids can be had."""
+
+    async def ids() -> Found[Any]:
+        rows = await raw_rows(session, select(col(CourseRow.course_id)).order_by(col(CourseRow.course_id)))
+        return Found([row["course_id"] for row in rows], [])
+
+    known = await unless_damaged(CourseRow, ids())
+    if known.unreadable:
+        return None
+    found: Found[tuple[CourseRow, CourseOnRecord, Assessment]] = Found([], [])
+    for course_id in known.read:
+        one = await unless_damaged(DecisionRow, read(col(CourseRow.course_id) == course_id), text_of(course_id))
+        found.read.extend(one.read)
+        found.unreadable.extend(one.unreadable)
+    return found
 
 
 def _course(raw: Raw) -> tuple[CourseRow, CourseOnRecord, Assessment]:
@@ -127,7 +169,7 @@ def _last_decision(course: CourseRow, raw: Raw) -> Assessment:
 # ── facts: nothing is shown of them, but a course with a spoilt one says so ────────────────────────────────────────
 
 
-async def _facts(session: AsyncSession, open_courses: Iterable[CourseRow]) -> list[CannotBeRead]:
+async def _facts(session: AsyncSession, open_courses: Iterable[CourseRow]) -> Found[None]:
     ended = select(CourseRow.course_id).where(col(CourseRow.state) == str(CourseState.COMPLETED))
     rows = raw_select(FactRow).where(col(FactRow.course_id).not_in(ended))
     found: Counter[Any] = Counter()
@@ -142,7 +184,7 @@ async def _facts(session: AsyncSession, open_courses: Iterable[CourseRow]) -> li
     found.update(facts.read)
     missing = [_facts_missing(c, found[c.course_id]) for c in open_courses if found[c.course_id] != c.facts]
     spoilt = {fact.course_id for fact in facts.unreadable}
-    return [*facts.unreadable, *(course for course in missing if course.course_id not in spoilt)]
+    return Found([], [*facts.unreadable, *(course for course in missing if course.course_id not in spoilt)])
 
 
 def _is_plainly_whole(row: Sequence[Any]) -> bool:

@@ -1,6 +1,7 @@
 """The record from the command line: made by `init` and by nothing else."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -91,6 +92,41 @@ def test_init_leaves_a_record_of_the_other_mode_alone(
         surroundings.setenv(f"INOCYCLE_{kind}", f"k:{'QUJD' * 10}QUI=")
     answer = terminal.types("board", "--json")
     assert (answer.code, answer.document["error"]) == (3, "ModeMismatch")
+
+
+DAMAGED = {
+    "a folder": (lambda path: path.mkdir(), 3, "NotARecord", "is no file"),
+    "a pipe": (os.mkfifo, 3, "NotARecord", "is no file"),
+    "a text": (
+        lambda path: path.write_bytes(b"no database " * 1000),
+        5,
+        "RecordUnreachable",
+        "damaged, or is no database",
+    ),
+    "an empty file": (lambda path: path.touch(), 5, "NoRecord", "an empty database"),
+    "cut": (lambda path: _cut(path), 5, "RecordUnreachable", "damaged, or is no database"),
+}
+
+
+@pytest.mark.parametrize("what", DAMAGED)
+def test_whatever_stands_in_the_place_of_the_record_every_command_says_so(
+    terminal: Terminal, surroundings: pytest.MonkeyPatch, tmp_path: Path, what: str
+) -> None:
+    make, code, kind, words = DAMAGED[what]
+    make(tmp_path / "record.db")
+    surroundings.setenv("INOCYCLE_DATABASE_URL", f"sqlite:///{tmp_path / 'record.db'}")
+    for command in (["board"], ["worklist"], ["inbox"], ["record", "verify"]):
+        answer = terminal.types(*command, "--json")
+        assert (answer.code, answer.document["error"]) == (code, kind), command
+        assert words in answer.err
+        assert "Traceback" not in answer.err
+
+
+def _cut(path: Path) -> None:
+    asyncio.run(_made(f"sqlite:///{path}"))
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    for beside in path.parent.glob("record.db-*"):
+        beside.unlink()
 
 
 async def _made(url: str) -> None:
