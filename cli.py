@@ -110,6 +110,12 @@ def course_start(
         ),
     ] = None,
     course_id: Annotated[str, typer.Option("--id", metavar="ID", help="Pseudonymous; made up when left out.")] = "",
+    another_course: Annotated[
+        str,
+        typer.Option(
+            "--another-course", metavar="REASON", help="Why, where a course of the patient is open. No names."
+        ),
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
     """Start a course for one patient. Only keyed hashes of the identity go into it."""
@@ -138,6 +144,7 @@ def course_start(
         acknowledged=acknowledged,
         started_at=datetime.now(UTC),
         started_by=actor,
+        another_because=another_course.strip() or None,
     )
     if refusal := judge_start(course, rules):
         raise start_refused(refusal, rules, protocol_named(rules.extends) if rules.extends else None)

@@ -109,7 +109,7 @@ def failure_of(error: Exception) -> Failed | None:
     if isinstance(error, Failed):
         return error
     if isinstance(error, NotReadable):
-        words = "\n  ".join(("", *error.faults)) if len(error.faults) > 1 else error.faults[0]
+        words = "\n  ".join(("this cannot be read:", *error.faults)) if len(error.faults) > 1 else error.faults[0]
         return Failed(Exit.USAGE, "NotReadable", words, faults=error.faults)
     if isinstance(error, TimeoutError):
         return Failed(Exit.UNREACHABLE, "NoAnswer", "nobody answered in time; `inocycle worker` starts a worker")

@@ -48,13 +48,22 @@ def with_courses(
 
 
 def start_one(settings: Settings, course: Course) -> None:
-    """Start one course, its id reserved in the record. Raises `Failed` where there is no record to reserve it in."""
+    """Start one course, its id reserved in the record. Raises `Failed` where there is no record to reserve it in.
+
+    Another open course of the same patient is named, and a second one is begun only with a reason.
+    """
     from cli_record import record_of
-    from services.starting import start_course
+    from services.starting import must_be_the_only_one, start_course
 
     async def started(courses: CourseClient) -> None:
         unreachable = "no course was started: its id could not be reserved in the record ({})"
         async with record_of(settings, unreachable=unreachable) as engine:
+            try:
+                await must_be_the_only_one(courses, engine, course)
+            except CourseError as error:
+                if error.type != "AnotherIsOpen":
+                    raise
+                raise Failed(Exit.REFUSED, error.type, f"{error}: --another-course REASON") from None
             await start_course(courses, engine, course)
 
     with_courses(settings, started)

@@ -3,7 +3,7 @@
 What happens to a document is for `cli_reception.py`, which is loaded only when one of these commands runs.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -70,13 +70,19 @@ def receive(
     2 where a file is larger than a door takes, and nothing of it is kept. The same file again is the same item.
     """
     actor = read_actor("--by", by)
+    began = datetime.now(UTC)
     documents, too_large = _documents(files)
     items: dict[str, InboxItem] = {}
     if documents:
         items = _in_reception("labs receive", lambda reception: reception.receive(documents, actor))
-    document = {"received": {name: _shown(item) for name, item in items.items()}, "too_large": too_large}
+    again = _received_before(items, began)
+    received = {name: {**_shown(item), "again": name in again} for name, item in items.items()}
+    document = {"received": received, "too_large": too_large}
     answer(
-        as_json, document, _received_table(items), *(Text(f"{name}: larger than a door takes") for name in too_large)
+        as_json,
+        document,
+        _received_table(items, again),
+        *(Text(f"{name}: larger than a door takes") for name in too_large),
     )
     raise typer.Exit(int(Exit.USAGE if too_large else Exit.OK))
 
@@ -115,11 +121,18 @@ def assign(
 def dismiss(
     item: ItemName,
     by: ByWhom,
-    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why it belongs to no course. No names.")],
+    word: Annotated[str, typer.Argument(metavar="[reason=TEXT]", help="The same as --reason, as in `do`.")] = "",
+    reason: Annotated[
+        str, typer.Option("--reason", metavar="TEXT", help="Why it belongs to no course. No names.")
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
     """Say that a waiting item belongs to no course. It is kept, and waits no longer."""
     actor = read_actor("--by", by)
+    name, _, said = word.partition("=")
+    if word and name != "reason":
+        raise Failed(Exit.USAGE, "Usage", f"{word!r} is no reason=TEXT")
+    reason = reason or said
     if not reason.strip():
         raise Failed(Exit.USAGE, "NoReason", "--reason: say why it belongs to no course")
     settled = _in_reception("inbox dismiss", lambda reception: reception.dismiss(item, actor, reason.strip()))
@@ -147,11 +160,23 @@ def inbox_table(items: Sequence["InboxItem"], now: datetime) -> RenderableType:
     return table
 
 
-def _received_table(items: Mapping[str, "InboxItem"]) -> RenderableType:
+def _received_before(items: Mapping[str, "InboxItem"], began: datetime) -> frozenset[str]:
+    """The names of the files that were there already: from an earlier time, or under another name just now."""
+    names = list(items)
+    earlier = {name for name, item in items.items() if item.received_at < began}
+    return frozenset(
+        name
+        for place, name in enumerate(names)
+        if name in earlier or items[name].id in {items[n].id for n in names[:place]}
+    )
+
+
+def _received_table(items: Mapping[str, "InboxItem"], again: Collection[str]) -> RenderableType:
     table = _table("file", "item", "became", "because")
     for name, item in items.items():
         state = Text(str(item.state), style="bold green" if item.course_id else "bold yellow")
-        table.add_row(name, item.id, state, Text(_next(item)).append(_not_read(item), "dim"))
+        before = f"already received {item.received_at:%Y-%m-%d %H:%M} UTC; " if name in again else ""
+        table.add_row(name, item.id, state, Text(f"{before}{_next(item)}").append(_not_read(item), "dim"))
     return table if items else Group()
 
 

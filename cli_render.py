@@ -15,7 +15,7 @@ from rich.text import Text
 from clinical.compare import Decided, Differs
 from clinical.explain import Blocked, Explanation
 from intake.forms import Field, fields_of, kinds_of
-from intake.outcome import Intake
+from intake.outcome import LOST_NOTHING, Intake
 from models.assessment import Assessment, DosePlan, Finding, Receipt, Refused
 from models.base import plain
 from models.chart import Chart
@@ -197,7 +197,7 @@ def refusal_card(refusal: Refused, zone: ZoneInfo) -> RenderableType:
 
 
 def intake_table(files: Mapping[str, Intake]) -> RenderableType:
-    """For each file the messages sent, and every entry that is in none of them, by name."""
+    """For each file the messages sent, and every entry that is in none of them: by name where it may have been a result."""
     table = _grid("file", "entry", "became", "because")
     for name, intake in files.items():
         for message in intake.messages:
@@ -205,9 +205,15 @@ def intake_table(files: Mapping[str, Intake]) -> RenderableType:
             table.add_row(
                 name, f"{len(message.results)} result(s)", "sent", f"{message.id}, collected {', '.join(drawn)}"
             )
-        for entry in intake.refused:
+        of_no_result = [r for r in intake.refused if intake.messages and r.type in LOST_NOTHING]
+        for entry in (r for r in intake.refused if r not in of_no_result):
             refused = Text(str(entry.type), style="yellow")
             table.add_row(name, f"{entry.where}: {entry.resource_type}", refused, entry.reason)
+        if of_no_result:
+            kinds = ", ".join(sorted({r.resource_type for r in of_no_result}))
+            table.add_row(
+                name, Text(f"{len(of_no_result)} other", "dim"), Text("read", "dim"), Text(f"no result: {kinds}", "dim")
+            )
     return table
 
 

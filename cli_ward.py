@@ -331,7 +331,7 @@ def _clocks() -> dict[str, timedelta]:
     try:
         ward = _now(_ward)
     except Failed as failure:
-        typer.echo(f"{failure.words}; the wall clock is taken for every course", err=True)
+        typer.echo(f"{failure.words}\nThe wall clock is taken for every course.", err=True)
         return {}
     return {c.course.course_id: timedelta(seconds=c.course.clock_offset_s) for c in ward.courses if not c.over}
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from functools import cached_property
 from typing import cast
 
-from models.base import Day, Frozen, Instant, Name
+from models.base import Day, Frozen, Instant, Name, Words
 from models.facts import Fact, ProtocolAmended, UnreadableMessage, UnreadableResolved
 from models.people import By
 from models.pins import Acknowledgement, ProtocolPin
@@ -14,7 +14,8 @@ class Course(Frozen):
     """What does not change while a course runs. The id is pseudonymous; subject and birth date are keyed hashes.
 
     `zone` is the IANA zone of the treating site, pinned at the start (DAY-03). `child_bearing_potential` decides
-    whether pregnancy tests are required; `None` means unknown and is treated as required.
+    whether pregnancy tests are required; `None` means unknown and is treated as required. `another_because` says why it
+    was begun while another course of the patient was open.
     """
 
     course_id: Name
@@ -28,6 +29,7 @@ class Course(Frozen):
     acknowledged: tuple[Acknowledgement, ...] = ()
     started_at: Instant
     started_by: By
+    another_because: Words | None = None
 
 
 Amendments = tuple[tuple[ProtocolAmended, tuple[str, ...]], ...]

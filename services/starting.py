@@ -10,6 +10,7 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from models.carried import Carried
 from models.chart import Course
+from record.inbox import courses_of
 from record.starts import MADE, IdTaken, release, reserve
 from services.courses import CourseClient, CourseError
 from services.errors import told
@@ -32,6 +33,16 @@ async def start_course(courses: CourseClient, engine: AsyncEngine, course: Cours
         if made:  # whoever runs under this id was started before there were reservations, or the record was exchanged
             await release(engine, course)
         raise CourseError("CourseExists", f"{course.course_id} was started before") from None
+
+
+async def must_be_the_only_one(courses: CourseClient, engine: AsyncEngine, course: Course) -> None:
+    """Refuse a second course of a patient, unless it says why. Raises `CourseError` of type `AnotherIsOpen`."""
+    if course.another_because:
+        return
+    known = [one.course_id for one in await courses_of(engine, [course.subject_hash])]
+    if opened := [one for one in known if one != course.course_id and await courses.is_open(one)]:
+        words = f"this patient has an open course, {', '.join(opened)}; a second one is begun only with a reason why"
+        raise CourseError("AnotherIsOpen", words)
 
 
 async def _started(courses: CourseClient, course: Course, *, broken_off_too: bool) -> WorkflowHandle[Any, Any]:

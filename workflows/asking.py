@@ -5,7 +5,7 @@ an activity completed by hand, fails the workflow task, again and again, and the
 """
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, TypeVar, get_type_hints
+from typing import Any, Final, TypeVar, cast, get_type_hints
 
 from temporalio import workflow
 from temporalio.common import RawValue
@@ -31,7 +31,7 @@ async def asked(stub: Callable[[_Asked], Awaitable[_Answer]], argument: _Asked, 
         raise _no_answer(stub.__name__, error) from ApplicationError(
             f"what came back is not what {stub.__name__} answers", type=NO_ANSWER
         )
-    return answer  # type: ignore[no-any-return]
+    return cast(_Answer, answer)
 
 
 def is_no_answer(error: ActivityError) -> bool:

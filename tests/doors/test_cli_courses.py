@@ -14,7 +14,8 @@ from demo.driver import Clock
 from models.facts import LabResult
 from plumbing.keys import TEST_SUBJECT_KEY, KeyRing, RecordKey, SubjectKey
 from plumbing.settings import ROOT
-from tests.conftest import Ward
+from record.reader import list_courses
+from tests.conftest import MANY_LOOKS, Ward
 from tests.doors.conftest import Answer, Terminal
 from tests.factories import ARTICLE, LABEL
 
@@ -33,6 +34,7 @@ async def course(open_ward: Ward, terminal: Terminal, at_the_ward: pytest.Monkey
 async def started(terminal: Terminal, protocol: str, *more: object) -> str:
     course_id = f"course-cli-{os.getpid()}-{next(ids)}"
     words = ["--protocol", protocol, "--patient", PATIENT, "--by", "prescriber:p-1", "--id", course_id, "--json"]
+    words += ["--another-course", "each test has its own"]
     answer = await terminal.asks("course", "start", *words, *more)
     assert answer.code == 0, answer.err
     assert answer.document["course_id"] == course_id
@@ -115,8 +117,38 @@ async def test_the_identity_stays_at_the_door(course: str, terminal: Terminal, o
 
 async def test_the_same_id_is_not_started_twice(course: str, terminal: Terminal) -> None:
     words = ["--protocol", LABEL, "--patient", PATIENT, "--by", "prescriber:p-1", "--id", course, "--json"]
-    answer = await terminal.asks("course", "start", *words)
+    answer = await terminal.asks("course", "start", *words, "--another-course", "the same once more")
     assert (answer.code, answer.document["error"]) == (3, "CourseExists")
+
+
+async def test_a_second_course_of_a_patient_is_begun_only_with_a_reason_which_is_kept(
+    course: str, open_ward: Ward, terminal: Terminal
+) -> None:
+    for _ in range(MANY_LOOKS):
+        await open_ward.courses.settled(course)
+        if course in {c.course_id for c in await list_courses(open_ward.engine)}:
+            break
+    words = ["--protocol", LABEL, "--patient", PATIENT, "--by", "prescriber:p-1", "--json"]
+    refused = await terminal.asks("course", "start", *words)
+    assert (refused.code, refused.document["error"]) == (3, "AnotherIsOpen")
+    assert course in refused.err
+    assert "--another-course REASON" in refused.err
+    second = await terminal.asks("course", "start", *words, "--another-course", "a relapse")
+    document = await shown(terminal, second.document["course_id"], "--chart")
+    assert document["chart"]["course"]["another_because"] == "a relapse"
+
+
+async def test_the_patient_in_a_bundle_is_no_complaint_in_every_answer(
+    course: str, terminal: Terminal, tmp_path: Path
+) -> None:
+    drawn_at = datetime.now(UTC) - timedelta(minutes=1)
+    file = tmp_path / "labs.json"
+    file.write_bytes(
+        bundles.bundle(IDENTIFIER, BIRTH_ON, drawn_at, {a: bundles.NORMAL[a] for a in bundles.LIVER_PANEL})
+    )
+    said = (await terminal.asks("labs", "send", course, file)).out
+    assert "no result: Patient" in said
+    assert "NotAnObservation" not in said
 
 
 async def test_the_article_starts_with_all_its_divergences_acknowledged(

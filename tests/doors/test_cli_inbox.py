@@ -51,6 +51,7 @@ class Desk:
         file.write_text(json.dumps(self.patient))
         course_id = f"course-desk-{os.getpid()}-{next(ids)}"
         words = ["--protocol", LABEL, "--patient", file, "--by", "prescriber:p-1", "--id", course_id]
+        words += ["--another-course", "some tests have two"]
         answer = await self.terminal.asks("course", "start", *words)
         assert answer.code == 0, answer.err
         for _ in range(MANY_LOOKS):
@@ -114,7 +115,11 @@ async def test_results_reach_the_open_course_of_their_patient(desk: Desk) -> Non
 
 async def test_the_same_bytes_twice_are_one_item_and_one_message(desk: Desk) -> None:
     course_id, labs = await desk.course(), desk.labs()
-    assert await desk.receives(labs) == await desk.receives(labs)
+    first, second = await desk.receives(labs), await desk.receives(labs)
+    assert (first.pop("again"), second.pop("again")) == (False, True)
+    assert first == second
+    words = (await desk.terminal.asks("labs", "receive", labs)).out
+    assert "already received" in " ".join(words.split())
     other = desk.folder / "same.json"
     other.write_text(json.dumps(json.loads(labs.read_text())))  # the same words in other bytes: another item
     item = await desk.receives(other)
@@ -286,7 +291,10 @@ async def test_a_machine_settles_nothing(desk: Desk, by: str) -> None:
 async def test_a_reason_is_given(desk: Desk) -> None:
     item = await desk.receives(desk.labs())
     assert (await desk.inbox("dismiss", item["item"], "--by", "coordinator:c-5", "--reason", " ")).code == 2
+    assert (await desk.inbox("dismiss", item["item"], "why=unwell", "--by", "coordinator:c-5")).code == 2
     assert await desk.waits(item)
+    said = await desk.inbox("dismiss", item["item"], "reason=as `do` takes it", "--by", "coordinator:c-5")
+    assert (said.code, said.document["settled_why"]) == (0, "as `do` takes it")
 
 
 async def test_an_unknown_item_or_course_is_not_found(desk: Desk) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 import cli
+from cli_answers import failure_of
 from intake.command_words import read_command, read_words
 from intake.written import NotReadable
 from models.facts import Toxicity, Weight
@@ -489,3 +490,9 @@ def test_a_command_makes_up_no_key_in_the_place_of_one_that_is_gone(
     assert (answer.code, answer.out) == (2, ""), answer.err
     assert "payload-keys back" in answer.err
     assert not (var / "payload-keys").exists()
+
+
+def test_several_faults_stand_below_a_line_that_says_what_they_are() -> None:
+    failure = failure_of(NotReadable("reason: is missing", "by: is missing"))
+    assert failure is not None
+    assert failure.words.splitlines() == ["this cannot be read:", "  reason: is missing", "  by: is missing"]

@@ -262,7 +262,7 @@ def test_on_one_clock_what_is_due_is_one_condition() -> None:
 
 def test_links_need_no_record(terminal: Terminal) -> None:
     answer = terminal.types("links")
-    assert (answer.code, "the wall clock is taken" in answer.err) == (0, True)
+    assert (answer.code, "\nThe wall clock is taken for every course." in answer.err) == (0, True)
     assert "http://127.0.0.1:8233/namespaces/default/workflows?query=CourseState%20%3D%20%22held%22" in answer.out
 
 
