@@ -24,7 +24,7 @@ async def asked(stub: Callable[[_Asked], Awaitable[_Answer]], argument: _Asked, 
     raw = await workflow.execute_activity(stub.__name__, argument, result_type=RawValue, **how)
     kind = get_type_hints(stub)["return"]
     try:
-        answer = workflow.payload_converter().from_payload(raw.payload, kind) if raw is not None else None
+        answer: Any = workflow.payload_converter().from_payload(raw.payload, kind) if raw is not None else None
         if answer is None and kind is not type(None):
             raise ValueError("it is empty")
     except Exception as error:  # noqa: BLE001 - whatever is wrong with it, it is no answer
