@@ -1,7 +1,9 @@
 """With how many examples a property is tried, and whether they are the same ones each time."""
 
 import os
+from typing import Any
 
+import pytest
 from hypothesis import settings
 
 TIMES = int(os.environ.get("INOCYCLE_EXAMPLES", "1"))
@@ -15,3 +17,10 @@ def examples(number: int) -> settings:
 
 few, modest, many = examples(20), examples(60), examples(200)
 """Fewer examples the costlier the property."""
+
+_DATABASES = ("sqlite", "postgresql") if TIMES > 1 else ("sqlite",)
+
+
+def costly(test: Any) -> Any:
+    """A long story, on one database in the usual run and on both under `make search`."""
+    return pytest.mark.hypothesis(pytest.mark.parametrize("database_url", _DATABASES, indirect=True)(test))

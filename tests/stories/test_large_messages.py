@@ -12,6 +12,7 @@ from demo.bedside import Bedside
 from models.facts import UnreadableMessage
 from services.errors import NotConfirmed
 from tests.conftest import Ward, until_written
+from tests.examples import costly
 from tests.factories import LABEL
 from tests.stories.conftest import SmallWard
 
@@ -57,6 +58,7 @@ async def test_a_command_of_three_megabytes_is_refused_to_its_sender_and_the_cou
     assert await still_decides(bedside) == 0
 
 
+@costly
 async def test_fifty_megabytes_that_came_while_no_worker_was_there_do_not_end_the_course(
     small_ward: SmallWard,
 ) -> None:

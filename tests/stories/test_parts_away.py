@@ -20,6 +20,7 @@ from plumbing.keys import TEST_KEY_RING, TEST_RECORD_KEY, TEST_SUBJECT_KEY, birt
 from record.reader import read_entries, verify_chain
 from services.courses import CourseError, NotConfirmed
 from tests.conftest import MANY_LOOKS, Ward, until_written
+from tests.examples import costly
 from tests.factories import LABEL
 from tests.stories.conftest import SmallWard
 
@@ -58,6 +59,7 @@ async def test_nothing_is_lost_while_the_worker_is_away(small_ward: SmallWard) -
     assert messages.count("labs-while-away") == 1
 
 
+@costly
 async def test_a_worker_killed_in_the_middle_loses_and_doubles_nothing(small_ward: SmallWard, tmp_path: Path) -> None:
     TEST_KEY_RING.write(tmp_path / "payload-keys")
     TEST_SUBJECT_KEY.write(tmp_path / "subject-key")
@@ -106,6 +108,7 @@ async def test_a_worker_that_dies_leaves_nothing_behind(small_ward: SmallWard) -
     assert await verify_chain(small_ward.engine, bedside.course_id) is None
 
 
+@costly
 async def test_a_course_goes_on_while_the_record_is_away_and_the_record_catches_up_in_order(
     small_ward: SmallWard,
 ) -> None:
