@@ -47,13 +47,19 @@ os.execvp(sys.argv[2], sys.argv[2:])
 
 _SUPERVISE: Final = """
 import os, signal, subprocess, sys, threading
-child = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL)
+child, told = None, False
 def stop(*_):
-    child.terminate()
+    global told
+    told = True
+    if child is not None:
+        child.terminate()
 def until_the_parent_ends():
     os.read(0, 1)  # nothing is ever written: it comes back when the other end is gone
     stop()
-signal.signal(signal.SIGTERM, stop)
+signal.signal(signal.SIGTERM, stop)  # before there is a child: told in between, this process would end without it
+child = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL)
+if told:
+    child.terminate()
 threading.Thread(target=until_the_parent_ends, daemon=True).start()
 code = child.wait()
 if code < 0:  # ended by a signal: so is this process, for its parent to see

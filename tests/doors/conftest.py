@@ -57,10 +57,16 @@ def surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.Monk
 
 
 @pytest.fixture
-def terminal(capsys: pytest.CaptureFixture[str], surroundings: pytest.MonkeyPatch) -> Terminal:
+def bare_terminal(capsys: pytest.CaptureFixture[str], surroundings: pytest.MonkeyPatch) -> Terminal:
+    """A terminal where nothing was laid out yet: no setting, no key, no var folder."""
+    return Terminal(capsys)
+
+
+@pytest.fixture
+def terminal(bare_terminal: Terminal) -> Terminal:
     """A terminal without any setting but the keys of a demo."""
     with_demo_keys(load_settings())
-    return Terminal(capsys)
+    return bare_terminal
 
 
 @pytest.fixture

@@ -163,8 +163,8 @@ def test_a_role_that_nobody_has_is_said(terminal: Terminal) -> None:
 
 
 @pytest.mark.parametrize("command", ["worklist", "board"])
-def test_without_a_record_that_is_said_and_none_is_made(terminal: Terminal, tmp_path: Path, command: str) -> None:
-    answer = terminal.types(command, "--json")
+def test_without_a_record_that_is_said_and_none_is_made(bare_terminal: Terminal, tmp_path: Path, command: str) -> None:
+    answer = bare_terminal.types(command, "--json")
     assert (answer.code, answer.document["error"]) == (5, "NoRecord")
     assert not (tmp_path / "var").exists()
 

@@ -63,9 +63,15 @@ class Clock:
         return self.now
 
 
-def a_notifier(engine: AsyncEngine, clock: Clock | None = None, **channels: Channel) -> Notifier:
+SHORT = timedelta(milliseconds=50)
+"""For a channel that never answers."""
+
+
+def a_notifier(
+    engine: AsyncEngine, clock: Clock | None = None, *, within: timedelta = timedelta(minutes=1), **channels: Channel
+) -> Notifier:
     given: Mapping[str, Channel] = channels
-    return Notifier(engine, given, clock or Clock(), channel_within=timedelta(milliseconds=50))
+    return Notifier(engine, given, clock or Clock(), channel_within=within)
 
 
 async def rows(engine: AsyncEngine) -> list[dict[str, Any]]:
@@ -151,7 +157,9 @@ async def test_one_channel_fails_and_one_hangs_and_the_third_is_told(record_engi
         await asyncio.Event().wait()
 
     pager = Pager()
-    await a_notifier(record_engine, mail=Pager("a"), fax=hangs, pager=pager).notify(a_batch(a_call(title="a")))
+    await a_notifier(record_engine, within=SHORT, mail=Pager("a"), fax=hangs, pager=pager).notify(
+        a_batch(a_call(title="a"))
+    )
     assert pager.told == ["a"]
     assert {row["channel"]: row["failure"] for row in await rows(record_engine)} == {
         "mail": "ConnectionError",
