@@ -92,9 +92,11 @@ async def until_written(bedside: Bedside, looks: int = MANY_LOOKS) -> None:
 class Ward:
     """A server, a worker, a record, and courses of invented patients, each on its own clock."""
 
-    def __init__(self, client: Client, engine: AsyncEngine) -> None:
+    def __init__(self, client: Client, engine: AsyncEngine, anchor_file: Path | None = None) -> None:
         self.client = client
         self.engine = engine
+        self.anchor_file = anchor_file
+        """Where its worker writes heads down, for whoever looks at the record from outside."""
         self.courses = CourseClient(skipper(client).client, TASK_QUEUE)
         self.story = ""
         self._ids = count(1)
@@ -151,7 +153,7 @@ async def open_ward(
     client = await a_namespace(dev_server.address, engine)
     settings = Settings(var_dir=tmp_path_factory.mktemp("var"))
     async with make_worker(client, engine, settings, task_queue=TASK_QUEUE):
-        ward = Ward(client, engine)
+        ward = Ward(client, engine, settings.anchor_file)
         yield ward
         if pytestconfig.getoption("--keep-histories"):
             await ward.keep_histories(folder_of_this_release())

@@ -84,5 +84,6 @@ def at_the_ward(
     surroundings.setenv("INOCYCLE_TEMPORAL_ADDRESS", dev_server.address)
     surroundings.setenv("INOCYCLE_TEMPORAL_NAMESPACE", open_ward.client.namespace)
     surroundings.setenv("INOCYCLE_TASK_QUEUE", TASK_QUEUE)
+    surroundings.setenv("INOCYCLE_ANCHOR_FILE", str(open_ward.anchor_file))
     surroundings.setenv("INOCYCLE_DATABASE_URL", open_ward.engine.url.render_as_string(hide_password=False))
     return surroundings
