@@ -46,7 +46,7 @@ async def note_checks(engine: AsyncEngine, looked: Iterable[str], faults: Iterab
 def _still_told(row: RecordCheckRow) -> list[Fault]:
     """What stands in a row; nothing where it cannot be read, for then its seal says so."""
     try:
-        return [Fault.model_validate(told) for told in json.loads(row.told_json)]
+        return _faults_in(row)
     except (ValueError, TypeError):
         return []
 
@@ -68,5 +68,8 @@ async def told_by_the_last_look(engine: AsyncEngine) -> Found[Fault]:
 
 
 def _told(raw: Raw) -> list[Fault]:
-    row = row_of(RecordCheckRow, part_of(raw, RecordCheckRow))
+    return _faults_in(row_of(RecordCheckRow, part_of(raw, RecordCheckRow)))
+
+
+def _faults_in(row: RecordCheckRow) -> list[Fault]:
     return [Fault.model_validate(told) for told in json.loads(row.told_json)]

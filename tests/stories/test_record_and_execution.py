@@ -22,6 +22,7 @@ from demo.patients import NURSE, PHYSICIAN, PRESCRIBER
 from models.assessment import Assessment
 from models.facts import InfusionStarted
 from models.people import Actor, Role
+from models.record import RecordEntry
 from models.tables import NotificationRow
 from record.raw import Fault
 from record.reader import read_entries, verify_chain
@@ -72,6 +73,18 @@ async def infusing(bedside: Bedside) -> str:
     return bag
 
 
+async def reset_to_before_its_start(ward: Ward) -> tuple[Bedside, str, list[RecordEntry]]:
+    """The record holds a dose that started from this bag, in these entries; the execution was taken back to before it."""
+    bedside = await ward.course(LABEL)
+    bag = await infusing(bedside)
+    before = await workflow_tasks(ward.client, bedside.course_id)
+    await bedside.start(1, 1, bag)
+    await until_written(bedside)
+    on_record = await read_entries(ward.engine, bedside.course_id)
+    await reset(ward.client, bedside.course_id, before[-1])
+    return bedside, bag, on_record
+
+
 async def calls_of(ward: Ward, bedside: Bedside, least: int = 3) -> list[NotificationRow]:
     """The calls for this course, once so many of REC-02 were made; each look is a round trip."""
     for _ in range(MANY_LOOKS):
@@ -85,14 +98,7 @@ async def calls_of(ward: Ward, bedside: Bedside, least: int = 3) -> list[Notific
 
 
 async def test_after_a_reset_during_an_infusion_no_second_start_is_accepted_and_two_people_open_it(ward: Ward) -> None:
-    bedside = await ward.course(LABEL)
-    bag = await infusing(bedside)
-    before = await workflow_tasks(ward.client, bedside.course_id)
-    await bedside.start(1, 1, bag)
-    await until_written(bedside)
-    on_record = await read_entries(ward.engine, bedside.course_id)
-
-    await reset(ward.client, bedside.course_id, before[-1])
+    bedside, bag, on_record = await reset_to_before_its_start(ward)
     with pytest.raises(Exception, match="REC-02"):
         await bedside.start(1, 1, bag)
     card = await bedside.card()
@@ -282,12 +288,7 @@ async def test_a_record_that_cannot_be_gone_on_from_is_said_at_once_and_both_say
 
 async def test_a_record_that_knows_more_is_noticed_though_nobody_signs_or_starts(ward: Ward) -> None:
     """Housekeeping sees it, the course says it, and what happens at the bedside meanwhile is not refused for good."""
-    bedside = await ward.course(LABEL)
-    bag = await infusing(bedside)
-    before = await workflow_tasks(ward.client, bedside.course_id)
-    await bedside.start(1, 1, bag)
-    await until_written(bedside)
-    await reset(ward.client, bedside.course_id, before[-1])
+    bedside, *_ = await reset_to_before_its_start(ward)
     assert not (await bedside.status()).trouble, "a replay does not ask the record again"
     sweep = HeadsSweep(ward.engine, ward.client)
     for _ in range(MANY_LOOKS):
