@@ -10,7 +10,7 @@ INSTALLED := $(VENV)/.installed
 UV := $(shell command -v uv 2>/dev/null || echo $(BIN)/uv)
 
 .DEFAULT_GOAL := help
-.PHONY: help install run fresh test search lint format types lock docs proof clean
+.PHONY: help install run fresh test search mutants lint format types lock docs proof clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +51,11 @@ test: install ## lint, types, import contracts, then every test; ARGS="-k liver"
 search: install ## every property with twenty times the examples, drawn at random; EXAMPLES=100 tries more
 	INOCYCLE_EXAMPLES=$${EXAMPLES:-20} $(BIN)/python -m pytest -m hypothesis $(ARGS)
 
+# Not in `make test`: a fault takes its tests, some seconds to some minutes. What it needs comes only when it is asked for.
+mutants: install ## plant faults at random in the rules and the loop; ARGS="--number 20 --seed 2" draws another sample
+	@'$(UV)' pip install --quiet --python $(BIN)/python --require-hashes -r requirements-mutants.txt
+	$(BIN)/python -m tools.mutants $(ARGS)
+
 lint: install ## ruff, and the floors of the house
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -63,8 +68,10 @@ format: install ## let ruff mend what it can
 types: install ## mypy, strict
 	$(BIN)/mypy
 
-lock: install ## resolve the dependencies of pyproject.toml into requirements.txt, with hashes
+lock: install ## resolve the dependencies of pyproject.toml into requirements*.txt, with hashes
 	'$(UV)' pip compile pyproject.toml --extra dev --universal --generate-hashes --python-version 3.11 -o requirements.txt
+	'$(UV)' pip compile pyproject.toml --extra dev --extra mutants --constraint requirements.txt --universal --generate-hashes \
+	    --python-version 3.11 -o requirements-mutants.txt
 
 docs: install ## redraw what is drawn from code: diagrams, rules, golden files
 	$(BIN)/python -m tools.redraw

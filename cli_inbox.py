@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli_answers import Exit, Failed, answer
+from cli_lint import lint
 from cli_ward import ago
 from intake.outcome import LOST_NOTHING
 from intake.strict_json import MAX_BYTES
@@ -55,6 +56,7 @@ def add_to(app: typer.Typer, labs: typer.Typer) -> None:
         inbox.command(name)(command)
     app.add_typer(inbox, name="inbox")
     labs.command("receive")(receive)
+    labs.command("lint")(lint)
 
 
 def receive(

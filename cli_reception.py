@@ -5,7 +5,7 @@ Readers, record and courses meet here, because none of them may know the others.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from typing import TypeVar
@@ -16,8 +16,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from cli_answers import Exit, Failed
 from cli_record import record_of
 from clinical.judge import ROLES
+from clinical.meaning import meaning
+from clinical.units import label
 from intake.fhir import read_fhir
-from intake.outcome import ExpectedSubject, Intake, Refusal
+from intake.outcome import LOST_NOTHING, ExpectedSubject, Intake, Refusal
+from models.bounds import shortened
+from models.facts import NO_CODE
 from models.messages import ResolveUnreadable
 from models.people import CLOCK, Actor, By
 from plumbing.connection import TemporalUnreachable, connect
@@ -171,12 +175,37 @@ class Reception:
 _EXIT_OF = {WaitsFor.TEMPORAL: Exit.UNREACHABLE, WaitsFor.AN_OPEN_COURSE: Exit.NOT_FOUND}
 
 
+MOST_LISTED = 200
+"""Entries that lost nothing and are listed one by one; a chart of years holds thousands."""
+
+
 def _what_was_read(read: Intake) -> WhatWasRead:
+    """What is kept of a reading: everything that was not read, and which codes are not known here, in words of ours."""
+    harmless = [r for r in read.refused if r.type in LOST_NOTHING]
+    lost = [r for r in read.refused if r.type not in LOST_NOTHING]
+    told = [inbox.NotRead(where=r.where, type=str(r.type), reason=r.reason) for r in (*lost, *harmless[:MOST_LISTED])]
+    if len(harmless) > MOST_LISTED:
+        more = f"{len(harmless) - MOST_LISTED} further entries hold no result of their own"
+        told.append(inbox.NotRead(where="document", type=str(Refusal.NOT_AN_OBSERVATION), reason=more))
     return WhatWasRead(
         subjects=read.subjects,
         birth_hash=next((m.birth_hash for m in read.messages), None),
-        refused=tuple(inbox.NotRead(where=r.where, type=str(r.type), reason=r.reason) for r in read.refused),
+        refused=(*told, *_not_known(read)),
     )
+
+
+def _not_known(read: Intake) -> Iterator[inbox.NotRead]:
+    """Codes that are not known here and may be what a rule reads: their results keep the gate of the course closed."""
+    found: dict[str, str] = {}
+    for result in (result for message in read.messages for result in message.results):
+        meant = meaning(result)
+        if result.loinc != NO_CODE and not result.codes and not meant.certain and meant.analytes:
+            named = ", ".join(sorted(label(analyte) for analyte in meant.analytes))
+            found[shortened(result.loinc)] = (
+                f"its code is not known here; it may be {named}, and is settled at the card"
+            )
+    for code, reason in found.items():
+        yield inbox.NotRead(where=f"code {code}", type="UnknownCode", reason=reason)
 
 
 def _without_a_course(item: InboxItem, courses: list[SubjectCourse], opened: list[SubjectCourse]) -> WaitsFor:

@@ -17,7 +17,7 @@ from clinical.explain import Blocked, Explanation
 from intake.forms import Field, fields_of, kinds_of
 from intake.outcome import LOST_NOTHING, Intake
 from models.assessment import Assessment, DosePlan, Finding, Receipt, Refused
-from models.base import plain
+from models.base import counted, plain
 from models.chart import Chart
 from models.facts import FindingBody
 from models.messages import COMMANDS, Command, Request
@@ -85,7 +85,10 @@ def card(assessment: Assessment, zone: ZoneInfo, *, refusals: bool = True) -> Re
     ]
     return Group(
         *head,
-        *_titled("Why", findings_table(assessment.findings, zone), assessment.findings),
+        *(Text(f"turn: {owner} – {action}") for owner, action in assessment.turns),
+        *(Text(f"signed: {words}") for words in assessment.signatures),
+        *([Text(f"next step: {assessment.next_step()}")] if assessment.next_step() else []),
+        *_titled("Why", findings_table(assessment.findings, zone, assessment), assessment.findings),
         *_titled("Dose", dose_table(assessment.dose), assessment.dose),
         *_titled("Due", obligations_table(assessment, zone), assessment.obligations),
         *_titled("Commands", _commands(assessment, zone, refusals), assessment.commands),
@@ -94,19 +97,19 @@ def card(assessment: Assessment, zone: ZoneInfo, *, refusals: bool = True) -> Re
 
 def status_lines(status: Status) -> RenderableType:
     """The course's name, its execution, and what an administrator must know."""
-    lines = [f"{status.course_id}   {status.workflow_type}, {status.decisions} decisions, {status.facts} facts"]
+    so_far = f"{counted(status.decisions, 'decision')}, {counted(status.facts, 'fact')}"
+    lines = [f"{status.course_id}   {status.workflow_type}, {so_far}"]
     lines += [f"waiting for the record: {status.unwritten}"] if status.unwritten else []
     lines += [f"ATTENTION: {words}" for words in status.trouble]
     return Text("\n".join(lines))
 
 
-def findings_table(findings: Sequence[Finding], zone: ZoneInfo) -> Table:
+def findings_table(findings: Sequence[Finding], zone: ZoneInfo, of: Assessment | None = None) -> Table:
     """Each finding: what it asks for, because of what, what clears it, and on whose word."""
     table = _grid("rule", "asks", "because")
     for finding, following in zip_longest(findings, findings[1:]):
-        asks = (
-            Text(str(finding.verdict), style=style_of(finding.verdict)) if finding.verdict else Text("–", style="dim")
-        )
+        asked = of.asked_by(finding) if of else str(finding.verdict or "")
+        asks = Text(asked, style=style_of(finding.verdict or "")) if asked else Text("–", style="dim")
         last_of_its_clause = following is None or following.clause != finding.clause
         table.add_row(finding.rule, asks, _finding_words(finding, zone, last_of_its_clause))
     return table
@@ -117,6 +120,8 @@ def _finding_words(finding: Finding, zone: ZoneInfo, with_clause: bool) -> Text:
     for given in finding.inputs:
         taken = f", {when(given.taken_at, zone)}" if given.taken_at else ""
         words.append(f"\n{given.name} {given.value}{taken}")
+    if finding.overridden:
+        words.append(f"\n{finding.overridden}")
     if finding.clears:
         words.append(f"\nclears with {finding.clears}")
     if finding.earliest_at:
@@ -138,11 +143,15 @@ def dose_table(dose: DosePlan | None) -> RenderableType:
 
 
 def obligations_table(assessment: Assessment, zone: ZoneInfo) -> Table:
-    """What is due from whom, first due first."""
+    """What is due from whom, first due first; of what calls the key too, by which `acknowledge` and `snooze` name it."""
     table = _grid("what", "who", "due", "overdue after", "now", "rule")
     for o in sorted(assessment.obligations, key=lambda o: (o.due_at, o.key)):
         late = Text(o.standing, style="bold red" if o.standing == "overdue" else "")
-        table.add_row(o.title, str(o.owner), when(o.due_at, zone), when(o.overdue_at, zone), late, o.rule)
+        who = "\n".join([*o.owners, *(answer.words() for answer in o.answers)])
+        what = Text(o.title)
+        if o.standing != "coming":
+            what.append(f"\n{o.key}", style="dim")
+        table.add_row(what, who, when(o.due_at, zone), when(o.overdue_at, zone), late, o.rule)
     return table
 
 
@@ -202,9 +211,9 @@ def intake_table(files: Mapping[str, Intake]) -> RenderableType:
     for name, intake in files.items():
         for message in intake.messages:
             drawn = sorted({when(r.collected_at, zone_of(None)) for r in message.results})
-            table.add_row(
-                name, f"{len(message.results)} result(s)", "sent", f"{message.id}, collected {', '.join(drawn)}"
-            )
+            withdrawn = f"{len(message.withdrawn or ())} withdrawal(s)" if message.withdrawn else ""
+            held = f"{len(message.results)} result(s)" if message.results else withdrawn
+            table.add_row(name, held, "sent", f"{message.id}, collected {', '.join(drawn)}" if drawn else message.id)
         of_no_result = [r for r in intake.refused if intake.messages and r.type in LOST_NOTHING]
         for entry in (r for r in intake.refused if r not in of_no_result):
             refused = Text(str(entry.type), style="yellow")
@@ -404,7 +413,7 @@ def _divergences(assessment: Assessment) -> str:
 
 def _totals(assessment: Assessment) -> str:
     totals = assessment.cycle_totals_mg_per_m2
-    return f", given so far: {', '.join(totals)}" if totals else ""
+    return f", given so far: {'; '.join(totals)}" if totals else ""
 
 
 def _commands(assessment: Assessment, zone: ZoneInfo, refusals: bool) -> RenderableType:

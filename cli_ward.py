@@ -22,6 +22,7 @@ import cli_render
 from cli_answers import Failed, answer
 from intake.typed import read_role
 from models.attributes import OF_COURSES
+from models.base import counted
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
@@ -271,7 +272,7 @@ def _next_due(row: "BoardRow", zone: ZoneInfo) -> Text:
 
 def _over(row: "BoardRow", zone: ZoneInfo) -> Text:
     late = f"   ▲ OVERDUE: {', '.join(row.overdue)}" if row.overdue else ""
-    words = f"{row.course_id}   {row.state} {_own_time(row.as_of, zone)}, {row.last_decision} decisions"
+    words = f"{row.course_id}   {row.state} {_own_time(row.as_of, zone)}, {counted(row.last_decision, 'decision')}"
     return Text(words, style="dim").append(late, style="bold red")
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from checker import reference, why_not
+from checker import ignorance, reference, why_not
 from checker.seen import Seen
 from checker.ward import State, Step
 from models.assessment import Accepted, Assessment, CourseState, Refused, Verdict
@@ -28,6 +28,7 @@ from models.facts import (
     VodJudged,
 )
 from models.messages import LabResults, Statement
+from models.obligation_kinds import LIVER_TESTS as OF_THE_LIVER
 from models.people import CLINICAL_ROLES, CLOCK, PHYSICIANS, Role
 
 OPEN = (Verdict.MAY_AUTHORISE, Verdict.MAY_START)
@@ -255,6 +256,19 @@ def _vod(look: Look) -> Broken:
         yield f"the card says {look.card.verdict} although {reasons[0]}"
 
 
+def _suspicion_kept(look: Look) -> Broken:
+    before = look.step.previous
+    if before is None or look.ended or not _suspected(before) or _suspected(look.card):
+        return
+    judged = any(isinstance(f.what, VodJudged) and f.by.role in PHYSICIANS for f in look.step.added)
+    if not judged and look.card.verdict is not Verdict.DISCONTINUED:
+        yield f"VOD was suspected, nobody has judged it, and the card says {look.card.verdict}"
+
+
+def _suspected(card: Assessment) -> bool:
+    return any(f.verdict is Verdict.HOLD_URGENT and f.rule.startswith(("VOD", "ALERT")) for f in card.standing)
+
+
 def _reacting(look: Look) -> Broken:
     reasons = [] if look.ended else list(why_not.reacting(look.after))
     if reasons and look.card.verdict not in (Verdict.HOLD_URGENT, Verdict.DISCONTINUED):
@@ -290,6 +304,22 @@ def _valid_until(look: Look) -> Broken:
         look.card.state,
     ):
         yield f"{before.verdict} was to hold until {before.valid_until}, and was {look.card.verdict} at {now}"
+
+
+def _knowing_less(look: Look) -> Broken:
+    before = look.step.previous
+    if not look.step.nothing or before is None or look.ended:
+        return
+    was, is_now = ignorance.known(before), ignorance.known(look.card)
+    yield from (f"what says nothing opened: {what}" for what in ignorance.opened(was, is_now))
+    yield from (f"what says nothing lifted: {what}" for what in ignorance.lost(was, is_now))
+
+
+def _time_alone(look: Look) -> Broken:
+    before = look.step.previous
+    if look.step.by_the_clock and before is not None and not look.ended and not look.step.added:
+        milder = ignorance.milder_by_time(ignorance.known(before), ignorance.known(look.card))
+        yield from (f"time alone made milder: {what}" for what in milder)
 
 
 def _resumed(look: Look) -> Broken:
@@ -419,7 +449,7 @@ def _watched(look: Look) -> Broken:
         all(any(v.at >= due_at and look.after.day(v.at) == d for v in look.after.history(a)) for a in LIVER_TESTS)
         for d in {look.after.day(v.at) for v in look.after.history("alt")}
     )
-    asked = [o for o in look.card.obligations if o.key.startswith("liver-test")]
+    asked = [o for o in look.card.obligations if o.kind in OF_THE_LIVER]
     if now >= due_at and not tested and not asked:
         yield f"no liver test since {last.slot}, and nobody is asked for one (MON-02)"
     transplanted = "transplant" in look.after.by_kind
@@ -504,6 +534,25 @@ INVARIANTS: tuple[Invariant, ...] = (
         _never_open(_of_course(why_not.vod_suspected)),
     ),
     Invariant(
+        "suspicion kept",
+        ("VOD-13",),
+        "A suspicion of VOD ends by a physician's judgement and by nothing else.",
+        _suspicion_kept,
+        of_card=True,
+    ),
+    Invariant(
+        "unusable newest",
+        ("LAB-10",),
+        "Nothing is given while the newest result of an analyte that a rule reads cannot be used.",
+        _never_open(why_not.unusable),
+    ),
+    Invariant(
+        "pregnancy",
+        ("MON-11", "MON-11a"),
+        "Nothing is given before any dose while a pregnancy test is positive.",
+        _never_open(_of_course(why_not.pregnant)),
+    ),
+    Invariant(
         "calendar",
         ("DOSE-04", "DOSE-05", "DOSE-06", "DAY-03", "DAY-05", "DAY-06"),
         "Nothing is given within six calendar days of another dose, nor outside its window or cycle.",
@@ -548,6 +597,20 @@ INVARIANTS: tuple[Invariant, ...] = (
     Invariant("VOD judged", ("§7.2", "VOD-09"), "Only a physician judges VOD.", _vod_judged),
     Invariant("the clock", ("design §2",), "The clock writes rungs and their ends, nothing else.", _clock),
     Invariant("timer", ("IRR-03", "design §2"), "A timer never gives, signs or releases.", _timer, of_card=True),
+    Invariant(
+        "monotone ignorance",
+        ("M.0", "LAB-10"),
+        "What adds no usable value opens nothing and lifts nothing.",
+        _knowing_less,
+        of_card=True,
+    ),
+    Invariant(
+        "time",
+        ("M.0", "VOD-13"),
+        "Time alone makes no hold, suspicion or call milder.",
+        _time_alone,
+        of_card=True,
+    ),
     Invariant("valid until", ("§3.5",), "A verdict holds until the instant that it names.", _valid_until, of_card=True),
     Invariant("resumption", ("INF-06", "NON-04"), "An infusion goes on only in time and after the reaction.", _resumed),
     Invariant("observation", ("INF-02", "INF-04"), "Observation is complete after 60 min, not before.", _observed),

@@ -20,13 +20,15 @@ KILOGRAMS = "70"
 class Move:
     """What people do next, as one story line: wait until `until` (now, where none is given), then say `messages`.
 
-    `name` is the kind of the move; it stays the same wherever the move is made.
+    `name` is the kind of the move; it stays the same wherever the move is made. `nothing`: it adds no usable value, so it
+    opens nothing and lifts nothing (M.0).
     """
 
     name: str
     messages: tuple[Message, ...] = ()
     until: datetime | None = None
     unreadable: UnreadableMessage | None = None
+    nothing: bool = False
 
 
 class Scribe:

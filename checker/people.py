@@ -45,6 +45,12 @@ _TESTS: dict[str, tuple[str, str, str, str | None, str | None]] = {
     "urate": ("3084-1", "mg/dL", "5.0", None, None),
     "phosphate": ("2777-1", "mg/dL", "3.4", None, None),
     "ldh": ("2532-0", "U/L", "210", None, None),
+    "ggt": ("2324-2", "U/L", "30", "60", None),
+    "lipase": ("3040-3", "U/L", "30", "60", None),
+    "amylase": ("1798-8", "U/L", "50", "100", None),
+    "qtcf": ("76634-5", "ms", "420", None, None),
+    "weight": ("29463-7", "kg", "70", None, None),
+    "temperature": ("8310-5", "Cel", "36.8", None, None),
 }
 COUNTS = ("wbc", "anc", "platelets", "haemoglobin")
 LIVER = ("alt", "ast", "alp", "bilirubin")

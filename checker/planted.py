@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from checker.mutants import C2, D1, D8, Mutant, Planted, both
+from checker.planted_unknown import UNKNOWN
 from checker.search import Scope
 from checker.usual import End
 from models.assessment import Refused
@@ -61,10 +62,11 @@ def _ignores_small_comparators(original: Any) -> Any:
 
 def _without_unknowns(original: Any) -> Any:
     """The newest readable value is used although a newer one cannot be read."""
+    from clinical.known import Opening
 
     def find(self: Any, analyte: str) -> Any:
         found = self.history(analyte)
-        return found[-1] if found else original(self, analyte)
+        return Opening(found[-1:]) if found else original(self, analyte)
 
     return find
 
@@ -192,7 +194,7 @@ RULES: tuple[Mutant, ...] = (
         ("LAB-05",),
         "An older value is used under a newer unreadable one.",
         _at(D8),
-        rules={"Results.latest": _without_unknowns},
+        rules={"Results.opening": _without_unknowns},
     ),
     Mutant(
         "any unit",
@@ -374,7 +376,7 @@ OVER_CYCLES: tuple[Mutant, ...] = (
 )
 """Bugs that show only over several cycles."""
 
-SINGLE = (*NUMBERS, *RULES, *OVER_CYCLES)
+SINGLE = (*NUMBERS, *RULES, *OVER_CYCLES, *UNKNOWN)
 _BY_NAME = {mutant.name: mutant for mutant in SINGLE}
 
 
@@ -433,5 +435,5 @@ PAIRS: tuple[Mutant, ...] = (
 
 MUTANTS = (*SINGLE, *PAIRS)
 """Every planted bug; a test holds that there are at least 25 single ones and 10 pairs."""
-SAMPLE = tuple(_BY_NAME[name] for name in ("ALT to 5 x ULN", "no personal hold", "self check"))
+SAMPLE = (*(_BY_NAME[name] for name in ("ALT to 5 x ULN", "no personal hold", "self check")), *UNKNOWN)
 """The few that every test run plants."""

@@ -14,6 +14,10 @@ WORKERS = 2
 LABEL, ARTICLE = "us-label", "article"
 
 
+WORTHLESS = Scope("what says nothing", {}, asides=6)
+"""Beside the usual path every story of what adds no usable value (M.0)."""
+
+
 def bounded(protocol: str) -> tuple[Scope, ...]:
     """One deviation of few kinds, before the doses where this protocol has something of its own to say."""
     doses = ("C1D1", "C1D8", "monitoring") if protocol.startswith(LABEL) else ("C1D1",)
@@ -66,7 +70,7 @@ LEVELS_AGAIN = Scope(
 def full(protocol: str) -> tuple[Scope, ...]:
     """One deviation of every kind before every dose and in monitoring; interruptions and numbers of cycles over several
     cycles; under the label three of each theme before a day 8 and in monitoring."""
-    wide = (Scope("every kind", dict.fromkeys(DOSES, 1)), LEVELS, LEVELS_AGAIN, PLANS, SIX_CYCLES)
+    wide = (Scope("every kind", dict.fromkeys(DOSES, 1), asides=1), WORTHLESS, LEVELS, LEVELS_AGAIN, PLANS, SIX_CYCLES)
     return (*wide, RESPONSES, *(_of_theme(name) for name in THEMES)) if protocol.startswith(LABEL) else wide
 
 

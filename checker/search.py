@@ -12,7 +12,8 @@ from checker.moves import Move
 from checker.steps import BREAKS, Steps, Timeline, Violation, doses, told_as
 from checker.usual import USUAL_END, End, usual
 from checker.ward import State, at, begin, ruling_on, with_facts
-from models.assessment import Refused
+from checker.worthless import ASIDES
+from models.assessment import CourseState, Refused
 from models.chart import Chart
 from models.facts import Fact
 from models.phase import Phase
@@ -21,6 +22,7 @@ from models.protocol import Protocol
 Budget = tuple[int, int]
 """Deviations since the last dose, and how many doses were given since a dose with deviations (0: none had any)."""
 MONITORING_SCOPE = "monitoring"
+WATCHED = (CourseState.LIVER_MONITORING, CourseState.DISCONTINUED)
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,8 @@ class Scope:
     """How far a search goes: how many deviations before each dose (`C1D8`, `monitoring`), of few kinds or of all, to
     how many further doses a story is followed after the dose that it deviated before, and where the usual path ends.
 
-    `at_every_dose`: a story that deviated before one dose may deviate before the next one again.
+    `at_every_dose`: a story that deviated before one dose may deviate before the next one again. `asides`: how many stories
+    of what says nothing are told beside each state (`worthless.py`), taken in turn from all, or from those that are named.
     """
 
     name: str
@@ -38,6 +41,8 @@ class Scope:
     kinds: tuple[str, ...] = ()
     end: End = USUAL_END
     at_every_dose: bool = False
+    asides: int = 0
+    named: tuple[str, ...] = ()
 
     def before(self, dose: str) -> int:
         """How many deviations this dose may have."""
@@ -51,6 +56,7 @@ class Found:
     states: int = 0
     edges: int = 0
     decisions: int = 0
+    asides: int = 0
     merged: int = 0
     seconds: float = 0.0
     violations: list[Violation] = field(default_factory=list)
@@ -59,7 +65,7 @@ class Found:
     def looked(self) -> str:
         """How far it looked, in words."""
         numbers = f"{self.states:,} states, {self.edges:,} edges, {self.decisions:,} decisions, {self.merged:,} merged"
-        return f"{numbers}, {self.seconds:.1f} s"
+        return f"{numbers}, {self.asides:,} asides, {self.seconds:.1f} s"
 
 
 @dataclass
@@ -94,6 +100,7 @@ class Search:
         self._before_rest: dict[bytes, int] = {}
         self._queue: deque[tuple[int, Budget]] = deque()
         self._start = begin(chart, now, protocol)
+        self._asides = [a for a in ASIDES if not scope.named or any(words in a.name for words in scope.named)]
 
     def run(self) -> Found:
         """Search to the end of the scope, or to the first violations."""
@@ -140,11 +147,33 @@ class Search:
         node.fresh = None
         timeline = Timeline(state, self.steps.rest)
         if node.usual is None:
+            self._tell_beside(index, timeline)
             move = usual(state, self.scope.end)
             node.usual = [] if move is None else self._made(index, timeline, (move,))
         if deviating and node.others is None:
             node.others = self._made(index, timeline, self._others(state))
             node.rest = None
+
+    def _tell_beside(self, index: int, timeline: Timeline) -> None:
+        """What says nothing, told at this state; nobody goes on from there."""
+        if not timeline.state.card.next_dose and timeline.state.card.state not in WATCHED:
+            return
+        for _ in range(self.scope.asides):
+            aside = self._asides[self.found.asides % len(self._asides)]
+            self.found.asides += 1
+            made: list[Move] = []
+            state = timeline.state
+            try:
+                for make in aside.makes:
+                    made.append(make(state))
+                    state = self._made_beside(state, made[-1])
+            except BREAKS as error:
+                self.found.violations += told_as(error, (*self._moves_to(index), *made))
+
+    def _made_beside(self, state: State, move: Move) -> State:
+        state = Timeline(state, self.steps.rest).at(move.until) if move.until is not None else state
+        facts = self.steps.said(state, move)
+        return self.steps.decided(state, facts, move) if facts or move.unreadable is not None else state
 
     def _others(self, state: State) -> tuple[Move, ...]:
         found, only = deviations(state, few=self.scope.few), self.scope.kinds

@@ -51,9 +51,13 @@ CODES = {
     "17861-6": "calcium",
     "1751-7": "albumin",
     "2160-0": "creatinine",
+    "2324-2": "ggt",
+    "3040-3": "lipase",
+    "1798-8": "amylase",
+    "3084-1": "urate",
 }
 UNITS = {
-    **{key: {"U/L"} for key in ("alt", "ast", "alp")},
+    **{key: {"U/L"} for key in ("alt", "ast", "alp", "ggt", "lipase", "amylase")},
     "bilirubin": {"mg/dL", "umol/L"},
     **{key: {"10*9/L"} for key in ("wbc", "anc", "platelets", "blasts")},
     "haemoglobin": {"g/dL"},
@@ -62,9 +66,11 @@ UNITS = {
     "calcium": {"mg/dL"},
     "albumin": {"g/dL"},
     "creatinine": {"mg/dL"},
+    "urate": {"mg/dL"},
 }
 WITH_LIMIT = frozenset({"alt", "ast", "alp", "bilirubin"})
 FINAL = frozenset({LabStatus.FINAL, LabStatus.AMENDED, LabStatus.CORRECTED})
+WITHDRAWN = frozenset({LabStatus.CANCELLED, LabStatus.ENTERED_IN_ERROR})
 RANK = {LabStatus.PRELIMINARY: 1, LabStatus.FINAL: 2, LabStatus.AMENDED: 3, LabStatus.CORRECTED: 3}
 SECOND = PHYSICIANS | {Role.PHARMACIST}
 
@@ -163,7 +169,7 @@ class Seen:
         chains: dict[object, tuple[Any, Fact, LabResult]] = {}
         for arrival, (fact, lab) in enumerate(self.of(LabResult)):
             order = (RANK.get(lab.status, 0), lab.issued_at or fact.recorded_at, arrival)
-            key = (lab.sender, lab.accession, lab.loinc, lab.collected_at)
+            key = lab.resource or (lab.sender, lab.accession, lab.loinc, lab.collected_at)
             if key not in chains or order > chains[key][0]:
                 chains[key] = (order, fact, lab)
         found: dict[str, list[tuple[Any, Value]]] = {}
@@ -182,6 +188,27 @@ class Seen:
     def history(self, analyte: str) -> list[Value]:
         """All readable results, oldest first."""
         return [v for v in self._results.get(analyte, []) if v.readable]
+
+    @cached_property
+    def newest(self) -> dict[str, Value]:
+        """What was said last of the newest draw of each analyte, usable or not; what was sent and taken back is gone."""
+        settled = {what.target for _, what in self.of(UnreadableResolved)}
+        draws: dict[tuple[object, ...], list[tuple[datetime, int, Fact, LabResult]]] = {}
+        for arrival, (fact, lab) in enumerate(self.of(LabResult)):
+            if _named(lab) is not None and fact.id not in settled:
+                minute = (lab.collected_at or fact.recorded_at).replace(second=0, microsecond=0)
+                known_by = lab.resource or lab.accession
+                named = (_named(lab), known_by, minute) if known_by else (_named(lab), arrival)
+                draws.setdefault(named, []).append((minute, arrival, fact, lab))
+        found: dict[str, tuple[datetime, int, Value]] = {}
+        for versions in draws.values():
+            minute, arrival, fact, lab = max(versions, key=lambda one: (one[3].version or 0, one[1]))
+            analyte = _named(lab)
+            if analyte is None or (lab.status in WITHDRAWN and len(versions) > 1):
+                continue
+            if analyte not in found or (minute, arrival) > found[analyte][:2]:
+                found[analyte] = (minute, arrival, _value(analyte, fact, lab))
+        return {analyte: value for analyte, (_, _, value) in found.items()}
 
     # ── doses ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -288,11 +315,18 @@ def _stops(fact: Fact) -> str | None:
     return "the prescriber discontinued" if what.kind == "discontinued" else None
 
 
+def _named(lab: LabResult) -> str | None:
+    """The analyte of the code, or the one that the result is called by."""
+    return CODES.get(lab.loinc) or next((name for name in CODES.values() if name == lab.display), None)
+
+
 def _value(analyte: str, fact: Fact, lab: LabResult) -> Value:
     unit, number, uln = lab.unit or "", lab.value or Decimal(0), lab.uln or Decimal(0)
     low, high = reference.IMPLAUSIBLE.get(analyte, (0, 10**9))
     readable = (
         lab.status in FINAL
+        and lab.loinc in CODES
+        and not lab.codes
         and lab.value is not None
         and lab.absent_reason is None
         and lab.collected_at is not None

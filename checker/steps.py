@@ -1,7 +1,7 @@
 """One move made, with every invariant asked at every decision on the way. What a search and a random walk share."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from checker.invariants import Invariant, invariant, no_answer, refused_statement, violations
@@ -71,7 +71,8 @@ class Steps:
         self.decisions += 1
         added = after.chart.facts[len(state.chart.facts) :]
         said = move.messages[-1] if move.messages else None
-        self._check(Step(state.chart, state.now, self.protocol.name, added, after, said, move.unreadable))
+        step = Step(state.chart, state.now, self.protocol.name, added, after, said, move.unreadable)
+        self._check(replace(step, previous=state.card, nothing=move.nothing))
         return after
 
     def rest(self, before: State, now: datetime) -> State:

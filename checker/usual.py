@@ -21,6 +21,7 @@ from checker.ward import State, ruling_on
 from clinical.bedside import standing_authorisation, usable_preparations
 from clinical.calendar import at_local
 from clinical.infusion import flow
+from clinical.schedule import asks_for_a_reason
 from models.assessment import Accepted, CourseState, Finding, Verdict
 from models.facts import (
     Consent,
@@ -57,6 +58,7 @@ from models.messages import (
     StartNextCycle,
     VerifyDose,
 )
+from models.obligation_kinds import LIVER_TESTS, ObligationKind
 
 TEN_O_CLOCK = time(10)
 DAY = timedelta(days=1)
@@ -168,10 +170,10 @@ def _correction(state: State) -> Move:
 
 def _monitoring(state: State, end: End) -> Move | None:
     ended = state.standing.case.dosing_ended
-    tests = [o.due_at for o in state.card.obligations if o.key.startswith("liver-test")]
+    tests = [o.due_at for o in state.card.obligations if o.kind in LIVER_TESTS]
     if ended is None or state.now > ended.recorded_at + end.monitored:
         return None
-    if any(o.key == "transplant-question" for o in state.card.obligations):
+    if any(o.kind is ObligationKind.TRANSPLANT for o in state.card.obligations):
         declared = Scribe(state).say(DeclareNoTransplant, PRESCRIBER)
         return Move("the prescriber signs that no transplant is planned", (declared,))
     if not tests:
@@ -284,7 +286,8 @@ def _sign_and_start(state: State) -> Move | None:
     """The dose may be given: next cycle, signature, second check, premedication, preparation, start."""
     slot, scribe = _slot(state), Scribe(state)
     if state.standing.case.in_review:
-        return Move("the next cycle is started", (scribe.say(StartNextCycle, PRESCRIBER, cycle=slot.cycle),))
+        asked = {"reason": "no donor yet"} if asks_for_a_reason(state.standing.case) else {}
+        return Move("the next cycle is started", (scribe.say(StartNextCycle, PRESCRIBER, cycle=slot.cycle, **asked),))
     left = {f.rule: f for f in state.card.findings if f.clears is not None}
     for rule, does in _BEFORE_THE_START.items():
         if rule in left:

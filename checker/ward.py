@@ -60,7 +60,8 @@ class State:
 @dataclass(frozen=True)
 class Step:
     """One decision: what the chart was, what came (nothing: a timer), what was ruled, what was charted, and the course
-    after it. `after` is left out where the course is in a state that was looked at before."""
+    after it. `after` is left out where the course is in a state that was looked at before. `previous` is the card that
+    stood, `nothing` says that what came adds no usable value (M.0)."""
 
     before: Chart
     now: datetime
@@ -71,6 +72,7 @@ class Step:
     unreadable: UnreadableMessage | None = None
     ruling: Accepted | Refused | None = None
     previous: Assessment | None = None
+    nothing: bool = False
 
     @property
     def by_the_clock(self) -> bool:

@@ -26,6 +26,7 @@ from models.facts import (
     HoldSet,
     InfectionBleedingCheck,
     NoTransplantDeclared,
+    PregnancyTest,
     Premedication,
     PremedicationClass,
     Preparation,
@@ -82,12 +83,11 @@ def by_persons(seen: Seen) -> Why:
     consent = seen.last(Consent)
     if consent is None or not consent[1].given:
         yield "there is no consent"
-    stated = seen.last(Eligibility)
-    if not seen.given and (
-        stated is None
-        or not (stated[1].cd22_positive and stated[1].b_cell_precursor_all and stated[1].relapsed_or_refractory)
-    ):
-        yield "eligibility is not stated (ELIG-01)"
+    for question in ("cd22_positive", "b_cell_precursor_all", "relapsed_or_refractory"):
+        told = sorted(seen.of(Eligibility), key=lambda pair: pair[0].at)
+        said = [answer for _, what in told if (answer := getattr(what, question)) is not None]
+        if (not seen.given and not said) or (said and not said[-1]):
+            yield f"eligibility is not stated, or not met: {question} (ELIG-01)"
 
 
 def unread(seen: Seen) -> Why:
@@ -255,6 +255,20 @@ def liver(seen: Seen, slot: DoseSlot) -> Why:
             aside = seen.set_aside("NON-08", slot, by_two=True, since=value.fact.recorded_at, subject=analyte)
             if not aside:
                 yield f"{analyte} is above its limit (NON-08)"
+
+
+def unusable(seen: Seen, slot: DoseSlot) -> Why:
+    """LAB-10: the newest result of an analyte that a rule reads cannot be used, asked for before this dose or not."""
+    for analyte, value in seen.newest.items():
+        if not value.readable and (analyte in LIVER or not _age_aside(seen, slot)):
+            yield f"the newest {analyte} cannot be used (LAB-10)"
+
+
+def pregnant(seen: Seen) -> Why:
+    """MON-11: the last pregnancy test that tells anything is positive."""
+    told = [(fact.at, what.result) for fact, what in seen.of(PregnancyTest) if what.result != "unclear"]
+    if told and max(told)[1] == "positive":
+        yield "the pregnancy test is positive (MON-11)"
 
 
 def _high(analyte: str, value: Value) -> bool:

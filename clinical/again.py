@@ -5,18 +5,20 @@ from datetime import datetime
 
 from clinical.calendar import plus_days
 from clinical.case import Case
-from clinical.due import AGAIN, FIRST_DOSE, obligation
+from clinical.due import Due, obligation
 from models.assessment import Obligation
 from models.base import counted
+from models.obligation_kinds import ObligationKind
 from models.people import CLOCK, Role
 
 
-def asked_again(case: Case, opened: Iterable[Obligation]) -> Iterator[Obligation]:
+def asked_again(case: Case, opened: Iterable[Obligation]) -> Iterator[Due]:
     """MON-03: for each role that lets something become overdue one reminder a week, from a week after it on."""
     late: dict[Role, list[Obligation]] = {}
     for one in opened:
-        if one.standing == "overdue":
-            late.setdefault(one.owner, []).append(one)
+        if one.standing == "overdue" and not one.once:
+            for owner in one.owners:
+                late.setdefault(owner, []).append(one)
     for owner, those in late.items():
         first, *others = sorted(those, key=lambda o: (o.overdue_at, o.key))
         weeks = _weeks_reached(case, first.overdue_at)
@@ -27,13 +29,8 @@ def asked_again(case: Case, opened: Iterable[Obligation]) -> Iterator[Obligation
         more = f" and {counted(len(others), 'other thing')}" if others else ""
         title, clears = f"still overdue: {first.title}{more}", first.clears
         # Each week has a key of its own: what is due, and when, never depends on when one asks.
-        key = f"{again_for(owner)}{first.key}-{weeks}"
-        yield obligation(case, key, title, first.rule, owner, due_at, next_week, clears)
-
-
-def again_for(owner: Role) -> str:
-    """How the keys of the reminders of one role begin."""
-    return f"{AGAIN}-{owner}-"
+        name = f"{owner}-{first.key}-{weeks}"
+        yield obligation(case, ObligationKind.AGAIN, name, title, first.rule, due_at, next_week, clears, owner)
 
 
 def _weeks_reached(case: Case, overdue_at: datetime) -> int:
@@ -48,7 +45,7 @@ def _later(case: Case, at: datetime, weeks: int) -> datetime:
     return plus_days(at, weeks * case.protocol.monitoring.weekly.count, case.reading.zone)
 
 
-def first_dose(case: Case) -> Iterator[Obligation]:
+def first_dose(case: Case) -> Iterator[Due]:
     """OWN-01: a course in which nothing was given and nothing is said for a week is looked at by the prescriber."""
     if case.doses or case.dosing_ended is not None:
         return
@@ -56,4 +53,4 @@ def first_dose(case: Case) -> Iterator[Obligation]:
     due_at = _later(case, max([case.course.started_at, *said]), 1)
     title, clears = "nothing was said for a week, and no dose is given", "a message, the first dose, or discontinue"
     late = due_at + case.protocol.monitoring.grace.span
-    yield obligation(case, FIRST_DOSE, title, "OWN-01", Role.PRESCRIBER, due_at, late, clears)
+    yield obligation(case, ObligationKind.FIRST_DOSE, "", title, "OWN-01", due_at, late, clears)

@@ -2,38 +2,40 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 
 from clinical.after_dose import dates_after_the_last_dose
 from clinical.alerts import suspicion
 from clinical.amendments import amendment_note
-from clinical.bedside import standing_authorisation, start_troubles, verified
+from clinical.amounts import doubts, totals
+from clinical.bedside import signatures, standing_authorisation, start_troubles, verified
 from clinical.case import Case
 from clinical.closed_card import closed_card
 from clinical.commands import command_answers
 from clinical.course_over import course_over
 from clinical.critical import critical_values
+from clinical.derived import derived_again
 from clinical.deviations import deviations
 from clinical.dose_gate import dose_gate
-from clinical.dosing import dose_plan, leveled, mg_per_m2_of
-from clinical.ecg import latest_qtcf
+from clinical.dosing import dose_plan
 from clinical.infusion import interrupted, observation_note, pump_notes
 from clinical.laboratory_notes import laboratory_notes
+from clinical.not_read import not_known_here
 from clinical.obligations import obligations
 from clinical.once import all_of, once
 from clinical.overrides import with_overrides
-from clinical.owners import turn_of
+from clinical.owners import turns_of
 from clinical.reactions import reactions
 from clinical.record_gate import DIFFERS, record_gate, without_record
 from clinical.response import response_notes
-from clinical.results import Unknown
 from clinical.risk import risk_alerts
 from clinical.severity import severity_note
+from clinical.time_limits import past_the_limit
 from clinical.tumour_lysis import tumour_lysis
+from clinical.unusable import implausible, implausibly_high
 from models.assessment import Assessment, CourseState, DosePlan, Finding, Verdict
-from models.base import counted, plain
+from models.base import counted
 from models.chart import Chart
 from models.facts import DoseSlot
 from models.protocol import Protocol
@@ -62,7 +64,6 @@ def assess_case(case: Case) -> Assessment:
 @once
 def _card(case: Case) -> Mapping[str, Any]:
     """All of the assessment that does not change until `valid_until`."""
-    case.results.urgent()  # also of a course that is closed: a result from the future changes the card when its time comes
     over = course_over(case)
     slot = None if over else case.slot
     plan = dose_plan(case, slot) if slot is not None else None
@@ -72,8 +73,7 @@ def _card(case: Case) -> Mapping[str, Any]:
     opened = obligations(case)
     findings = _sorted([*found, *starting])
     state = _state(case, verdict, over, findings, plan)
-    urgent = any(f.verdict is Verdict.HOLD_URGENT for f in findings)
-    owner, next_action = turn_of(case, state, verdict, plan, urgent=urgent)
+    first, *others = turns_of(case, state, verdict, plan, findings)
     card = {
         "state": state,
         "verdict": verdict,
@@ -85,9 +85,12 @@ def _card(case: Case) -> Mapping[str, Any]:
         "obligations": opened,
         "commands": command_answers(case, slot, plan, verdict, findings),
         "divergences": case.protocol.divergences,
-        "cycle_totals_mg_per_m2": _totals(case),
-        "owner": owner,
-        "next_action": next_action,
+        "cycle_totals_mg_per_m2": totals(case),
+        "owner": first.owner,
+        "next_action": first.action,
+        "next_action_clears": first.clears,
+        "others": tuple(others),
+        "signatures": signatures(case, plan),
     }
     return MappingProxyType(card)
 
@@ -115,6 +118,7 @@ def _always(case: Case) -> Iterator[Finding]:
     yield from all_of(case, reactions)
     yield from all_of(case, _implausibly_high)
     yield from all_of(case, deviations)
+    yield from all_of(case, derived_again)
     yield from all_of(case, record_gate)
     yield from all_of(case, without_record)
     yield from all_of(case, amendment_note)
@@ -123,9 +127,12 @@ def _always(case: Case) -> Iterator[Finding]:
         yield case.finding("LAB-04", None, reason)
     yield from all_of(case, suspicion)
     yield from all_of(case, pump_notes)
+    yield from all_of(case, doubts)
+    yield from all_of(case, past_the_limit)
     yield from all_of(case, observation_note)
     yield from all_of(case, dates_after_the_last_dose)
     yield from all_of(case, laboratory_notes)
+    yield from all_of(case, not_known_here)
     yield from all_of(case, severity_note)
     yield from all_of(case, risk_alerts)
     yield from all_of(case, tumour_lysis)
@@ -134,13 +141,10 @@ def _always(case: Case) -> Iterator[Finding]:
 
 
 def _implausibly_high(case: Case) -> Iterator[Finding]:
-    unknowns = case.results.urgent()
-    qtcf = latest_qtcf(case)
-    if isinstance(qtcf, Unknown) and qtcf.urgent and qtcf not in unknowns:
-        unknowns = (*unknowns, qtcf)
-    for unknown in unknowns:
-        clears = "the result corrected or dismissed, or a later usable one"
-        yield case.finding("LAB-06", Verdict.HOLD_URGENT, unknown.why, clears=clears)
+    """LAB-06: a liver value, potassium or QT holds in every state; another analyte holds the next dose (`unusable`)."""
+    for unknown in implausibly_high(case):
+        if unknown.urgent:
+            yield implausible(case, unknown, Verdict.HOLD_URGENT)
 
 
 def _sorted(found: list[Finding]) -> tuple[Finding, ...]:
@@ -166,7 +170,8 @@ def _state(
     if at_the_bedside is not None:
         return at_the_bedside
     if case.dosing_ended is not None:
-        return CourseState.LIVER_MONITORING if case.monitoring_begun else CourseState.DISCONTINUED
+        stopped = case.stopped_for_good and not case.monitoring_begun
+        return CourseState.DISCONTINUED if stopped else CourseState.LIVER_MONITORING
     if verdict in HELD:
         return CourseState.HELD
     if case.in_review:
@@ -202,17 +207,3 @@ def _baseline_missing(findings: tuple[Finding, ...]) -> bool:
         f.verdict is Verdict.NEED_DATA and (f.rule in asked or (f.rule == BASELINE_RULE and not f.inputs))
         for f in findings
     )
-
-
-def _totals(case: Case) -> tuple[str, ...]:
-    """mg/m² given per cycle so far, as a card shows it: `C1: 1.5 mg/m²`."""
-    totals: dict[int, Decimal] = {}
-    for dose in case.doses:
-        entry = _entry_of(case, dose.slot)
-        totals[dose.slot.cycle] = totals.get(dose.slot.cycle, Decimal(0)) + entry
-    return tuple(f"C{cycle}: {plain(total.normalize())} mg/m²" for cycle, total in sorted(totals.items()))
-
-
-def _entry_of(case: Case, slot: DoseSlot) -> Decimal:
-    entry = mg_per_m2_of(case, slot)
-    return leveled(case, slot, entry.number) if entry is not None else Decimal(0)

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from clinical.case import Case
 from clinical.dosing import vials_for, volume_ml
+from clinical.lapses import lapsed
 from models.assessment import DosePlan, Finding
 from models.base import counted, plain
 from models.facts import (
@@ -22,11 +23,12 @@ DISCARD = "discard it and prepare anew"
 
 
 def standing_authorisation(case: Case, plan: DosePlan | None) -> tuple[Fact, DoseAuthorised] | None:
-    """The signature under exactly this dose; it has lapsed when mg, level, weight, protocol or a gating result changed."""
+    """The signature under exactly this dose; it lapses for good when mg, level, weight, protocol or a gating result changes."""
     if plan is None:
         return None
     signed = [(f, a) for f, a in case.reading.of(DoseAuthorised) if a.binding == plan.binding and _same(a, plan.slot)]
-    return signed[-1] if signed else None
+    standing = [one for one in signed if one[0].id not in lapsed(case)] if signed else []
+    return standing[-1] if standing else None
 
 
 def _same(signed: DoseSlot, slot: DoseSlot) -> bool:
@@ -38,6 +40,19 @@ def verified(case: Case, authorisation: tuple[Fact, DoseAuthorised] | None) -> b
     if authorisation is None:
         return False
     return any(v.authorisation == authorisation[0].id for _, v in case.reading.of(DoseVerified))
+
+
+def signatures(case: Case, plan: DosePlan | None) -> tuple[str, ...]:
+    """Who signed the dose on the card, and who checked it."""
+    authorisation = standing_authorisation(case, plan)
+    if authorisation is None:
+        return ()
+    fact, signed = authorisation
+    checked = [f for f, v in case.reading.of(DoseVerified) if v.authorisation == fact.id]
+    return tuple(
+        f"{words} {signature.at.astimezone(case.reading.zone):%Y-%m-%d %H:%M} local time by {signature.by}"
+        for words, signature in ((f"{plain(signed.mg)} mg authorised", fact), *(("checked", f) for f in checked[-1:]))
+    )
 
 
 def usable_preparations(
@@ -76,7 +91,8 @@ def _clocks(case: Case, preparation: Preparation) -> Iterator[Finding]:
         yield case.finding("PREP-12", None, "reconstituted in the future", clears="the time corrected")
     dilution = preparation.dilution_started_at
     if dilution is None:
-        yield case.finding("PREP-11", None, "the start of dilution is not charted", clears="chart it")
+        clears = "record_preparation with the start of dilution"
+        yield case.finding("PREP-11", None, "the start of dilution is not charted", clears=clears)
     elif not timedelta() <= dilution - preparation.reconstituted_at <= preparing.to_dilution.span:
         limit = preparing.to_dilution.shown()
         reason = f"dilution did not start within {limit} of reconstitution"
@@ -157,7 +173,7 @@ def start_troubles(case: Case, plan: DosePlan | None) -> list[Finding]:
     elif not verified(case, authorisation):
         reason = "the dose is not checked by a second person"
         found.append(case.finding("OWN-02", None, reason, clears="verify_dose by a pharmacist"))
-    if authorisation is not None and not (authorisation[1].earlier_start_reason or "").strip():
+    if authorisation is None or not (authorisation[1].earlier_start_reason or "").strip():
         found += _earlier_start(case)
     found += list(premedication_troubles(case))
     if not usable_preparations(case, authorisation):
@@ -166,8 +182,8 @@ def start_troubles(case: Case, plan: DosePlan | None) -> list[Finding]:
 
 
 def _unsigned(case: Case, plan: DosePlan | None) -> str:
-    lapsed = plan is not None and any(_same(a, plan.slot) for _, a in case.reading.of(DoseAuthorised))
-    return "the authorisation has lapsed: what it was given for has changed" if lapsed else "the dose is not authorised"
+    signed = plan is not None and any(_same(a, plan.slot) for _, a in case.reading.of(DoseAuthorised))
+    return "the authorisation has lapsed: what it was given for has changed" if signed else "the dose is not authorised"
 
 
 def _earlier_start(case: Case) -> list[Finding]:
@@ -181,6 +197,18 @@ def _earlier_start(case: Case) -> list[Finding]:
 
 def _no_preparation(case: Case, authorisation: tuple[Fact, DoseAuthorised] | None) -> list[Finding]:
     made = case.reading.of(Preparation)
+    orphaned = [p for _, p in made if authorisation is None and _signed_for(case, p)]
+    if orphaned:
+        reason = (
+            f"the preparation {orphaned[-1].preparation_id} belongs to a signature that lapsed: it cannot be started"
+        )
+        return [case.finding("IDN-02", None, reason, clears=DISCARD)]
     if not made or authorisation is None:
         return [case.finding("IDN-02", None, "no preparation of this dose is charted", clears="record_preparation")]
     return list(preparation_troubles(case, made[-1][1], authorisation))
+
+
+def _signed_for(case: Case, made: Preparation) -> bool:
+    """Whether it was made under a signature for the dose that is next."""
+    signed = {fact.id: a for fact, a in case.reading.of(DoseAuthorised)}.get(made.authorisation or "")
+    return signed is not None and case.slot is not None and _same(signed, case.slot)

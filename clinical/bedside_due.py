@@ -1,23 +1,21 @@
 """What is due at the bedside: the end of the infusion and of observation, vital signs, the drug before it expires.
 
-INF-01, -02, -03, -04, -05, PREP-12.
+INF-01, -02, -03, -04, -05.
 """
 
 from collections.abc import Iterator
 from datetime import datetime
 
-from clinical.bedside import latest_start, standing_authorisation
 from clinical.case import Case
-from clinical.dosing import dose_plan
-from clinical.due import BROKEN_OFF, INFUSION, OBSERVATION, PREPARATION, VITAL_SIGNS, key_of, obligation
+from clinical.due import Due, obligation
 from clinical.infusion import Flow, broken_off, flow
+from clinical.time_limits import time_limits
 from clinical.treatment import Dose
-from models.assessment import Obligation
-from models.facts import Preparation, VitalSigns
-from models.people import Role
+from models.facts import VitalSigns
+from models.obligation_kinds import ObligationKind
 
 
-def at_the_bedside(case: Case) -> Iterator[Obligation]:
+def at_the_bedside(case: Case) -> Iterator[Due]:
     """Everything that is open at the chair."""
     under_way = flow(case)
     if under_way is not None:
@@ -29,29 +27,41 @@ def at_the_bedside(case: Case) -> Iterator[Obligation]:
         if not observed.reported:
             yield from _vital_signs(case, observed, observed.ended_at)
     yield from _broken_off(case)
-    yield from _drug_expiry(case)
+    yield from time_limits(case)
 
 
-def _infusion(case: Case, under_way: Flow) -> Obligation:
+def _infusion(case: Case, under_way: Flow) -> Due:
     """When the infusion ends as it runs now; while it stands still, the last moment to let it go on (INF-05)."""
-    key, late = f"{INFUSION}-{under_way.dose.slot}", case.protocol.observation.infusion_overdue_after.span
+    kind, slot, late = (
+        ObligationKind.INFUSION,
+        str(under_way.dose.slot),
+        case.protocol.observation.infusion_overdue_after.span,
+    )
     if not under_way.interrupted:
         end, clears = under_way.ends_at, "complete_infusion with the real end"
         title = f"infusion of {under_way.dose.slot} ends"
-        return obligation(case, key, title, "INF-01", Role.NURSE, end, end + late, clears)
+        return obligation(case, kind, slot, title, "INF-01", end, end + late, clears)
+    if case.dosing_ended is not None:
+        title = f"infusion of {under_way.dose.slot} was stopped for good: its end is not charted"
+        clears = "complete_infusion with what has run in: the rest is discarded"
+        return obligation(case, kind, slot, title, "INF-05", under_way.since, under_way.since + late, clears)
+    if under_way.by_reaction:
+        title = f"the reaction stops the infusion of {under_way.dose.slot}: see that it stands still"
+        clears = "interrupt_infusion with what the pump shows"
+        return obligation(case, kind, slot, title, "INF-05", under_way.since, under_way.since + late, clears)
     due_at = under_way.last_resumption(case.protocol.preparation.rate.number) or under_way.since
     expires = max(under_way.expires_at or under_way.since + late, due_at)
     title = f"infusion of {under_way.dose.slot} stands still: last moment to let it go on"
     clears = "resume_infusion, or complete_infusion: the rest is discarded"
-    return obligation(case, key, title, "INF-05", Role.NURSE, due_at, expires, clears)
+    return obligation(case, kind, slot, title, "INF-05", due_at, expires, clears)
 
 
-def _observation(case: Case, observed: Dose, ended_at: datetime) -> Obligation:
+def _observation(case: Case, observed: Dose, ended_at: datetime) -> Due:
     watching = case.protocol.observation
     over = ended_at + watching.minimum.span
     title, late = f"observation after {observed.slot} ends", over + watching.overdue_after.span
     return obligation(
-        case, f"{OBSERVATION}-{observed.slot}", title, "INF-02", Role.NURSE, over, late, "end_observation"
+        case, ObligationKind.OBSERVATION, str(observed.slot), title, "INF-02", over, late, "end_observation"
     )
 
 
@@ -74,7 +84,7 @@ def _looks(case: Case, dose: Dose, ends_at: datetime | None) -> Looks:
     return looks
 
 
-def _vital_signs(case: Case, dose: Dose, ends_at: datetime | None) -> Iterator[Obligation]:
+def _vital_signs(case: Case, dose: Dose, ends_at: datetime | None) -> Iterator[Due]:
     """INF-03: the first look that no vital signs were taken for; those taken last stand for all looks before them.
 
     Signs taken a few minutes early count; those before the start may lie an hour back.
@@ -91,14 +101,14 @@ def _vital_signs(case: Case, dose: Dose, ends_at: datetime | None) -> Iterator[O
         at, words = left[0]
         late = at + spans.vital_signs_overdue_after.span
         clears = "heart rate, blood pressure, temperature and oxygen saturation charted"
-        key = f"{VITAL_SIGNS}-{dose.slot}"
-        yield obligation(case, key, f"vital signs {words}", "INF-03", Role.NURSE, at, late, clears)
+        kind, title = ObligationKind.VITAL_SIGNS, f"vital signs {words}"
+        yield obligation(case, kind, str(dose.slot), title, "INF-03", at, late, clears)
 
 
 # ── observation that was broken off (INF-04) ───────────────────────────────────────────────────────────────────────
 
 
-def _broken_off(case: Case) -> Iterator[Obligation]:
+def _broken_off(case: Case) -> Iterator[Due]:
     """INF-04: no timer completes it. Somebody looks at the patient after the hour, and charts it."""
     found = broken_off(case)
     if found is None or found.seen_at is not None:
@@ -106,23 +116,5 @@ def _broken_off(case: Case) -> Iterator[Obligation]:
     spans, slot = case.protocol.observation, found.dose.slot
     title = f"observation after {slot} was broken off after {found.minutes} min"
     clears = f"vital signs, or an examination, after the hour that was to be observed; it was broken off: {found.note}"
-    due_at, key = found.over_at, f"{BROKEN_OFF}-{slot}"
-    yield obligation(case, key, title, "INF-04", Role.PHYSICIAN, due_at, due_at + spans.overdue_after.span, clears)
-
-
-# ── the drug ───────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _drug_expiry(case: Case) -> Iterator[Obligation]:
-    if case.slot is None:
-        return
-    authorisation = standing_authorisation(case, dose_plan(case, case.slot))
-    for _, made in case.reading.of(Preparation):
-        if authorisation is None or made.authorisation != authorisation[0].id:
-            continue
-        start_by = latest_start(case, made)
-        expires = made.reconstituted_at + case.protocol.preparation.to_end.span
-        title = f"preparation of {case.slot}: last start, then it expires"
-        clears = f"start the infusion of {made.preparation_id}, or discard it and prepare anew"
-        key = key_of(PREPARATION, made.preparation_id)
-        yield obligation(case, key, title, "PREP-12", Role.PHARMACIST, start_by, expires, clears)
+    kind, due_at = ObligationKind.BROKEN_OFF, found.over_at
+    yield obligation(case, kind, str(slot), title, "INF-04", due_at, due_at + spans.overdue_after.span, clears)

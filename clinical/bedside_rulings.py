@@ -76,7 +76,7 @@ def completed(judging: Judging, message: CompleteInfusion) -> Judged:
     if running is not None and judging.at < running.started_at:
         return refused("BeforeItsStart", "the infusion cannot end before it started")
     still = infusion.interrupted(judging.case)
-    if still is None:
+    if still is None or still.by_reaction:  # whether anybody let it go on is asked about (INF-07)
         return share(InfusionCompleted, message)
     given = message.given_mg if message.given_mg is not None else still.given_mg  # the rest is discarded (INF-05)
     return share(InfusionCompleted, message, stopped_early=True, given_mg=given)

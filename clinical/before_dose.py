@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from clinical.case import Case
-from clinical.due import BEFORE, obligation
+from clinical.due import Due, obligation
 from clinical.ecg import qtcf_history
-from models.assessment import Obligation
+from clinical.pregnancy import tested_at
 from models.base import Frozen
-from models.facts import CYCLE_DAYS, DoseSlot, InfectionBleedingCheck, PregnancyTest, VodExamination
-from models.people import Role
+from models.facts import CYCLE_DAYS, DoseSlot, InfectionBleedingCheck, VodExamination
+from models.obligation_kinds import ObligationKind
 from models.protocol import Entry
 
 
@@ -28,7 +28,7 @@ class Part:
     last_at: datetime | None
 
 
-def before_dose(case: Case) -> Iterator[Obligation]:
+def before_dose(case: Case) -> Iterator[Due]:
     """Due a day before the planned time of the next dose, overdue at that time, until nothing is missing."""
     slot = next_planned(case)
     planned_at = case.planned_at(slot) if slot is not None else None
@@ -40,9 +40,8 @@ def before_dose(case: Case) -> Iterator[Obligation]:
         clears = ", ".join(f"{part.name} (at most {part.age.shown()} before it, {part.rule})" for part in missing)
         due_at = planned_at - case.protocol.monitoring.before_dose.span
         title, rule = f"before {slot}: {words}", missing[0].rule
-        yield obligation(
-            case, f"{BEFORE}-{slot}", title, rule, Role.COORDINATOR, due_at, max(due_at, planned_at), clears
-        )
+        late = max(due_at, planned_at)
+        yield obligation(case, ObligationKind.BEFORE, str(slot), title, rule, due_at, late, clears)
 
 
 def next_planned(case: Case) -> DoseSlot | None:
@@ -78,19 +77,18 @@ def _parts_of_day_1(case: Case) -> Iterator[Part]:
     yield Part(electrolytes, "MON-07", ages.electrolytes, electrolytes_at(case))
     yield Part("amylase and lipase", "MON-09", ages.electrolytes, _drawn(case, case.protocol.monitoring.pancreas))
     if case.course.child_bearing_potential is not False:
-        tested = [f.at for f, test in case.reading.of(PregnancyTest) if test.result != "unclear"]
-        yield Part("pregnancy test", "MON-11", ages.pregnancy, max(tested, default=None))
+        yield Part("pregnancy test", "MON-11", ages.pregnancy, tested_at(case))
 
 
 def electrolytes_at(case: Case) -> datetime | None:
     """When potassium, magnesium and calcium (corrected, or with albumin) were all last known: the oldest of them."""
     ages = case.protocol.ages
-    corrected = case.known("calcium_corrected")
+    corrected = case.opening("calcium_corrected").values
     plain = _oldest(case, (*ages.electrolyte_analytes.words, "albumin"))
-    if corrected is None:
+    if not corrected:
         return plain
     others = _oldest(case, tuple(a for a in ages.electrolyte_analytes.words if a != "calcium"))
-    with_corrected = None if others is None else min(others, corrected.collected_at)
+    with_corrected = None if others is None else min(others, corrected[-1].collected_at)
     return max((at for at in (plain, with_corrected) if at is not None), default=None)
 
 
@@ -99,8 +97,8 @@ def _drawn(case: Case, analytes: Entry) -> datetime | None:
 
 
 def _oldest(case: Case, analytes: tuple[str, ...]) -> datetime | None:
-    known = [case.known(analyte) for analyte in analytes]
-    return None if None in known else min(k.collected_at for k in known if k is not None)
+    values = [case.opening(analyte).values for analyte in analytes]
+    return min(twins[-1].collected_at for twins in values) if all(values) else None
 
 
 def _seen(case: Case, kind: type[Frozen]) -> datetime | None:

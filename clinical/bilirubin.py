@@ -9,9 +9,10 @@ then a physician documents it anew. Gilbert syndrome stays; haemolysis is docume
 from collections.abc import Iterator
 from datetime import datetime
 
-from clinical.results import Known
+from clinical.known import Known
 from clinical.treatment import Treatment
 from clinical.units import PERCENT, label
+from clinical.versions import minute_of
 from models.assessment import Finding
 from models.base import plain
 from models.facts import BilirubinCause, Fact
@@ -27,15 +28,16 @@ def bilirubin_exempt(case: Treatment, total: Known) -> bool:
 
 def exemption_note(case: Treatment) -> Iterator[Finding]:
     """The exemption on the card, where the bilirubin would speak against the dose without it."""
-    total = case.known("bilirubin")
-    if total is None or total.above_uln(case.protocol.liver.bilirubin_max.number) is False:
+    limit, held = case.protocol.liver.bilirubin_max.number, case.holding("bilirubin")
+    if not held or not all(bilirubin_exempt(case, total) for total in held):
         return
-    word = _exempting(case, total)
-    direct = _direct_of(case, total)
-    if word is not None and direct is not None:
+    for total in [k for k in held if k.above_uln(limit) is not False][-1:]:
+        word = _exempting(case, total)
+        assert word is not None
         fact, what = word
         reason = f"{label('bilirubin')} {plain(total.value)} {total.unit} is put down to {what.cause} by {fact.by}"
-        yield case.finding("NON-11", None, reason, inputs=(total.shown(), direct.shown()), subject="bilirubin")
+        inputs = (*(k.shown() for k in held), *(k.shown() for k in _directs_of(case, total)))
+        yield case.finding("NON-11", None, reason, inputs=inputs, subject="bilirubin")
 
 
 def _exempting(case: Treatment, total: Known) -> tuple[Fact, BilirubinCause] | None:
@@ -63,16 +65,17 @@ def _exempted_panel(case: Treatment, fact: Fact) -> Known | None:
 def _lapsed(case: Treatment, exempted: Known, total: Known) -> bool:
     """A panel after the exempted one, and not after this one, that takes the exemption away."""
     since, until = exempted.collected_at, total.collected_at
-    later = [k for k in case.results.history("bilirubin") if since < k.collected_at <= until]
-    if any(_direct_of(case, k) is not None and not _mostly_indirect(case, k) for k in later):
+    later = [k for k in case.results.against("bilirubin") if since < k.collected_at <= until]
+    if any(_directs_of(case, k) and not _mostly_indirect(case, k) for k in later):
         return True
     return any(_risen(case, analyte, exempted, until) for analyte in TRANSAMINASES)
 
 
 def _risen(case: Treatment, analyte: str, exempted: Known, until: datetime) -> bool:
     """ALT or AST above its ULN and higher than in the exempted panel (unknown there: any value above counts)."""
-    history = case.results.history(analyte)
-    then = next((k for k in history if k.collected_at == exempted.collected_at), None)
+    history = case.results.against(analyte)
+    of_panel = [k for k in history if minute_of(k.collected_at) == minute_of(exempted.collected_at)]
+    then = min(of_panel, key=lambda k: k.canonical, default=None)
     later = [k for k in history if exempted.collected_at < k.collected_at <= until]
     return any(
         k.uln is not None and k.above(k.uln) is not False and (then is None or k.canonical > then.canonical)
@@ -80,16 +83,21 @@ def _risen(case: Treatment, analyte: str, exempted: Known, until: datetime) -> b
     )
 
 
-def _direct_of(case: Treatment, total: Known) -> Known | None:
-    same = [k for k in case.results.history("bilirubin_direct") if k.collected_at == total.collected_at]
-    return same[-1] if same else None
+def _directs_of(case: Treatment, total: Known) -> list[Known]:
+    """Every direct bilirubin of the same sample; where the newest of it cannot be used, none."""
+    minute, unknown = minute_of(total.collected_at), case.opening("bilirubin_direct").unknown
+    if unknown is not None and minute_of(unknown.since) == minute:
+        return []
+    return [k for k in case.results.against("bilirubin_direct") if minute_of(k.collected_at) == minute]
 
 
 def _mostly_indirect(case: Treatment, total: Known) -> bool:
-    """Direct bilirubin at or below its ULN, or a small share of the total of the same sample."""
-    direct = _direct_of(case, total)
-    if direct is None:
-        return False
+    """Direct bilirubin at or below its ULN, or a small share of the total of the same sample; of twins each (LAB-11)."""
+    directs = _directs_of(case, total)
+    return bool(directs) and all(_is_small(case, direct, total) for direct in directs)
+
+
+def _is_small(case: Treatment, direct: Known, total: Known) -> bool:
     if direct.uln is not None and direct.above(direct.uln) is False:
         return True
     exact = direct.comparator in (None, "=", "<", "<=") and total.comparator in (None, "=", ">", ">=")

@@ -3,17 +3,18 @@
 from dataclasses import replace
 
 from clinical.case import Case
-from clinical.required import corrected_calcium_source
-from clinical.results import Known
+from clinical.known import Known
 from clinical.signs import ALBUMIN_NORMAL_G_DL, CALCIUM_PER_ALBUMIN
 
 
-def corrected_calcium(case: Case) -> Known | None:
-    """The latest corrected calcium in the unit of its calcium; `None` where calcium or albumin is missing or unknown."""
-    source = corrected_calcium_source(case)
-    if source is not None and not isinstance(source, Known):
-        return None
-    return correct(source or case.known("calcium"), case.known("albumin"))
+def corrected_calcium(case: Case) -> tuple[Known, ...]:
+    """The last corrected calcium in the unit of its calcium, of each of its twins with each albumin that holds (LAB-11)."""
+    albumins: tuple[Known | None, ...] = case.holding("albumin") or (None,)
+    pairs = [
+        (one, albumin) for one in case.results.holding_among("calcium", "calcium_corrected") for albumin in albumins
+    ]
+    found = (correct(one, albumin) for one, albumin in pairs)
+    return tuple(dict.fromkeys(known for known in found if known is not None))
 
 
 def correct(calcium: Known | None, albumin: Known | None) -> Known | None:

@@ -1,113 +1,196 @@
-"""What a person must look at soon: messages and results that nobody could read, implausible values, ungraded reactions."""
+"""What calls a person: the gravest, to which physician and nurse come at once (CALL-01), and what somebody must settle soon."""
 
 from collections.abc import Iterator
 from datetime import datetime
 from typing import NamedTuple
 
 from clinical.alerts import ladder
+from clinical.amounts import given_doses
 from clinical.case import Case
 from clinical.closing import lost_to_follow_up
-from clinical.due import FURTHER_UNREADABLE, IMPLAUSIBLE, LATE_VALUE, REACTION, UNREADABLE, key_of
-from clinical.ecg import latest_qtcf
+from clinical.critical import critical
+from clinical.due import FURTHER, hashed
+from clinical.ecg import qtcf_opening
+from clinical.known import Unknown
 from clinical.late_values import late_value
-from clinical.results import Unknown
+from clinical.next_due import said
+from clinical.not_read import unsettled
+from clinical.pregnancy import NEEDED, positive_test
+from clinical.time_limits import unanswered_ends
 from clinical.units import label
-from clinical.unread import SHOWN, flood
-from clinical.vod import Signs
+from clinical.unread import NAMED, SHOWN, flood
 from models.facts import Ecg, Fact, Reaction
-from models.people import Role
+from models.obligation_kinds import ObligationKind
+
+FURTHER_RESULTS = "further-results"
+"""The one call for all results beyond those that call for themselves."""
 
 
 class Call(NamedTuple):
-    """One thing that waits for a person since an instant; `urgent` ones are overdue within minutes."""
+    """One thing that waits for a person since an instant. How soon it is overdue, and for whom, is said by its kind."""
 
-    key: str
+    kind: ObligationKind
+    name: str
     title: str
     rule: str
-    owner: Role
     since: datetime
-    urgent: bool
     clears: str
+    once: bool = False
 
 
 def calls(case: Case) -> Iterator[Call]:
-    """Every open call. Its instants come from the facts that opened it (LAB-05, LAB-06, NON-04)."""
-    unread = flood(case.reading, case.results.unreadable_messages)
+    """Every open call. Its instants come from the facts that opened it (LAB-05, LAB-06, NON-04, CALL-01)."""
+    yield from _reactions(case)
+    yield from _critical(case)
+    yield from _implausible(case)
+    yield from _pregnancy(case)
+    yield from _vod(case)
+    yield from _late(case)
+    yield from _unread(case)
+    yield from _withdrawn(case)
+    yield from _infusions(case)
+    yield from _lost(case)
+
+
+def _unread(case: Case) -> Iterator[Call]:
+    unread, kind = flood(case.reading, case.results.unreadable_messages), ObligationKind.UNREADABLE
     for fact, message in unread.singly:
-        title = f"message {message.sha256[:SHOWN]} could not be read"
-        clears = "resolve_unreadable: transcribe its values or dismiss it"
-        yield Call(
-            f"{UNREADABLE}-{message.sha256[:SHOWN]}", title, "LAB-05", Role.PHYSICIAN, fact.recorded_at, False, clears
-        )
+        name = message.sha256[:SHOWN]
+        title, clears = f"message {name} could not be read", "resolve_unreadable: transcribe its values or dismiss it"
+        yield Call(kind, name, title, "LAB-05", fact.recorded_at, clears)
     if unread.since is not None:
         title, clears = "further messages could not be read", "resolve_unreadable for each; the card names the next"
-        yield Call(FURTHER_UNREADABLE, title, "LAB-05", Role.PHYSICIAN, unread.since, False, clears)
-    for unknown in _implausibly_high(case):
-        clears = "the result confirmed or corrected, or a later usable one"
+        yield Call(kind, FURTHER, title, "LAB-05", unread.since, clears)
+    waiting = unsettled(case)
+    for one in waiting[:NAMED]:
+        clears = f"resolve_unreadable of {one.fact}: transcribe or dismiss it, or a later usable result"
+        yield Call(kind, hashed(one.fact), one.what, "LAB-12", one.since, clears)
+    if len(waiting) > NAMED:
+        title, clears = "further results cannot be used", "resolve_unreadable for each; the card names the next"
+        yield Call(kind, FURTHER_RESULTS, title, "LAB-12", waiting[NAMED].since, clears)
+
+
+def _withdrawn(case: Case) -> Iterator[Call]:
+    """LAB-09: withdrawals whose result is not known here, until it comes or a person dismisses them."""
+    clears = "resolve_unreadable: dismiss it; or the result that it withdraws comes"
+    for fact, what in case.results.withdraw_nothing():
+        title = f"a result was withdrawn that is not known here: {what.display or what.how}"
+        yield Call(ObligationKind.UNREADABLE, hashed(fact.id), title, "LAB-09", fact.recorded_at, clears)
+    standing = {u.fact: u for u in case.results.unknown() if u.stands}
+    for unknown in standing.values():
         since = _recorded(case)[unknown.fact]
+        yield Call(ObligationKind.UNREADABLE, hashed(unknown.fact), unknown.why, "LAB-09", since, clears)
+
+
+def _implausible(case: Case) -> Iterator[Call]:
+    for unknown in _implausibly_high(case):
         title = f"{label(unknown.analyte)} implausibly high: a person must look"
-        yield Call(f"{IMPLAUSIBLE}-{unknown.analyte}", title, "LAB-06", Role.PHYSICIAN, since, True, clears)
-    ungraded = case.ungraded_reaction
-    if ungraded is not None:
-        since = min(f.recorded_at for f in _reports_of(case, ungraded.reaction_id))
-        title, clears = "infusion-related reaction without a grade", "report_reaction with its grade"
-        yield Call(key_of(REACTION, ungraded.reaction_id), title, "NON-04", Role.PHYSICIAN, since, True, clears)
-    back = case.reaction_come_back
-    if back is not None and back.came_back is not None:
-        title, clears = (
-            "infusion-related reaction came back: its grade",
-            "report_reaction with its grade, or correct_fact",
-        )
-        since = back.came_back.recorded_at
-        key = f"{key_of(REACTION, back.reaction_id)}-again"
-        yield Call(key, title, "NON-04", Role.PHYSICIAN, since, True, clears)
+        clears, since = "the result confirmed or corrected, or a later usable one", _recorded(case)[unknown.fact]
+        yield Call(ObligationKind.IMPLAUSIBLE, unknown.analyte, title, "LAB-06", since, clears)
+
+
+def _reactions(case: Case) -> Iterator[Call]:
+    """Each reaction: its grade where none is given, its end from grade 2 on, whether it came back; each by what is known."""
+    stop, running = case.protocol.observation.stop_grade.count, case.protocol.observation.running_grade.count
+    for reaction in case.reactions:
+        name, back = hashed(reaction.reaction_id), reaction.came_back
+        reports = _reports_of(case, reaction.reaction_id)
+        if reaction.grade is None:
+            title, clears = "infusion-related reaction without a grade", "report_reaction with its grade"
+            since = min(fact.recorded_at for fact, _ in reports)
+            yield Call(ObligationKind.REACTION, name, title, "NON-04", since, clears)
+        elif reaction.grade >= running and reaction.resolved_at is None:
+            title = f"infusion-related reaction of grade {reaction.grade} is not over: treat it"
+            clears = "its end, by report_reaction with resolved_at"
+            since = min(fact.recorded_at for fact, what in reports if what.grade == reaction.grade)
+            yield Call(ObligationKind.REACTION_RUNNING, name, title, "NON-04", since, clears)
+        if back is not None and (reaction.grade or 0) < stop:
+            title = "infusion-related reaction came back: its grade"
+            clears = "report_reaction with its grade, or correct_fact"
+            yield Call(ObligationKind.REACTION_BACK, name, title, "NON-04", back.recorded_at, clears)
+
+
+def _critical(case: Case) -> Iterator[Call]:
+    for one in critical(case):
+        title = f"critical value of {label(one.result.analyte)}: look at the patient"
+        value = f"{one.result.said} on {said(case, one.result.collected_at)}, {one.why}"
+        clears = f"a later value within the limit; last {value}"
+        yield Call(ObligationKind.CRITICAL, one.result.analyte, title, "CRIT-01", one.since, clears, one.once)
+
+
+def _pregnancy(case: Case) -> Iterator[Call]:
+    positive = positive_test(case)
+    if positive is not None:
+        title = "a positive pregnancy test: speak with the patient"
+        yield Call(ObligationKind.PREGNANCY, "", title, "MON-11", positive.recorded_at, NEEDED)
+
+
+def _late(case: Case) -> Iterator[Call]:
     late = late_value(case)
     if late is not None:
         title = f"a value of before {late.slot} that came after its start would have closed its gate"
         clears = "interrupt_infusion, hold, discontinue, decide_dose, or result_confirmed, by a physician"
-        yield Call(f"{LATE_VALUE}-{late.slot}", title, late.rule, Role.PRESCRIBER, late.since, True, clears)
-    yield from _deaths(case)
-    yield from _vod(case)
+        yield Call(ObligationKind.LATE_VALUE, str(late.slot), title, late.rule, late.since, clears)
+
+
+def _infusions(case: Case) -> Iterator[Call]:
+    """INF-07: an infusion that cannot be as it is charted, and one that ended past its limit."""
+    kind, recorded = ObligationKind.INFUSION_ASKED, _recorded(case)
+    for given in given_doses(case):
+        end, dose = given.dose.end, given.dose
+        if given.doubt is not None and end is not None:
+            title, clears = (
+                f"infusion of {dose.slot}: {given.doubt}",
+                f"correct_fact of {end}, or result_confirmed of it",
+            )
+            yield Call(kind, f"{dose.slot}-amount", title, "INF-07", recorded[end], clears)
+    for dose, end_fact, limit in unanswered_ends(case):
+        title = (
+            f"infusion of {dose.slot} ended past {limit.astimezone(case.reading.zone):%H:%M}: a physician looks at it"
+        )
+        clears = f"result_confirmed of {end_fact.id} by a physician, or correct_fact of it"
+        yield Call(kind, f"{dose.slot}-late", title, "INF-07", end_fact.recorded_at, clears)
+
+
+def _lost(case: Case) -> Iterator[Call]:
     missed = lost_to_follow_up(case.reading)
     if missed:
-        title, clears = (
-            "lost to follow-up: find the patient, or say it again",
-            "a result, or close_course by a physician",
-        )
-        yield Call("lost-to-follow-up", title, "CLOSE-01", Role.PHYSICIAN, missed[0].recorded_at, False, clears)
+        title = "lost to follow-up: find the patient, or say it again"
+        clears = "a result, or close_course by a physician"
+        yield Call(ObligationKind.LOST, "", title, "CLOSE-01", missed[0].recorded_at, clears)
 
 
 def _implausibly_high(case: Case) -> tuple[Unknown, ...]:
     """LAB-06: results that a laboratory sent, and a QT that a person charted."""
-    qtcf, sent = latest_qtcf(case) if case.reading.of(Ecg) else None, case.results.urgent()
-    charted = isinstance(qtcf, Unknown) and qtcf.urgent and qtcf.analyte not in {u.analyte for u in sent}
-    return (*sent, qtcf) if charted and isinstance(qtcf, Unknown) else sent
+    qtcf, sent = qtcf_opening(case).unknown if case.reading.of(Ecg) else None, case.results.implausibly_high()
+    charted = qtcf is not None and qtcf.high and qtcf.analyte not in {u.analyte for u in sent}
+    return (*sent, qtcf) if charted and qtcf is not None else sent
 
 
-def _deaths(case: Case) -> Iterator[Call]:
-    """CT-27: a reaction of grade 5 is a death; a person closes the record and reports it."""
+def deaths(case: Case) -> Iterator[Call]:
+    """CT-27: a reaction of grade 5 is a death. A person closes the record and reports it; nothing else is asked."""
     for reaction in case.reactions:
         if reaction.grade == case.protocol.observation.death_grade.count:
-            since = min(f.recorded_at for f in _reports_of(case, reaction.reaction_id))
+            since = min(
+                fact.recorded_at
+                for fact, what in _reports_of(case, reaction.reaction_id)
+                if what.grade == reaction.grade
+            )
             title = f"infusion-related reaction of grade {reaction.grade}: close the record and report it"
             clears = "close_course with the death, or correct_fact"
-            key = f"{key_of(REACTION, reaction.reaction_id)}-death"
-            yield Call(key, title, "NON-05", Role.PHYSICIAN, since, True, clears)
+            yield Call(ObligationKind.DEATH, hashed(reaction.reaction_id), title, "NON-05", since, clears)
 
 
 def _vod(case: Case) -> Iterator[Call]:
-    """VOD is suspected and nobody has judged it: a physician is called at once, and again with every new look."""
-    found = ladder(case)
-    if found.waits:
-        facts = [i.fact for i in Signs(case).inputs() if i.fact] + ([found.judged[0].id] if found.judged else [])
-        recorded = _recorded(case)
-        since = max((recorded[fact] for fact in facts if fact in recorded), default=case.course.started_at)
+    """VOD is suspected and nobody has judged it: a physician is called from the instant at which that became known."""
+    since = ladder(case).unanswered_since
+    if since is not None:
         title, clears = "signs of VOD: a physician must judge", "judge_vod"
-        yield Call("vod-judgement", title, "ALERT-02", Role.PHYSICIAN, since, True, clears)
+        yield Call(ObligationKind.VOD, "", title, "ALERT-02", since, clears)
 
 
-def _reports_of(case: Case, reaction_id: str) -> list[Fact]:
-    return [fact for fact, what in case.reading.of(Reaction) if what.reaction_id == reaction_id]
+def _reports_of(case: Case, reaction_id: str) -> list[tuple[Fact, Reaction]]:
+    return [(fact, what) for fact, what in case.reading.of(Reaction) if what.reaction_id == reaction_id]
 
 
 def _recorded(case: Case) -> dict[str, datetime]:

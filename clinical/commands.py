@@ -5,15 +5,17 @@ from dataclasses import dataclass
 
 from clinical.bedside import standing_authorisation, verified
 from clinical.case import Case
+from clinical.dose_gate import dose_gate
 from clinical.infusion import interrupted
 from clinical.interruption import TWO_DOSES
+from clinical.once import all_of
 from clinical.overrides import may_be_overridden, with_overrides
 from clinical.record_gate import difference, not_the_last_word
-from clinical.schedule import cycle_gate
+from clinical.schedule import asks_for_a_reason
 from clinical.signs import personal_holds
 from models.assessment import Assessment, CommandAnswer, DosePlan, Finding, Refused, Verdict, earliest
-from models.facts import CYCLE_DAYS, DoseSlot, OverrideGiven
-from models.messages import COMMANDS, Request, Statement
+from models.facts import CYCLE_DAYS, DoseSlot, OverrideGiven, Toxicity
+from models.messages import COMMANDS, Request, StartNextCycle, Statement
 
 OPEN = frozenset({Verdict.MAY_AUTHORISE, Verdict.MAY_START})
 WAITING = frozenset({Verdict.TOO_EARLY, Verdict.OMIT})
@@ -25,9 +27,9 @@ BLOCKS_NEXT_CYCLE = frozenset(
         Verdict.PROPOSE_DISCONTINUE,
         Verdict.HOLD,
         Verdict.BLOCK_CYCLE,
-        Verdict.TOO_EARLY,
     }
 )
+"""Rows 1 to 4 and 6 of §3.5: what the first dose of a cycle would meet, whenever it is given."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,12 @@ def command_answers(
 ) -> tuple[CommandAnswer, ...]:
     """For each command that it may be given, or why not."""
     standing = Standing(case, slot, plan, verdict, findings)
-    return tuple(_answer(name, gate(name, standing)) for name in COMMANDS)
+    answers = {name: _answer(name, gate(name, standing)) for name in COMMANDS}
+    asked = asks_for_a_reason(case)
+    if asked is not None and answers[StartNextCycle.name].may:
+        with_a_reason = {"why": asked.reason, "rules": (asked.rule,)}
+        answers[StartNextCycle.name] = answers[StartNextCycle.name].model_copy(update=with_a_reason)
+    return tuple(answers.values())
 
 
 def _answer(command: str, refusal: Refused | None) -> CommandAnswer:
@@ -100,10 +107,17 @@ def closed(standing: Standing, doing: str) -> Refused:
     if standing.verdict is Verdict.NO_DOSE_DUE:
         return refused("NotTheDoseDue", f"{doing} is refused: no dose is due now", findings)
     kind = "TooEarly" if standing.verdict in WAITING else "DoseGateClosed"
-    first = next((f for f in findings if f.verdict is standing.verdict), findings[0] if findings else None)
-    because = f" – {first.rule}: {first.reason}" if first else ""
     about = f" {standing.slot}" if standing.slot else ""
-    return refused(kind, f"{doing}{about} is refused: {standing.verdict}{because}", findings)
+    return refused(kind, f"{doing}{about} is refused: {_because(standing)}", findings)
+
+
+def _because(standing: Standing) -> str:
+    """What stands in the way; where the dose itself may be given, all that is missing before it."""
+    findings = standing.in_the_way
+    if standing.verdict in OPEN:
+        return "; ".join(f"{f.rule}: {f.reason}" for f in findings)
+    first = next((f for f in findings if f.verdict is standing.verdict), findings[0] if findings else None)
+    return f"{standing.verdict} – {first.rule}: {first.reason}" if first else f"{standing.verdict}"
 
 
 def _open(_: Standing) -> Refused | None:
@@ -143,7 +157,10 @@ def _complete(standing: Standing) -> Refused | None:
 def _interrupt(standing: Standing) -> Refused | None:
     if standing.case.running is None:
         return refused("NoInfusion", "no infusion is under way")
-    return None if interrupted(standing.case) is None else refused("AlreadyInterrupted", "the infusion stands still")
+    still = interrupted(standing.case)
+    if still is None or still.by_reaction:  # what the pump showed may be said after the reaction
+        return None
+    return refused("AlreadyInterrupted", "the infusion stands still")
 
 
 def _resume(standing: Standing) -> Refused | None:
@@ -158,8 +175,18 @@ def _resume(standing: Standing) -> Refused | None:
         return refused("DoseGateClosed", "the drug was stopped for good", case.stopped_for_good)
     if case.reaction_running is not None or case.ungraded_reaction is not None:
         findings = tuple(f for f in standing.findings if f.rule == "NON-04")
-        return refused("ReactionNotOver", "the reaction is not graded, or not over", findings)
+        return refused("ReactionNotOver", _of_the_reaction(case), findings)
     return None
+
+
+def _of_the_reaction(case: Case) -> str:
+    """The one of the two that is true, or both."""
+    ungraded = case.ungraded_reaction is not None
+    came_back = case.reaction_come_back is not None
+    running = case.reaction_running
+    said = ["not graded"] if ungraded else ["come back and not graded anew"] if came_back else []
+    said += ["not over"] if running is not None and running.resolved_at is None else []
+    return f"the reaction is {' and '.join(said)}"
 
 
 def _end_observation(standing: Standing) -> Refused | None:
@@ -180,21 +207,20 @@ def _next_cycle(standing: Standing) -> Refused | None:
         return refused("NotTheDoseDue", "an infusion, reaction or observation is open")
     if case.slot_after_all.cycle == case.cycle or not case.doses:
         return refused("CycleNotOver", f"{case.slot_after_all} is still to come")
-    if case.dosing_ended is not None:
-        findings = tuple(
-            f
-            for f in with_overrides(case, case.slot_after_all, cycle_gate(case, case.slot_after_all))
-            if f.verdict is not None
-        )
-        return (
-            closed(Standing(case, case.slot_after_all, None, Verdict.BLOCK_CYCLE, findings), "starting")
-            if findings
-            else None
-        )
-    blocking = tuple(f for f in standing.findings if f.verdict in BLOCKS_NEXT_CYCLE or _no_response(f))
+    blocking = _met_by_its_dose(standing)
     if not blocking:
         return None
-    return closed(Standing(case, standing.slot, None, standing.verdict, blocking), "starting the cycle of")
+    gravest = min((f.verdict for f in blocking if f.verdict is not None), key=tuple(Verdict).index)
+    return closed(Standing(case, case.slot_after_all, None, gravest, blocking), "starting the cycle of")
+
+
+def _met_by_its_dose(standing: Standing) -> tuple[Finding, ...]:
+    """DOSE-08a: what the first dose of the cycle would meet, also where dosing has ended and no dose is next."""
+    case, slot = standing.case, standing.case.slot_after_all
+    if case.dosing_ended is None:
+        return tuple(f for f in standing.findings if f.verdict in BLOCKS_NEXT_CYCLE | WAITING or _no_response(f))
+    found = (*standing.findings, *with_overrides(case, slot, all_of(case, dose_gate, slot)))
+    return tuple(f for f in found if f.verdict in BLOCKS_NEXT_CYCLE)
 
 
 def _no_response(finding: Finding) -> bool:
@@ -226,9 +252,11 @@ def _override(standing: Standing) -> Refused | None:
 
 
 def _countersign(standing: Standing) -> Refused | None:
-    if standing.case.correction_open or standing.case.reading.of(OverrideGiven):
+    case = standing.case
+    graded = any(what.reason for _, what in case.reading.of(Toxicity))
+    if case.correction_open or case.reading.of(OverrideGiven) or graded:
         return None
-    return refused("NothingToCountersign", "no override or correction waits for a second signature")
+    return refused("NothingToCountersign", "no override, correction or grade waits for a second signature")
 
 
 def _decide(standing: Standing) -> Refused | None:

@@ -1,7 +1,6 @@
 """What in a patient's history speaks against the drug (EU-04): a contraindication in the EU, elsewhere benefit against risk."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from clinical.case import Case
 from models.assessment import Finding, Input, Verdict
@@ -16,13 +15,6 @@ CONDITIONS = {
 """Field of `MedicalHistory` -> the condition as a card names it."""
 
 
-class Answer(NamedTuple):
-    """What was answered last about one condition."""
-
-    fact: Fact
-    there: bool
-
-
 def contraindications(case: Case, slot: DoseSlot) -> Iterator[Finding]:
     """EU-04 before each dose: every condition that is there, and at the first dose every one that nobody asked about.
 
@@ -32,8 +24,9 @@ def contraindications(case: Case, slot: DoseSlot) -> Iterator[Finding]:
     """
     answers = history_answers(case)
     for name, words in CONDITIONS.items():
-        if name in answers and answers[name].there:
-            yield _condition(case, words, answers[name].fact)
+        fact, there = answers.get(name, (None, False))
+        if fact is not None and there:
+            yield _condition(case, words, fact)
     unasked = [words for name, words in CONDITIONS.items() if name not in answers]
     if unasked and (slot.cycle, slot.day) == (1, 1):
         required = case.protocol.eligible.history_contraindicates.holds
@@ -43,16 +36,14 @@ def contraindications(case: Case, slot: DoseSlot) -> Iterator[Finding]:
         )
 
 
-def history_answers(case: Case) -> dict[str, Answer]:
+def history_answers(case: Case) -> dict[str, tuple[Fact, bool]]:
     """What was said last about each condition: a later history that leaves one open takes no answer back.
 
     A charted allergy to the drug is hypersensitivity, whatever a history says; only its correction takes it away.
     """
-    told = sorted(case.reading.of(MedicalHistory), key=lambda pair: pair[0].at)
-    said = [(name, fact, getattr(history, name)) for fact, history in told for name in CONDITIONS]
-    answers = {name: Answer(fact, there) for name, fact, there in said if there is not None}
+    answers = {name: said for name, said in case.reading.answered(MedicalHistory).items() if name in CONDITIONS}
     charted = [fact for fact, allergy in case.reading.of(Allergy) if allergy.to_inotuzumab]
-    return answers | ({"hypersensitivity": Answer(charted[-1], there=True)} if charted else {})
+    return answers | ({"hypersensitivity": (charted[-1], True)} if charted else {})
 
 
 def _condition(case: Case, words: str, fact: Fact) -> Finding:

@@ -7,12 +7,15 @@ from clinical.commands import refused
 from clinical.judging import Judged, Judging
 from clinical.setting_aside import SET_ASIDE, is_set_aside
 from clinical.unread import named
-from models.facts import AdministrationReported, Correction, Fact, UnreadableResolved
+from models.facts import AdministrationReported, Correction, Fact, Preparation, UnreadableResolved
 from models.messages import CorrectFact, ReadAgain, ResolveUnreadable, share
 from models.people import CLINICAL_ROLES, PHYSICIANS, Role
 
 NEVER_CORRECTED = frozenset(
-    {"rung_fired", "obligation_met", "monitoring_started", "correction", "unreadable_message", SET_ASIDE}
+    {
+        *("rung_fired", "obligation_met", "monitoring_started", "correction", "unreadable_message", SET_ASIDE),
+        "result_withdrawn",
+    }
 )
 WITHDRAWN_ELSEWHERE = frozenset(
     {
@@ -25,6 +28,7 @@ WITHDRAWN_ELSEWHERE = frozenset(
 _PRESCRIBER = frozenset({Role.PRESCRIBER})
 CORRECTING: dict[str, frozenset[Role]] = {
     "eligibility": _PRESCRIBER,
+    "lab_result": PHYSICIANS,
     "response": PHYSICIANS,
     "transplant": PHYSICIANS,
     "vod_judged": PHYSICIANS,
@@ -53,15 +57,22 @@ def correction(judging: Judging, message: CorrectFact) -> Judged:
         return refused("RoleNotAllowed", f"a {kind} is corrected by who may record it: {allowed}")
     if message.replacement is not None and message.replacement.kind != kind:
         return refused("NotCorrectable", f"a {message.replacement.kind} cannot stand in place of a {kind}")
-    return Correction(target=target.id, replacement=_dated(judging, message, target), reason=message.reason)
+    measured_at = None if message.at is None or message.replacement is None else judging.at  # COR-03
+    replacement = _in_place_of(judging, message, target)
+    return Correction(target=target.id, replacement=replacement, measured_at=measured_at, reason=message.reason)
 
 
-def _dated(judging: Judging, message: CorrectFact, target: Fact) -> Any:
-    """A replaced dose keeps its local date as a fact (DAY-03)."""
-    if not isinstance(message.replacement, AdministrationReported):
-        return message.replacement
-    day = local_date(message.at or target.at, judging.case.reading.zone)
-    return message.replacement.model_copy(update={"local_on": day})
+def _in_place_of(judging: Judging, message: CorrectFact, target: Fact) -> Any:
+    """What the service itself worked out of the fact is not a person's to say anew.
+
+    A replaced dose keeps its local date as a fact (DAY-03), a preparation the signature that it was made under (IDN-02).
+    """
+    if isinstance(message.replacement, AdministrationReported):
+        day = local_date(message.at or target.at, judging.case.reading.zone)
+        return message.replacement.model_copy(update={"local_on": day})
+    if isinstance(message.replacement, Preparation) and isinstance(target.what, Preparation):
+        return message.replacement.model_copy(update={"authorisation": target.what.authorisation})
+    return message.replacement
 
 
 def resolved(judging: Judging, message: ResolveUnreadable) -> Judged:

@@ -11,8 +11,8 @@ from decimal import Decimal
 
 from clinical.calendar import local_date, midnight_of
 from clinical.case import Case
+from clinical.known import Known, and_beside, by_minute
 from clinical.next_due import Test, last_and_next, next_due_words, said
-from clinical.results import Known
 from clinical.units import label
 from clinical.windows import Window, slot_of
 from models.assessment import Finding, Verdict
@@ -60,7 +60,7 @@ class Lineage:
     @property
     def influenced(self) -> bool:
         """Too soon after a platelet transfusion or a growth factor to be the patient's own count (HEM-09)."""
-        return influenced(self.case, self.analyte, self.now.collected_at)
+        return any(influenced(self.case, self.analyte, k.collected_at) for k in self.case.holding(self.analyte))
 
 
 def count_gate(case: Case, slot: DoseSlot) -> Iterator[Finding]:
@@ -83,7 +83,7 @@ def cytopenia_note(case: Case, slot: DoseSlot) -> Iterator[Finding]:
     """MOD-G-01: low counts inside a cycle are said, and never hold."""
     if slot.day == 1:
         return
-    low = [k for a, limit in _limits(case).items() if (k := case.known(a)) is not None and k.canonical < limit]
+    low = [k for a, limit in _limits(case).items() for k in case.holding(a) if k.canonical < limit]
     if low:
         reason = "low counts do not stop this dose; look for infection and bleeding"
         yield case.finding("MOD-G-01", None, reason, inputs=tuple(k.shown() for k in low))
@@ -95,12 +95,12 @@ def _limits(case: Case) -> dict[str, Decimal]:
 
 
 def _lineages(case: Case, slot: DoseSlot) -> list[Lineage]:
-    """The lineages with a usable count; one that is missing or unknown is answered as missing data."""
+    """The lineages with a usable count, the lowest that holds; what is missing or unknown is answered as missing data."""
     first_days = [d.started_at for d in case.doses if d.slot == slot_of(slot.cycle - 1, 1)]
     before_cycle = first_days[0] if first_days else case.first_dose_at
     found = []
     for analyte, limit in _limits(case).items():
-        now = case.known(analyte)
+        now = min(case.holding(analyte), key=lambda k: k.canonical, default=None)
         if now is not None:
             before = case.results.before(analyte, before_cycle)
             found.append(Lineage(case, analyte, limit, now, before, case.results.before(analyte, case.first_dose_at)))
@@ -116,9 +116,10 @@ def _normal_before(lineage: Lineage, window: Window) -> Iterator[Finding]:
         yield from _unusable(lineage)
         return
     name, limit = label(lineage.analyte), plain(lineage.limit)
-    reason = f"{name} {plain(lineage.now.canonical)} x 10^9/L at day 1, at least {limit}"
+    beside = and_beside(lineage.now, lineage.case.holding(lineage.analyte))
+    reason = f"{name} {plain(lineage.now.canonical)} x 10^9/L{beside} at day 1, at least {limit}"
     clears = f"{name} at or above {limit} x 10^9/L{last_and_next(lineage.case, lineage.now, Test.COUNTS)}"
-    inputs, rule = (lineage.now.shown(),), HOLDS[lineage.analyte]
+    inputs, rule = lineage.case.shown(lineage.now), HOLDS[lineage.analyte]
     yield lineage.case.finding(rule, Verdict.HOLD, reason, inputs=inputs, clears=clears, subject=lineage.analyte)
     yield from _persisting(lineage, window)
 
@@ -134,7 +135,7 @@ def _persisting(lineage: Lineage, window: Window) -> Iterator[Finding]:
         name = label(lineage.analyte)
         reason = f"{name} below {plain(lineage.limit)} x 10^9/L for more than {limits.haem_persist.count} days"
         clears = "the prescriber discontinues, or a physician attributes the low count to another cause"
-        inputs, rule = (lineage.now.shown(),), PERSISTS[lineage.analyte]
+        inputs, rule = lineage.case.shown(lineage.now), PERSISTS[lineage.analyte]
         proposed = Verdict.PROPOSE_DISCONTINUE
         yield case.finding(rule, proposed, reason, inputs=inputs, clears=clears, subject=lineage.analyte)
 
@@ -142,10 +143,13 @@ def _persisting(lineage: Lineage, window: Window) -> Iterator[Finding]:
 def _low_since(lineage: Lineage, opens_at: datetime) -> datetime:
     """The earliest day 1, or the first low sample after the last usable count that had reached the limit."""
     low_since: datetime | None = None
-    for known in lineage.case.results.history(lineage.analyte):
-        if known.below(known.in_unit(lineage.limit)) is not False:
-            low_since = low_since or known.collected_at
-        elif not influenced(lineage.case, lineage.analyte, known.collected_at):
+    results = lineage.case.results
+    gone = {k.fact for k in results.gone(lineage.analyte)}
+    for twins in by_minute(results.against(lineage.analyte)):
+        low = [k.collected_at for k in twins if k.below(k.in_unit(lineage.limit)) is not False]
+        if low:
+            low_since = low_since or low[0]
+        elif not any(k.fact in gone or influenced(lineage.case, lineage.analyte, k.collected_at) for k in twins):
             low_since = None
     return max(low_since or opens_at, opens_at)
 
@@ -192,7 +196,7 @@ def _fallen(lineage: Lineage) -> Finding:
         "marrow since the last dose with stable or improved disease and a physician's word that the leukaemia is the cause"
         f"{last_and_next(lineage.case, lineage.now, Test.COUNTS)}"
     )
-    inputs = (lineage.now.shown(), *((before.shown(),) if before else ()))
+    inputs = (*lineage.case.shown(lineage.now), *((before.shown(),) if before else ()))
     return lineage.case.finding("HEM-05", Verdict.HOLD, reason, inputs=inputs, clears=clears, subject=lineage.analyte)
 
 

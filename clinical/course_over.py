@@ -6,12 +6,15 @@ from datetime import datetime, timedelta
 from clinical.alerts import ladder
 from clinical.calendar import local_date, midnight_after, midnight_of, plus_days
 from clinical.case import Case
-from clinical.due import MONITORING_ENDS, TRANSPLANT, obligation
+from clinical.due import Due, obligation
 from clinical.end_of_monitoring import end_day
 from clinical.liver_tests import liver_tests
 from clinical.once import once
-from models.assessment import Obligation
-from models.people import Role
+from clinical.setting_aside import SET_ASIDE
+from models.obligation_kinds import ObligationKind
+
+JUDGING = frozenset({"vod_judged", SET_ASIDE})
+"""Kinds of fact after which a suspicion may no longer stand."""
 
 
 @once
@@ -30,8 +33,8 @@ def monitoring_over(case: Case) -> bool:
     midnight: datetime | None = midnight_after(last_day, case.reading.zone)
     while midnight is not None and case.reading.reached(midnight):
         then = Case(case.chart, case.protocol, midnight)
-        if ladder(then).waits:  # no time that goes by judges it: only what was recorded since
-            midnight = _midnight_after_the_next_fact(case, midnight)
+        if ladder(then).waits:  # nothing else that is recorded and no time that goes by judges it (VOD-13)
+            midnight = _midnight_after_the_next_judgement(case, midnight)
         elif any(test.standing == "due" for test in liver_tests(then)):
             midnight = plus_days(midnight, 1, case.reading.zone)
         else:
@@ -39,26 +42,28 @@ def monitoring_over(case: Case) -> bool:
     return False
 
 
-def _midnight_after_the_next_fact(case: Case, since: datetime) -> datetime | None:
-    recorded_at = min((f.recorded_at for f in case.chart.facts if f.recorded_at > since), default=None)
+def _midnight_after_the_next_judgement(case: Case, since: datetime) -> datetime | None:
+    judging = [f.recorded_at for f in case.chart.facts if f.what.kind in JUDGING and f.recorded_at > since]
+    recorded_at = min(judging, default=None)
     if recorded_at is None:
         return None
     zone = case.reading.zone
     return midnight_after(local_date(recorded_at, zone), zone)
 
 
-def the_end(case: Case) -> Iterator[Obligation]:
+def the_end(case: Case) -> Iterator[Due]:
     """When monitoring ends, or what must be said before it can (MON-17)."""
     zone, spans = case.reading.zone, case.protocol.monitoring
     if case.dosing_ended is None:
         return
-    last_day, owner, rule = end_day(case), Role.COORDINATOR, "MON-17"
+    last_day, rule = end_day(case), "MON-17"
     if last_day is not None:
         due_at = midnight_after(last_day, zone)
         title, clears = "monitoring ends", "no liver test is open at midnight, and no suspicion of VOD"
-        yield obligation(case, MONITORING_ENDS, title, rule, owner, due_at, due_at + spans.grace.span, clears)
+        late = due_at + spans.grace.span
+        yield obligation(case, ObligationKind.MONITORING_ENDS, "", title, rule, due_at, late, clears)
     elif case.last_dose is not None:
         due_at = midnight_of(case.last_dose.local_on + timedelta(days=spans.last_dose_days.count), zone)
         title, clears = "say whether a transplant is planned", "declare_no_transplant, or record_transplant"
-        overdue_at, owner = due_at + spans.grace.span, Role.PRESCRIBER
-        yield obligation(case, TRANSPLANT, title, rule, owner, due_at, overdue_at, clears)
+        late = due_at + spans.grace.span
+        yield obligation(case, ObligationKind.TRANSPLANT, "", title, rule, due_at, late, clears)

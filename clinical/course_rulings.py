@@ -3,6 +3,7 @@
 from clinical.alerts import ladder
 from clinical.commands import refused
 from clinical.judging import Judged, Judging
+from clinical.schedule import asks_for_a_reason
 from models.facts import (
     CourseClosed,
     CycleExtended,
@@ -65,7 +66,10 @@ def next_cycle(judging: Judging, message: StartNextCycle) -> Judged:
     refusal, following = judging.refusal(), judging.case.slot_after_all.cycle
     if refusal is None and message.cycle != following:
         return refused("NotTheDoseDue", f"the next cycle is {following}, not {message.cycle}")
-    return refusal or CycleStarted(cycle=message.cycle)
+    asked = asks_for_a_reason(judging.case)
+    if refusal is None and asked is not None and not (message.reason or "").strip():
+        return refused("ReasonRequired", f"starting cycle {message.cycle}: {asked.reason}", (asked,))
+    return refusal or share(CycleStarted, message)
 
 
 def extended(judging: Judging, message: ExtendCycle) -> Judged:

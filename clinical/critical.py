@@ -1,30 +1,87 @@
 """Alert limits (CRIT-01): a value past its limit is said on the card; an expected nadir is said once and then quiet."""
 
 from collections.abc import Iterator
+from datetime import datetime
+from typing import NamedTuple
 
 from clinical.case import Case
 from clinical.ctcae import baseline_of, grade_of
 from clinical.cuts import past, speaking
-from clinical.ecg import latest_qtcf
-from clinical.results import Known
+from clinical.ecg import qtcf_history, qtcf_holding
+from clinical.known import Known
+from clinical.once import once
+from clinical.signs import infection_or_bleeding
 from clinical.units import label
 from models.assessment import Finding
 from models.base import plain
-from models.facts import InfectionBleedingCheck
 from models.protocol import Cut
 
 
-def critical_values(case: Case) -> Iterator[Finding]:
-    """The latest value of each test that lies past its alert limit, while it is fresh. A note: it never holds."""
-    for analyte in case.protocol.critical.rows:
-        found = latest_qtcf(case) if analyte == "qtcf" else case.latest(analyte)
-        if not isinstance(found, Known) or not _fresh(case, found):
+class Critical(NamedTuple):
+    """A value past its alert limit that calls: why, since when, and whether it is a nadir that was expected."""
+
+    result: Known
+    why: str
+    since: datetime
+    once: bool
+
+
+@once
+def critical(case: Case) -> tuple[Critical, ...]:
+    """CALL-01: the last usable value of each test that lies past its alert limit, however old, until a later one does not.
+
+    Each such value calls anew. An expected nadir calls once and when it worsens; with fever, infection or bleeding, and
+    below the urgent limit, it calls as everything else does.
+    """
+    return tuple(found for analyte in case.protocol.critical.rows for found in _calling(case, analyte))
+
+
+def _calling(case: Case, analyte: str) -> Iterator[Critical]:
+    history = qtcf_history(case) if analyte == "qtcf" else case.results.against(analyte)
+    held = qtcf_holding(case) if analyte == "qtcf" else case.holding(analyte)
+    for result in sorted(held, key=lambda k: not _urgent(case, k)):
+        limit = _limit_passed(case, result)
+        rise = _risen(case, result) if analyte == "bilirubin" and limit is None else None
+        if limit is None and rise is None:
             continue
-        limit = _limit_passed(case, found)
-        rise = _risen(case, found) if analyte == "bilirubin" and limit is None else None
-        if limit is not None and not _quiet(case, found):
+        why = f"alert limit {limit.shown()}" if limit else f"risen from {rise.said}" if rise else ""
+        since, expected = _known_at(case, result), _expected_nadir(case, result) and not _urgent(case, result)
+        if expected:
+            since = _worst_since(case, history) or since
+        elif _of_a_nadir(case, result):
+            since = max(since, _febrile_since(case) or since)
+        yield Critical(result, why, since, expected)
+        return
+
+
+def _worst_since(case: Case, history: tuple[Known, ...]) -> datetime | None:
+    """When the lowest value of the nadir became known that lasts to the end of these values."""
+    nadir: list[Known] = []
+    for one in history:
+        nadir = [*nadir, one] if _limit_passed(case, one) is not None else []
+    worst = min(nadir, key=lambda k: (k.canonical, k.collected_at), default=None)
+    return None if worst is None else _known_at(case, worst)
+
+
+def _known_at(case: Case, result: Known) -> datetime:
+    """When a result became known; an ECG that a person charted has no laboratory's time."""
+    recorded = {fact.id: fact.recorded_at for fact in case.reading.facts} if result.recorded_at is None else {}
+    return result.recorded_at or recorded.get(result.fact, result.collected_at)
+
+
+def critical_values(case: Case) -> Iterator[Finding]:
+    """The last value of each test that lies past its alert limit, while it is fresh; of twins the graver. It never holds."""
+    for analyte in case.protocol.critical.rows:
+        held = qtcf_holding(case) if analyte == "qtcf" else case.holding(analyte)
+        fresh = [k for k in held if _fresh(case, k)]
+        past_limit = [k for k in fresh if _limit_passed(case, k) is not None]
+        loud = sorted((k for k in past_limit if not _quiet(case, k)), key=lambda k: not _urgent(case, k))
+        for found in loud[:1]:
+            limit = _limit_passed(case, found)
+            assert limit is not None
             yield _said(case, found, f"alert limit {limit.shown()}", urgent=_urgent(case, found))
-        elif rise is not None:
+        risen = [(k, _risen(case, k)) for k in fresh] if analyte == "bilirubin" and not past_limit else []
+        for found, rise in [(k, before) for k, before in risen if before is not None][:1]:
             words = f"risen by at least {case.protocol.critical.bilirubin_rise.shown()}"
             yield _said(case, found, f"{words} within {case.protocol.critical.rise_within.shown()}", rise)
 
@@ -69,13 +126,7 @@ def _risen(case: Case, result: Known) -> Known | None:
 
 def _quiet(case: Case, result: Known) -> bool:
     """An expected nadir that was said before, is not worse now, and comes without fever, infection or bleeding."""
-    expected = result.analyte in case.protocol.critical.nadirs.words
-    if (
-        not expected
-        or case.first_dose_at is None
-        or result.collected_at < case.first_dose_at
-        or _febrile_or_bleeding(case)
-    ):
+    if not _expected_nadir(case, result):
         return False
     nadir: list[Known] = []
     for one in case.results.history(result.analyte):
@@ -85,11 +136,22 @@ def _quiet(case: Case, result: Known) -> bool:
     return bool(nadir) and result.canonical >= min(k.canonical for k in nadir)
 
 
-def _febrile_or_bleeding(case: Case) -> bool:
-    latest = case.reading.latest(InfectionBleedingCheck)
-    if latest is None:
-        return False
-    seen, fever = latest[1], case.protocol.limits.fever.number
-    return bool(
-        seen.infection or seen.active_bleeding or (seen.temperature_c is not None and seen.temperature_c >= fever)
-    )
+def _expected_nadir(case: Case, result: Known) -> bool:
+    """Neutrophils or platelets after the first dose, without fever, infection or bleeding."""
+    return _of_a_nadir(case, result) and not _holding_signs(case)
+
+
+def _of_a_nadir(case: Case, result: Known) -> bool:
+    expected, first = result.analyte in case.protocol.critical.nadirs.words, case.first_dose_at
+    return expected and first is not None and result.collected_at >= first
+
+
+def _febrile_since(case: Case) -> datetime | None:
+    """When the fever, infection or bleeding that stands became known."""
+    seen = {value.fact for finding in _holding_signs(case) for value in finding.inputs}
+    return max((f.recorded_at for f in case.reading.facts if f.id in seen), default=None) if seen else None
+
+
+def _holding_signs(case: Case) -> list[Finding]:
+    """Fever, infection or bleeding that holds a dose (MON-16); a note on it holds none."""
+    return [finding for finding in infection_or_bleeding(case) if finding.verdict is not None]

@@ -9,8 +9,8 @@ from decimal import Decimal
 
 from clinical.cuts import limit_of, past, speaking
 from clinical.ecg import qtcf_history
+from clinical.known import Known, twins_at_the_end
 from clinical.once import once
-from clinical.results import Known
 from clinical.treatment import Treatment
 from models.protocol import Cut, GradeRow
 
@@ -55,7 +55,8 @@ def baseline_of(case: Treatment, analyte: str) -> Known | None:
     if case.first_dose_at is None:
         return None
     if analyte == "qtcf":
-        return next((q for q in reversed(qtcf_history(case)) if q.collected_at < case.first_dose_at), None)
+        before = twins_at_the_end([q for q in qtcf_history(case) if q.collected_at < case.first_dose_at])
+        return min(before, key=lambda k: k.canonical, default=None)
     return case.results.before(analyte, case.first_dose_at)
 
 

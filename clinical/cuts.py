@@ -6,7 +6,7 @@ A limit is a multiple of the laboratory's own ULN or LLN or of a baseline, an am
 from decimal import Decimal
 from typing import Literal
 
-from clinical.results import Known
+from clinical.known import Known
 from clinical.units import to_canonical
 from models.protocol import Cut
 

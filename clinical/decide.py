@@ -191,8 +191,10 @@ def _escalation(case: Case) -> list[Fact]:
 
 def _id_of(what: RungFired | ObligationMet) -> str:
     """By a hash: the same rung of the same obligation has one id, however long the key of the obligation is."""
-    last = what.rung if isinstance(what, RungFired) else what.how
-    return f"clock/{content_hash([what.obligation, what.due_at, last])}"
+    last: list[object] = [what.rung if isinstance(what, RungFired) else what.how]
+    if isinstance(what, RungFired) and what.until is not None:
+        last.append(what.until)
+    return f"clock/{content_hash([what.obligation, what.due_at, *last])}"
 
 
 def _by_the_clock(fact_id: str, what: Frozen, now: datetime) -> Fact:

@@ -7,16 +7,18 @@ from clinical.calendar import zone_named
 from clinical.case import Case
 from clinical.contraindications import contraindications
 from clinical.counts import count_gate, cytopenia_note
-from clinical.dosing import dose_notes
+from clinical.dosing import body_gate, dose_notes
 from clinical.liver_gate import liver_gate
 from clinical.methods import mixed_methods
 from clinical.once import all_of
+from clinical.pregnancy import pregnancy
 from clinical.prompts import prompts
 from clinical.required import required_data
 from clinical.schedule import cycle_gate, schedule_gate
 from clinical.screening import consent_gate, cytoreduction_gate, eligibility_gate, further_eligibility
-from clinical.signs import heart, infection_or_bleeding, personal_holds, pregnancy
+from clinical.signs import heart, infection_or_bleeding, personal_holds
 from clinical.toxicity import graded_toxicity, laboratory_toxicity
+from clinical.unusable import implausible_holds, unusable_results
 from clinical.weight import weight_notes
 from models.assessment import Finding, Verdict
 from models.facts import DoseSlot
@@ -46,6 +48,9 @@ def dose_gate(case: Case, slot: DoseSlot) -> Iterator[Finding]:
     yield from all_of(case, cycle_gate, slot)
     yield from all_of(case, schedule_gate, slot)
     yield from all_of(case, required_data, slot)
+    yield from all_of(case, unusable_results)
+    yield from all_of(case, implausible_holds)
+    yield from all_of(case, body_gate, slot)
     yield from all_of(case, dose_notes, slot)
     yield from all_of(case, prompts, slot)
     yield from all_of(case, allergy_notes)

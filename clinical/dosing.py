@@ -5,16 +5,17 @@ from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal
 
 from clinical.bsa import bsa_m2
 from clinical.case import Case
-from clinical.ecg import latest_qtcf
+from clinical.ecg import qtcf_opening
 from clinical.interruption import REDUCED, TWO_DOSES, day_left_out
+from clinical.known import Opening
 from clinical.levels import level_name
 from clinical.once import once
 from clinical.required import required_analytes
-from clinical.results import Known
-from clinical.screening import blasts
+from clinical.screening import blasts_opening
+from clinical.treatment import Measured
 from clinical.units import PERCENT
-from clinical.weight import dosing_weight, plausible
-from models.assessment import DosePlan, Finding
+from clinical.weight import of_last_minute, plausible, weights_for
+from models.assessment import DosePlan, Finding, Verdict
 from models.base import content_hash, plain
 from models.facts import CYCLE_DAYS, DoseSlot, Response, RoundingChosen
 from models.protocol import Entry
@@ -59,14 +60,38 @@ def leveled(case: Case, slot: DoseSlot, full: Decimal) -> Decimal:
 
 @once
 def dose_plan(case: Case, slot: DoseSlot) -> DosePlan | None:
-    """The dose that is next, or `None` while response, weight or height is missing or implausible."""
-    entry, weight, heights = mg_per_m2_of(case, slot), dosing_weight(case, slot), case.heights()
-    if entry is None or weight is None or not heights:
-        return None
-    height = heights[-1].value
-    if not (plausible(case.protocol, "weight", weight) and plausible(case.protocol, "height", height)):
-        return None
-    return _computed(case, slot, leveled(case, slot, entry.number), weight, height)
+    """The dose that is next, or `None` while response, weight or height is missing, implausible or two different ones."""
+    found = _plans(case, slot)
+    return found[0] if len({plan.mg for plan in found}) == 1 else None
+
+
+def _plans(case: Case, slot: DoseSlot) -> list[DosePlan]:
+    """The dose by each weight and height of the last minute (LAB-11)."""
+    entry, heights = mg_per_m2_of(case, slot), of_last_minute(case.heights())
+    pairs = [(weight, height.value) for weight in weights_for(case, slot) for height in heights]
+    fit = all(
+        plausible(case.protocol, "weight", weight) and plausible(case.protocol, "height", height)
+        for weight, height in pairs
+    )
+    if entry is None or not fit:
+        return []
+    full = leveled(case, slot, entry.number)
+    return [_computed(case, slot, full, weight, height) for weight, height in pairs]
+
+
+def body_gate(case: Case, slot: DoseSlot) -> Iterator[Finding]:
+    """LAB-11: weights or heights of one minute that give different doses: which is right a person says."""
+    doses = sorted({plan.mg for plan in _plans(case, slot)})
+    if len(doses) > 1:
+        measured = [(name, unit, of_last_minute(found)) for name, unit, found in _bodies(case)]
+        inputs = tuple(one.shown(name, unit) for name, unit, twins in measured for one in twins if len(twins) > 1)
+        reason = f"two measurements of one minute give {' and '.join(plain(mg) for mg in doses)} mg"
+        clears = "the wrong one corrected, or measured again"
+        yield case.finding("LAB-11", Verdict.NEED_DATA, reason, inputs=inputs, clears=clears, subject="body")
+
+
+def _bodies(case: Case) -> tuple[tuple[str, str, tuple[Measured, ...]], ...]:
+    return ("weight", "kg", case.weights()), ("height", "cm", case.heights())
 
 
 def _computed(case: Case, slot: DoseSlot, mg_per_m2: Decimal, weight: Decimal, height: Decimal) -> DosePlan:
@@ -77,7 +102,7 @@ def _computed(case: Case, slot: DoseSlot, mg_per_m2: Decimal, weight: Decimal, h
         cycle=slot.cycle,
         day=slot.day,
         mg_per_m2=mg_per_m2,
-        bsa_m2=bsa.quantize(TWO_PLACES, rounding=ROUND_HALF_UP),
+        bsa_m2=_shown_bsa(bsa, mg_per_m2, mg, preparing.dose_decimals.count),
         weight_kg=weight,
         height_cm=height,
         mg=mg,
@@ -87,6 +112,16 @@ def _computed(case: Case, slot: DoseSlot, mg_per_m2: Decimal, weight: Decimal, h
     )
     plan = _rounded(case, plan)
     return plan.model_copy(update={"binding": binding_of(case, plan)})
+
+
+def _shown_bsa(bsa: Decimal, mg_per_m2: Decimal, mg: Decimal, decimals: int) -> Decimal:
+    """RND-02: with as many digits as a reader needs to come to the same mg."""
+    digits = -TWO_PLACES.adjusted()
+    shown = bsa.quantize(TWO_PLACES, rounding=ROUND_HALF_UP)
+    while dose_mg(mg_per_m2, shown, decimals) != mg and shown != bsa:
+        digits += 1
+        shown = bsa.quantize(Decimal(1).scaleb(-digits), rounding=ROUND_HALF_UP)
+    return shown
 
 
 def _rounded(case: Case, plan: DosePlan) -> DosePlan:
@@ -105,17 +140,24 @@ def binding_of(case: Case, plan: DosePlan) -> str:
     gating = {analyte: _gating(case, analyte) for analyte, _ in required_analytes(case, plan.slot)}
     if plan.slot.day == CYCLE_DAYS[0]:
         gating |= {analyte: _gating(case, analyte) for analyte in ("albumin", "calcium_corrected")}
-    gating |= {"qtcf": _said(latest_qtcf(case)), "blasts": _said(blasts(case)) if plan.slot.cycle == 1 else None}
+    gating |= {
+        "qtcf": _said(qtcf_opening(case)),
+        "blasts": _said(blasts_opening(case)) if plan.slot.cycle == 1 else None,
+    }
+    unknown = sorted(u.fact for u in case.results.unknown())
+    gating |= {"unknown": unknown} if unknown else {}
     bound = plan.model_dump(mode="json", exclude={"binding"})
     return content_hash({"dose": bound, "protocol": case.pin.model_dump(), "results": gating})
 
 
 def _gating(case: Case, analyte: str) -> object:
-    return _said(case.latest(analyte))
+    return _said(case.opening(analyte))
 
 
-def _said(found: object) -> object:
-    return [found.fact, plain(found.value), found.unit] if isinstance(found, Known) else None
+def _said(found: Opening) -> object:
+    """A value as it was signed for: of twins all."""
+    said = [[k.fact, plain(k.value), k.unit] for k in found.values]
+    return said[0] if len(said) == 1 else said or None
 
 
 def dose_notes(case: Case, slot: DoseSlot) -> Iterator[Finding]:

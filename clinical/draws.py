@@ -6,17 +6,21 @@ from datetime import date, datetime
 
 from clinical.calendar import local_date
 from clinical.case import Case
+from clinical.known import Known, recorded_at
 from clinical.once import once
-from clinical.results import Known, recorded_at
 
 
 @dataclass(frozen=True)
 class Draw:
-    """A set of results that is complete: when its last one was drawn, and when all of it was known."""
+    """A set of results that is complete, and when its last one was drawn."""
 
     at: datetime
-    recorded_at: datetime
     results: tuple[Known, ...]
+
+    @property
+    def recorded_at(self) -> datetime:
+        """When all of it was known."""
+        return max(map(recorded_at, self.results))
 
     @property
     def abnormal(self) -> bool:
@@ -26,27 +30,41 @@ class Draw:
 
 def complete_draws(case: Case, analytes: Iterable[str]) -> tuple[Draw, ...]:
     """Complete sets, oldest first: of one draw, or completed by further draws of the same day."""
-    return _complete(case, tuple(analytes))
+    return _complete(case, tuple(analytes), False)
+
+
+def draws_against(case: Case, analytes: Iterable[str]) -> tuple[Draw, ...]:
+    """The same with what was taken back and no later usable value has settled, for what only raises (E1)."""
+    return _complete(case, tuple(analytes), True)
 
 
 @once
-def _complete(case: Case, wanted: tuple[str, ...]) -> tuple[Draw, ...]:
+def _complete(case: Case, wanted: tuple[str, ...], taken_back: bool) -> tuple[Draw, ...]:
+    read = case.results.against if taken_back else case.results.history
     by_draw: dict[object, dict[str, Known]] = {}
     dates: dict[datetime, date] = {}  # all of one draw have one instant: its date is worked out once
     for analyte in wanted:
-        for result in case.results.history(analyte):
+        for result in read(analyte):
             at = result.collected_at
             on = dates.get(at)
             if on is None:
                 on = dates[at] = local_date(at, case.reading.zone)
-            by_draw.setdefault(at, {})[analyte] = result
-            by_draw.setdefault(on, {})[analyte] = result
+            for draw in (by_draw.setdefault(at, {}), by_draw.setdefault(on, {})):
+                known = draw.get(analyte)
+                draw[analyte] = result if known is None else _graver(known, result)
     found: dict[datetime, Draw] = {}
-    for draw in by_draw.values():
+    for of, draw in by_draw.items():
         if len(draw) == len(wanted):
-            at = max(k.collected_at for k in draw.values())
-            found[at] = Draw(at, max(recorded_at(k) for k in draw.values()), tuple(draw.values()))
+            at = of if isinstance(of, datetime) else max(k.collected_at for k in draw.values())
+            found[at] = Draw(at, tuple(draw.values()))
     return tuple(sorted(found.values(), key=lambda draw: draw.at))
+
+
+def _graver(known: Known, other: Known) -> Known:
+    """Of two of one minute the one further above its upper limit (LAB-11), else the later."""
+    if known.minute != other.minute:
+        return other
+    return max(known, other, key=lambda k: k.value / k.uln if k.uln else k.value)
 
 
 def all_known_at(case: Case, analytes: Iterable[str]) -> datetime | None:

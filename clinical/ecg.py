@@ -9,14 +9,15 @@ from datetime import datetime
 from decimal import Context, Decimal
 from functools import lru_cache
 
+from clinical.known import MISSING, Known, Opening, Unknown, and_beside, drawn_at, twins_at_the_end
 from clinical.medications import taken
 from clinical.once import once
-from clinical.results import Known, Unknown
 from clinical.treatment import Treatment
+from clinical.versions import minute_of
 from models.assessment import Finding, Input, Verdict
 from models.base import plain
 from models.facts import DoseSlot, Ecg, Fact
-from models.protocol import Plausible
+from models.protocol import Override, Plausible
 
 QT_CLEARS = "the ECG repeated, potassium, magnesium and calcium corrected, other drugs reviewed"
 
@@ -47,19 +48,39 @@ class Tracing:
 
 
 @once
-def latest_qtcf(case: Treatment) -> Known | Unknown | None:
-    """The latest QTcF, charted or sent. An ECG without a QTcF, or an implausible one, makes it unknown."""
-    found = [f for f in (_latest_charted(case), _latest_sent(case), _latest_computed(case)) if f is not None]
-    return max(found, key=_time_of, default=None)
+def qtcf_opening(case: Treatment) -> Opening:
+    """What may speak for a dose: the last QTcF, charted or sent. An ECG without one, or an implausible one, makes it unknown."""
+    last, unknown = twins_at_the_end(qtcf_history(case)), [u for u in _all_read(case) if isinstance(u, Unknown)]
+    sent = case.opening("qtcf").unknown
+    unknown += [] if sent is None else [sent]
+    since = minute_of(last[0].collected_at) if last else None
+    newer = [u for u in unknown if since is None or u.stands or minute_of(u.since) >= since]
+    if newer:
+        return Opening(unknown=max(newer, key=lambda u: (u.urgent, u.since)))
+    return Opening(last) if last else MISSING
+
+
+@once
+def qtcf_holding(case: Treatment) -> tuple[Known, ...]:
+    """What speaks against a dose: the last usable QTcF, charted or sent, whatever came after it (LAB-10, LAB-11)."""
+    last = twins_at_the_end(qtcf_history(case))
+    since = minute_of(last[0].collected_at) if last else None
+    gone = [k for k in case.results.gone("qtcf") if since is None or minute_of(k.collected_at) >= since]
+    return (*last, *gone)
 
 
 @once
 def qtcf_history(case: Treatment) -> tuple[Known, ...]:
     """Every usable QTcF, oldest first."""
+    return tuple(sorted((k for k in _all_read(case) if isinstance(k, Known)), key=drawn_at))
+
+
+@once
+def _all_read(case: Treatment) -> tuple[Known | Unknown, ...]:
+    """Every QTcF that was charted, sent or computed, as it can be used."""
     charted = [_read(case, _charted(fact, ecg)) for fact, ecg in case.reading.of(Ecg)]
     sent = [_reviewed(case, known) for known in case.results.history("qtcf")]
-    usable = [k for k in (*charted, *sent, *_computed(case)) if isinstance(k, Known)]
-    return tuple(sorted(usable, key=lambda k: k.collected_at))
+    return (*charted, *sent, *_computed(case))
 
 
 def _time_of(found: Known | Unknown) -> datetime:
@@ -67,11 +88,6 @@ def _time_of(found: Known | Unknown) -> datetime:
 
 
 # ── charted by a person ────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _latest_charted(case: Treatment) -> Known | Unknown | None:
-    latest = case.reading.latest(Ecg)
-    return None if latest is None else _read(case, _charted(*latest))
 
 
 def _charted(fact: Fact, ecg: Ecg) -> Tracing:
@@ -82,15 +98,6 @@ def _charted(fact: Fact, ecg: Ecg) -> Tracing:
 
 
 # ── sent by a machine ──────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _latest_sent(case: Treatment) -> Known | Unknown | None:
-    latest = case.latest("qtcf")
-    return _reviewed(case, latest) if isinstance(latest, Known) else latest
-
-
-def _latest_computed(case: Treatment) -> Known | Unknown | None:
-    return max(_computed(case), key=_time_of, default=None)
 
 
 def _reviewed(case: Treatment, known: Known) -> Known | Unknown:
@@ -188,7 +195,7 @@ def _refused(value: Decimal | None, limits: Plausible, fact: str, at: datetime) 
     if value is None:
         return None
     if value > limits.high.number:
-        return Unknown("qtcf", "LAB-06", "QTcF: implausibly high", fact, at, urgent=True)
+        return Unknown("qtcf", "LAB-06", "QTcF: implausibly high", fact, at, urgent=True, high=True)
     return Unknown("qtcf", "LAB-05", "QTcF: implausibly low", fact, at) if value < limits.low.number else None
 
 
@@ -212,18 +219,29 @@ def _for_review(fact: str, at: datetime, doubt: str) -> Unknown:
 
 def qt_gate(case: Treatment, slot: DoseSlot) -> Iterator[Finding]:
     """QT-01 … QT-04: QTcF, its rise from baseline, and other drugs that prolong the interval."""
-    latest = latest_qtcf(case)
-    if isinstance(latest, Known):
-        yield from _too_long(case, latest)
-        yield from _risen(case, latest)
-    elif isinstance(latest, Unknown) and slot.day != 1:  # on day 1 the required data say it
-        yield from _unreadable(case, latest)
+    held, unknown = qtcf_holding(case), qtcf_opening(case).unknown
+    for longest in sorted(held, key=lambda k: k.canonical)[-1:]:
+        inputs = (*(k.shown() for k in held), *(() if unknown is None else (unknown.shown(),)))
+        yield from _too_long(case, longest, f"{_shown(longest.canonical)} ms{and_beside(longest, held)}", inputs)
+        yield from _risen(case, longest, inputs)
+    if unknown is not None and slot.day != 1:  # on day 1 the required data say it; no age of it opens anything
+        override = Override.NEVER if unknown.high else Override.PRESCRIBER
+        inputs, clears = (unknown.shown(),), unknown.clears
+        yield case.finding(
+            unknown.rule,
+            Verdict.NEED_DATA,
+            unknown.why,
+            inputs=inputs,
+            clears=clears,
+            subject="qtcf",
+            override=override,
+        )
     yield from _other_drugs(case)
 
 
-def _too_long(case: Treatment, latest: Known) -> Iterator[Finding]:
-    limits, inputs = case.protocol.limits, (latest.shown(),)
-    seen = f"QTcF {_shown(latest.canonical)} ms"
+def _too_long(case: Treatment, latest: Known, shown: str, inputs: tuple[Input, ...]) -> Iterator[Finding]:
+    limits = case.protocol.limits
+    seen = f"QTcF {shown}"
     if latest.above(latest.in_unit(limits.qtcf_stop.number)) is not False:
         reason = f"{seen}, limit {limits.qtcf_stop.shown()}"
         yield case.finding("QT-01", Verdict.HOLD, reason, inputs=inputs, clears=QT_CLEARS, subject="qtcf")
@@ -235,22 +253,17 @@ def _too_long(case: Treatment, latest: Known) -> Iterator[Finding]:
         yield case.finding("QT-03", None, seen, inputs=inputs)
 
 
-def _risen(case: Treatment, latest: Known) -> Iterator[Finding]:
+def _risen(case: Treatment, latest: Known, inputs: tuple[Input, ...]) -> Iterator[Finding]:
     if case.first_dose_at is None:
         return
-    before = [q for q in qtcf_history(case) if q.collected_at < case.first_dose_at]
-    rise = latest.canonical - before[-1].canonical if before else Decimal(0)
+    before = twins_at_the_end([q for q in qtcf_history(case) if q.collected_at < case.first_dose_at])
+    baseline = min(before, key=lambda k: k.canonical, default=latest)
+    rise = latest.canonical - baseline.canonical
     limit = case.protocol.limits.qtcf_rise_max.number
     if rise > limit:
         reason = f"QTcF rose by {_shown(rise)} ms from baseline, limit {plain(limit)} ms"
-        inputs = (latest.shown(), before[-1].shown())
+        inputs = (*inputs, baseline.shown())
         yield case.finding("QT-01", Verdict.HOLD, reason, inputs=inputs, clears=QT_CLEARS, subject="rise")
-
-
-def _unreadable(case: Treatment, latest: Unknown) -> Iterator[Finding]:
-    """LAB-05: on day 8 or 15 an ECG is not asked for, but the newest one is not passed over because it cannot be read."""
-    if not case.reading.passed(latest.since + case.protocol.ages.qtcf.span):
-        yield case.finding(latest.rule, Verdict.NEED_DATA, latest.why, clears=latest.clears)
 
 
 def _other_drugs(case: Treatment) -> Iterator[Finding]:

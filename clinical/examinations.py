@@ -9,22 +9,20 @@ from datetime import datetime
 
 from clinical.calendar import day_after, local_date, midnight_after
 from clinical.case import Case
-from clinical.due import EXAMINATION, obligation
+from clinical.due import Due, obligation
 from clinical.liver_tests import panels
-from models.assessment import Obligation
+from clinical.vod_signs import looked_for
 from models.facts import VodExamination
-from models.people import Role
-
-CLEARS = "right upper abdomen, liver size, ascites and oedema examined"
+from models.obligation_kinds import ObligationKind
 
 
-def examinations(case: Case) -> Iterator[Obligation]:
+def examinations(case: Case) -> Iterator[Due]:
     """The examination that is open: every day after a transplant, else with each liver test."""
     daily = list(_daily(case))
     yield from daily or _with_liver_test(case)
 
 
-def _daily(case: Case) -> Iterator[Obligation]:
+def _daily(case: Case) -> Iterator[Due]:
     """Each calendar day to day 21 after transplant; one open thing that moves on with every look."""
     if case.transplant is None:
         return
@@ -40,11 +38,11 @@ def _daily(case: Case) -> Iterator[Obligation]:
     if day > spans.daily_examination_until.count or case.reading.passed(last):
         return
     title, late = f"examination and weight, day {day} after transplant", due_at + spans.grace.span
-    clears = f"{CLEARS}, and the weight"
-    yield obligation(case, f"{EXAMINATION}-daily", title, "MON-15", Role.NURSE, due_at, late, clears)
+    clears = f"{looked_for(case)}, and the weight"
+    yield obligation(case, ObligationKind.EXAMINATION, "daily", title, "MON-15", due_at, late, clears)
 
 
-def _with_liver_test(case: Case) -> Iterator[Obligation]:
+def _with_liver_test(case: Case) -> Iterator[Due]:
     """With each liver test: at most a day before it, and asked for a day after it."""
     tested = panels(case)
     if not case.doses or not tested or tested[-1].at < case.doses[0].started_at:
@@ -56,7 +54,9 @@ def _with_liver_test(case: Case) -> Iterator[Obligation]:
         return
     title, due_at = "examination for signs of VOD with the last liver test", last + age
     late = due_at + case.protocol.monitoring.grace.span
-    yield obligation(case, f"{EXAMINATION}-with-liver-test", title, "MON-15", Role.NURSE, due_at, late, CLEARS)
+    yield obligation(
+        case, ObligationKind.EXAMINATION, "with-liver-test", title, "MON-15", due_at, late, looked_for(case)
+    )
 
 
 def _in_the_daily_days(case: Case, at: datetime) -> bool:

@@ -1,21 +1,22 @@
 """The order of harm: which of two open things a person looks at first. By rule, alike for every ward and every role.
 
-What is overdue comes before what is not; then the class, as below; then what is due first. Nothing here says what is due
-or from whom: that is `obligations` and `owners`.
+The gravest comes first (CALL-01), then what is overdue before what is not; then the class, as below; then what is due
+first. The class of each kind of obligation stands in `kinds`.
 """
 
 from enum import IntEnum, auto
 from typing import assert_never
 
-from clinical import due
 from models.assessment import CourseState
 
 
 class Harm(IntEnum):
     """What can happen to the patient while nobody looks, gravest first."""
 
+    GRAVEST = auto()
+    """What physician and nurse are called to at once (CALL-01): it stands above whatever is merely late."""
     URGENT = auto()
-    """A reaction, an urgent hold, a value that may kill, a course whose rules cannot be evaluated."""
+    """An urgent hold, a late value that would have closed a gate, a course whose rules cannot be evaluated."""
     OBSERVATION = auto()
     """An infusion that runs, and the hour after it: a reaction shows now or is missed."""
     PREPARATION = auto()
@@ -30,44 +31,6 @@ class Harm(IntEnum):
     """Something arrived that nobody has read, or that was not taken into the chart."""
     INBOX = auto()
     """Results that belong to no course."""
-
-
-OF_OBLIGATIONS: tuple[tuple[str, Harm], ...] = (
-    ("reaction-", Harm.URGENT),
-    ("implausible-", Harm.URGENT),
-    (f"{due.LATE_VALUE}-", Harm.URGENT),
-    ("vod-judgement", Harm.URGENT),
-    ("rules-not-evaluated", Harm.URGENT),
-    (f"{due.INFUSION}-", Harm.OBSERVATION),
-    (f"{due.OBSERVATION}-", Harm.OBSERVATION),
-    (f"{due.VITAL_SIGNS}-", Harm.OBSERVATION),
-    (f"{due.BROKEN_OFF}-", Harm.OBSERVATION),
-    (f"{due.PREPARATION}-", Harm.PREPARATION),
-    (due.LIVER, Harm.LIVER_TEST),
-    (f"{due.EXAMINATION}-", Harm.LIVER_TEST),
-    (due.TUMOUR_LYSIS, Harm.LIVER_TEST),
-    (due.MONITORING_ENDS, Harm.LIVER_TEST),
-    ("lost-to-follow-up", Harm.LIVER_TEST),
-    (f"{due.DOSE}-", Harm.DOSE),
-    (due.FIRST_DOSE, Harm.DOSE),
-    (f"{due.AGAIN}-", Harm.DOSE),
-    (f"{due.BEFORE}-", Harm.DOSE),
-    (due.BLOOD_COUNT, Harm.DOSE),
-    (f"{due.ECG}-", Harm.DOSE),
-    (due.PANCREAS, Harm.DOSE),
-    (f"{due.PROPHYLAXIS}-", Harm.DOSE),
-    (f"{due.MARROW}-", Harm.DOSE),
-    (due.CYTOREDUCTION, Harm.DOSE),
-    (due.TRANSPLANT, Harm.DOSE),
-    ("unreadable-", Harm.MESSAGE),
-    ("message_refused:", Harm.MESSAGE),
-)
-"""How the key of an obligation or worklist item begins -> its class."""
-
-
-def harm_of(key: str) -> Harm:
-    """The class of an obligation or worklist item, by its key. One that nobody has classed yet is looked at first."""
-    return next((harm for begins, harm in OF_OBLIGATIONS if key.startswith(begins)), Harm.URGENT)
 
 
 def harm_of_turn(state: CourseState) -> Harm:

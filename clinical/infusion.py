@@ -18,9 +18,9 @@ from models.facts import (
     InfectionBleedingCheck,
     InfusionInterrupted,
     InfusionResumed,
-    InfusionStarted,
     ObservationEnded,
     Preparation,
+    Reaction,
     VitalSigns,
     VodExamination,
 )
@@ -41,6 +41,8 @@ class Flow:
     since: datetime
     interrupted: bool
     expires_at: datetime | None
+    by_reaction: bool = False
+    """Nobody has charted that it stands still: a reaction stopped it (IRR-04)."""
 
     @property
     def remaining_ml(self) -> Decimal:
@@ -51,6 +53,10 @@ class Flow:
     def ends_at(self) -> datetime:
         """When it is empty, if it goes on as it does since the last change."""
         return self.since + needed(self.remaining_ml, self.rate_ml_per_h)
+
+    def run_in_by(self, at: datetime) -> Decimal:
+        """The mL that have run in by then, as it went on since the last change, whatever the bag held."""
+        return self.infused_ml + (Decimal(0) if self.interrupted else self.rate_ml_per_h * _hours(at - self.since))
 
     def last_resumption(self, rate_ml_per_h: Decimal) -> datetime | None:
         """INF-06: the last instant at which the rest, at this rate, still ends within 8 h of reconstitution."""
@@ -68,33 +74,45 @@ def needed(ml: Decimal, rate_ml_per_h: Decimal) -> timedelta:
 
 
 def flow(case: Case) -> Flow | None:
-    """The infusion under way; none while none runs. What had run in is read from the pump, or computed from the time."""
-    running = case.running
-    if running is None:
-        return None
+    """The infusion under way; none while none runs."""
+    return None if case.running is None else flow_of(case, case.running)
+
+
+def flow_of(case: Case, dose: Dose) -> Flow:
+    """An infusion of here up to its last change. What had run in is read from the pump, or computed from the time."""
     preparing = case.protocol.preparation
-    infused, rate, since, still = Decimal(0), preparing.rate.number, running.started_at, False
-    changes = [*case.reading.of(InfusionInterrupted), *case.reading.of(InfusionResumed)]
-    for fact, what in sorted(changes, key=lambda pair: (pair[0].at, pair[0].recorded_at)):
-        if fact.at < running.started_at:
-            continue
+    rate, ran = preparing.rate.number, (Decimal(0), dose.started_at)  # what had run in when it last began to run
+    stop: Fact | None = None
+    infused, since = ran
+    for fact, what in _changes(case, dose):
         if isinstance(what, InfusionResumed):
-            rate, since, still = what.rate_ml_per_h, fact.at, False
-        elif isinstance(what, InfusionInterrupted) and not still:
-            by_time = infused + rate * _seconds(fact.at - since) / _seconds(HOUR)
-            infused = min(what.infused_ml if what.infused_ml is not None else by_time, preparing.bag_volume.number)
-            since, still = fact.at, True
-    started = next(what for fact, what in case.reading.of(InfusionStarted) if fact.id == running.fact)
-    return Flow(
-        running,
-        started.mg,
-        infused,
-        preparing.bag_volume.number,
-        rate,
-        since,
-        still,
-        _expiry(case, started.preparation_id),
-    )
+            rate, ran, stop = what.rate_ml_per_h, (infused, fact.at), None
+        elif stop is None or (isinstance(stop.what, Reaction) and isinstance(what, InfusionInterrupted)):
+            read = what.infused_ml if isinstance(what, InfusionInterrupted) else None
+            by_time = ran[0] + rate * _hours(fact.at - ran[1])
+            infused, stop = min(read if read is not None else by_time, preparing.bag_volume.number), fact
+        since = fact.at if stop is None or stop is fact else since
+    by_reaction = stop is not None and isinstance(stop.what, Reaction)
+    volume, expires_at = preparing.bag_volume.number, expiry(case, dose.bag)
+    return Flow(dose, dose.mg, infused, volume, rate, since, stop is not None, expires_at, by_reaction)
+
+
+Change = InfusionInterrupted | InfusionResumed | Reaction
+
+
+def _changes(case: Case, dose: Dose) -> list[tuple[Fact, Change]]:
+    """What stopped this infusion and let it go on, in order: IRR-04, any reaction that begins or comes back stops it."""
+    found: list[tuple[Fact, Change]] = [*case.reading.of(InfusionInterrupted), *case.reading.of(InfusionResumed)]
+    begun = {what.reaction_id: (fact, what) for fact, what in reversed(case.reading.of(Reaction))}
+    back = {r.came_back.id for r in case.reactions if r.came_back is not None}
+    found += [*begun.values(), *(pair for pair in case.reading.of(Reaction) if pair[0].id in back)]
+    mine = [
+        (f, what) for f, what in found if dose.started_at <= f.at and (dose.ended_at is None or f.at <= dose.ended_at)
+    ]
+    told = {
+        f.id: i for i, f in enumerate(case.reading.in_order("infusion_interrupted", "infusion_resumed", "reaction"))
+    }
+    return sorted(mine, key=lambda pair: (pair[0].at, pair[0].recorded_at, told[pair[0].id]))
 
 
 def interrupted(case: Case) -> Flow | None:
@@ -165,10 +183,15 @@ def observation_note(case: Case) -> Iterator[Finding]:
         yield case.finding("INF-04", None, reason)
 
 
-def _expiry(case: Case, preparation_id: str) -> datetime | None:
+def expiry(case: Case, preparation_id: str | None) -> datetime | None:
+    """PREP-12: by when the infusion with this preparation ends; none where the preparation is not charted."""
     made = [p for _, p in case.reading.of(Preparation) if p.preparation_id == preparation_id]
     return made[-1].reconstituted_at + case.protocol.preparation.to_end.span if made else None
 
 
 def _seconds(span: timedelta) -> Decimal:
     return Decimal(span // timedelta(seconds=1))
+
+
+def _hours(span: timedelta) -> Decimal:
+    return _seconds(span) / _seconds(HOUR)

@@ -7,6 +7,7 @@ from typing import Any, cast
 from clinical import (
     amendments,
     bedside_rulings,
+    call_rulings,
     corrections,
     course_rulings,
     dose_rulings,
@@ -36,6 +37,7 @@ from models.facts import (
     TransplantPlanned,
 )
 from models.messages import (
+    AcknowledgeCall,
     AcknowledgeDivergence,
     AgainstTheRecord,
     AmendProtocol,
@@ -77,6 +79,7 @@ from models.messages import (
     ResponseAssessed,
     ResumeInfusion,
     SetFactAside,
+    SnoozeCall,
     StartInfusion,
     StartNextCycle,
     Statement,
@@ -88,6 +91,7 @@ from models.protocol import Protocol
 
 _PRESCRIBER = frozenset({Role.PRESCRIBER})
 _BEDSIDE = frozenset({Role.NURSE, Role.PRESCRIBER})
+_CALLED = CLINICAL_ROLES | {Role.COORDINATOR, Role.ADMINISTRATOR}
 _REPORTING = CLINICAL_ROLES | {Role.COORDINATOR}
 
 ROLES: dict[str, frozenset[Role]] = {
@@ -131,6 +135,8 @@ ROLES: dict[str, frozenset[Role]] = {
     WithdrawTransplantPlan.name: _PRESCRIBER,
     AmendProtocol.name: _PRESCRIBER,
     AcknowledgeDivergence.name: _PRESCRIBER,
+    AcknowledgeCall.name: _CALLED,
+    SnoozeCall.name: _CALLED,
     ReconcileRecord.name: PHYSICIANS | {Role.ADMINISTRATOR},
     MoveToCurrentBuild.name: frozenset({Role.ADMINISTRATOR}),
 }
@@ -211,7 +217,7 @@ def _plain(kind: type[Frozen]) -> Callable[[Judging, Any], Judged]:
 
 
 _RULINGS: dict[type[Message], Callable[[Judging, Any], Judged]] = {
-    LabResults: lambda _, message: message.results,
+    LabResults: lambda _, message: (*message.results, *(message.withdrawn or ())),
     ClinicalFindings: lambda _, message: message.findings,
     ResponseAssessed: course_rulings.response_assessed,
     RecordFinding: course_rulings.finding,
@@ -251,6 +257,8 @@ _RULINGS: dict[type[Message], Callable[[Judging, Any], Judged]] = {
     DeclareNoTransplant: _plain(NoTransplantDeclared),
     AmendProtocol: amendments.amended,
     AcknowledgeDivergence: amendments.acknowledged,
+    AcknowledgeCall: call_rulings.acknowledged,
+    SnoozeCall: call_rulings.snoozed,
     ReconcileRecord: record_rulings.reconciled,
     MoveToCurrentBuild: course_rulings.moved,
 }

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from clinical.calcium import corrected_calcium
 from clinical.case import Case
 from clinical.ctcae import grade_of
-from clinical.ecg import latest_qtcf
-from clinical.results import Known
+from clinical.ecg import qtcf_holding
+from clinical.known import Known
 from clinical.units import label
 from models.assessment import Finding
 
@@ -16,8 +16,8 @@ def laboratory_notes(case: Case) -> Iterator[Finding]:
     grading = case.protocol.ctcae
     noted = dict.fromkeys(a for row in grading.rows.values() if row.noted for a in row.analytes)
     for analyte in noted:
-        result = _noted_result(case, analyte)
-        grade = None if result is None else grade_of(case, result)
+        graded = [(k, grade) for k in _noted_results(case, analyte) if (grade := grade_of(case, k)) is not None]
+        result, grade = max(graded, key=lambda pair: pair[1].least, default=(None, None))
         if result is None or grade is None or grade.least < grading.noted_from.count:
             continue
         if not case.reading.passed(result.collected_at + grading.noted_for.span):
@@ -25,8 +25,7 @@ def laboratory_notes(case: Case) -> Iterator[Finding]:
             yield case.finding(grade.row, None, reason, inputs=(result.shown(),), subject=analyte)
 
 
-def _noted_result(case: Case, analyte: str) -> Known | None:
+def _noted_results(case: Case, analyte: str) -> tuple[Known, ...]:
     if analyte == "calcium_corrected":
         return corrected_calcium(case)
-    found = latest_qtcf(case) if analyte == "qtcf" else case.latest(analyte)
-    return found if isinstance(found, Known) else None
+    return qtcf_holding(case) if analyte == "qtcf" else case.holding(analyte)

@@ -25,7 +25,9 @@ from models.facts import (
     InfusionCompleted,
     InfusionInterrupted,
     LabResult,
+    LabStatus,
     ResultConfirmed,
+    ResultWithdrawn,
     ToxicityAttribution,
     VodJudged,
 )
@@ -65,12 +67,14 @@ def _closed_late(case: Case) -> LateValue | None:
     dose = case.last_dose
     if dose is None or dose.reported:
         return None
-    told = case.reading.in_order("lab_result", "correction", "infusion_started", SET_ASIDE)
+    told = case.reading.in_order("lab_result", "result_withdrawn", "correction", "infusion_started", SET_ASIDE)
     place = next((i for i, fact in enumerate(told) if fact.id == dose.fact), len(told))
-    before = tuple(fact for fact in told[:place] if fact.what.kind != SET_ASIDE)
-    late = list(_late(told[place:], dose, {fact.id for fact in before}))
+    corrected = case.reading.told.versions is not None
+    known = {fact.id for fact in told[:place] if fact.what.kind != SET_ASIDE} if corrected else set[str]()
+    late = list(_late(told[place:], dose, known))
     if not late:
         return None
+    before = tuple(fact for fact in told[:place] if fact.what.kind != SET_ASIDE)
     usual = _asked(case, dose, before)
     came = [tuple(facts) for _, facts in groupby(late, key=lambda fact: fact.recorded_at)]
     closing = [(_asked(case, dose, (*before, *so_far)) - usual, so_far[-1]) for so_far in accumulate(came)]
@@ -84,12 +88,18 @@ def _late(after: tuple[Fact, ...], dose: Dose, known: set[str]) -> Iterator[Fact
     """What came after the start and speaks of before it."""
     for fact in after:
         what = fact.what
-        drawn_before = (
-            isinstance(what, LabResult) and what.collected_at is not None and what.collected_at <= dose.started_at
-        )
-        if drawn_before or (isinstance(what, Correction) and what.target in known):
+        if _speaks_of_before(what, dose) or (isinstance(what, Correction) and what.target in known):
             known.add(fact.id)  # what is taken back, or corrected once more, is that too
             yield fact
+
+
+def _speaks_of_before(what: object, dose: Dose) -> bool:
+    """Drawn before the start, or a withdrawal that does not say of when."""
+    if isinstance(what, LabResult) and what.collected_at is not None:
+        return what.collected_at <= dose.started_at
+    return isinstance(what, ResultWithdrawn) or (
+        isinstance(what, LabResult) and what.status in (LabStatus.ENTERED_IN_ERROR, LabStatus.CANCELLED)
+    )
 
 
 def _asked(case: Case, dose: Dose, facts: tuple[Fact, ...]) -> Asked:

@@ -6,8 +6,8 @@ NON-02 stands here as a fact of the results; what it asks of a dose is in `liver
 from datetime import datetime
 
 from clinical.bilirubin import TRANSAMINASES, bilirubin_exempt
+from clinical.known import Known
 from clinical.once import once
-from clinical.results import Known
 from clinical.treatment import Treatment
 
 PANEL = ("bilirubin", "alt", "ast")
@@ -36,39 +36,51 @@ def both_high_over_time(case: Treatment) -> tuple[tuple[datetime, bool], ...]:
     """Every draw of the panel, and whether NON-02 stands since: met by one draw, ended by a panel with all within."""
     stands = False
     found: list[tuple[datetime, bool]] = []
-    current: dict[str, Known] = {}
-    for draw in _draws(case):
+    current: Panel = {}
+    gone = {analyte: case.results.gone(analyte) for analyte in PANEL}
+    for at, draw in sorted(_draws(case).items()):
         current |= draw
-        if _both_high(case, current):
+        values = dict(current)
+        for analyte, beside in gone.items():
+            if beside:
+                values[analyte] = (*current.get(analyte, ()), *(k for k in beside if k.collected_at <= at))
+        if _both_high(case, values):
             stands = True
         elif stands and _one_panel_within(case, current):
             stands = False
-        found.append((max(k.collected_at for k in draw.values()), stands))
+        found.append((at, stands))
     return tuple(found)
 
 
-def _draws(case: Treatment) -> list[dict[str, Known]]:
-    by_time: dict[datetime, dict[str, Known]] = {}
+Panel = dict[str, tuple[Known, ...]]
+"""The last usable values of each test; more than one of a test are twins (LAB-11)."""
+
+
+def _draws(case: Treatment) -> dict[datetime, Panel]:
+    """By the time of their last value the values of one minute; nothing but the time of what is gone, for it lifts nothing."""
+    by_minute: dict[datetime, Panel] = {}
     for analyte in PANEL:
-        for result in case.results.history(analyte):
-            by_time.setdefault(result.collected_at, {})[analyte] = result
-    return [by_time[at] for at in sorted(by_time)]
+        for twins in case.results.minutes(analyte):
+            by_minute.setdefault(twins[0].minute, {})[analyte] = twins
+    found = {max(k.collected_at for twins in draw.values() for k in twins): draw for draw in by_minute.values()}
+    for gone in (k for analyte in PANEL for k in case.results.gone(analyte)):
+        found.setdefault(gone.collected_at, {})
+    return found
 
 
-def _both_high(case: Treatment, current: dict[str, Known]) -> bool:
+def _both_high(case: Treatment, values: Panel) -> bool:
     """Both surely above: a value that a comparator leaves open is unknown, and answered as missing data."""
     limits = case.protocol.liver
-    bilirubin = current.get("bilirubin")
-    if bilirubin is None or not bilirubin.above_uln(limits.bilirubin_max.number):
+    bilirubin = [k for k in values.get("bilirubin", ()) if k.above_uln(limits.bilirubin_max.number)]
+    if all(bilirubin_exempt(case, k) for k in bilirubin):
         return False
-    if bilirubin_exempt(case, bilirubin):
-        return False
-    return any(current[a].above_uln(limits.ast_alt_max.number) for a in TRANSAMINASES if a in current)
+    return any(k.above_uln(limits.ast_alt_max.number) for analyte in TRANSAMINASES for k in values.get(analyte, ()))
 
 
-def _one_panel_within(case: Treatment, current: dict[str, Known]) -> bool:
+def _one_panel_within(case: Treatment, current: Panel) -> bool:
     """All three within their limits and of one day: values of different days are not one panel."""
     if set(current) != set(PANEL):
         return False
-    days = {k.collected_at.astimezone(case.reading.zone).date() for k in current.values()}
-    return len(days) == 1 and all(within_limits(case, a, k) for a, k in current.items())
+    values = [(analyte, k) for analyte, twins in current.items() for k in twins]
+    days = {k.collected_at.astimezone(case.reading.zone).date() for _, k in values}
+    return len(days) == 1 and all(within_limits(case, analyte, k) for analyte, k in values)

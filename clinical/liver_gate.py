@@ -1,14 +1,16 @@
 """The liver gate before every dose: NON-02 (both high, a hard hold) and NON-08 (one high)."""
 
 from collections.abc import Iterator
+from decimal import Decimal
 
 from clinical.bilirubin import bilirubin_exempt, exemption_note
+from clinical.calendar import local_date
 from clinical.case import Case
-from clinical.liver import PANEL, liver_holds
+from clinical.known import Known, and_beside
+from clinical.liver import PANEL, above_limits, liver_holds, within_limits
 from clinical.next_due import Test, last_and_next, next_due_words
-from clinical.results import Known
 from clinical.units import label
-from models.assessment import Finding, Input, Verdict
+from models.assessment import Finding, Verdict
 from models.base import plain
 from models.protocol import Entry
 
@@ -29,13 +31,13 @@ def liver_hold(case: Case) -> Iterator[Finding]:
     """
     if not liver_holds(case):
         return
-    inputs = tuple(k.shown() for k in _latest_known(case))
-    limits = case.protocol.liver
+    held, limits = _held_by(case), case.protocol.liver
+    inputs = case.shown(*held)
     clears = (
         f"one panel with bilirubin <= {limits.bilirubin_max.shown()} and ALT and AST <= {limits.ast_alt_max.shown()}"
         f"{_limits_in_numbers(case)}{next_due_words(case, Test.LIVER)}"
     )
-    reason = f"bilirubin and ALT or AST above their limits: {_in_words(inputs)}"
+    reason = f"bilirubin and ALT or AST {_above_in_words(case, held)}"
     yield case.finding("NON-02", Verdict.HOLD, reason, inputs=inputs, clears=clears)
 
 
@@ -48,42 +50,59 @@ def isolated_hold(case: Case) -> Iterator[Finding]:
         "ast": limits.isolated_ast_alt_max,
     }
     for analyte, multiple in multiples.items():
-        result = case.known(analyte)
-        if result is not None and not (analyte == "bilirubin" and bilirubin_exempt(case, result)):
-            yield from _isolated(case, result, multiple)
+        held = case.holding(analyte)
+        counted = [k for k in held if not (analyte == "bilirubin" and bilirubin_exempt(case, k))]
+        if counted:
+            gravest = max(counted, key=lambda k: (k.above_uln(multiple.number) or False, _multiple_of_uln(k)))
+            yield from _isolated(case, gravest, counted, multiple)
 
 
-def _isolated(case: Case, result: Known, multiple: Entry) -> Iterator[Finding]:
+def _multiple_of_uln(result: Known) -> Decimal:
+    return result.value / result.uln if result.uln else Decimal(0)
+
+
+def _isolated(case: Case, result: Known, held: list[Known], multiple: Entry) -> Iterator[Finding]:
     assert result.uln is not None
     limit = multiple.number * result.uln
     above = result.above(limit)
     words = f"{plain(limit)} {result.unit} ({plain(multiple.number)} x ULN of {plain(result.uln)})"
     if above:
-        reason = f"{label(result.analyte)} {plain(result.value)} {result.unit}, limit {words}"
+        beside = and_beside(result, held)
+        reason = f"{label(result.analyte)} {plain(result.value)} {result.unit}{beside}, limit {words}"
         clears = (
             f"{label(result.analyte)} <= {words}{last_and_next(case, result, Test.LIVER)}; "
             "or an override by the prescriber and a second person"
         )
         yield case.finding(
-            "NON-08", Verdict.HOLD, reason, inputs=(result.shown(),), clears=clears, subject=result.analyte
+            "NON-08", Verdict.HOLD, reason, inputs=case.shown(*held), clears=clears, subject=result.analyte
         )
-    elif above is None:
+    elif any(k.above(multiple.number * k.uln) is None for k in held if k.uln is not None):
         reason = f"{label(result.analyte)}: its comparator leaves open whether {words} is kept"
-        yield case.finding("LAB-05", Verdict.NEED_DATA, reason, inputs=(result.shown(),), clears="a result as a number")
+        yield case.finding("LAB-05", Verdict.NEED_DATA, reason, inputs=case.shown(*held), clears="a result as a number")
 
 
-def _latest_known(case: Case) -> list[Known]:
-    return [k for k in (case.known(a) for a in PANEL) if k is not None]
+def _held_by(case: Case) -> list[Known]:
+    return [k for analyte in PANEL for k in case.holding(analyte)]
 
 
 def _limits_in_numbers(case: Case) -> str:
     parts = []
-    for result in _latest_known(case):
+    for result in _held_by(case):
         limit = case.protocol.liver.bilirubin_max if result.analyte == "bilirubin" else case.protocol.liver.ast_alt_max
         if result.uln is not None:
             parts.append(f"{label(result.analyte)} {plain(limit.number * result.uln)} {result.unit}")
-    return f" ({', '.join(parts)})" if parts else ""
+    return f" ({', '.join(dict.fromkeys(parts))})" if parts else ""
 
 
-def _in_words(inputs: tuple[Input, ...]) -> str:
-    return ", ".join(f"{i.name} {i.value}" for i in inputs)
+def _above_in_words(case: Case, held: list[Known]) -> str:
+    """What is above its limit, and of which day where it is not of the last one; NON-02 also stands after one is not."""
+    days = {k.fact: local_date(k.collected_at, case.reading.zone) for k in held}
+    last = max(days.values(), default=None)
+    above = [k for k in held if above_limits(case, k) and not within_limits(case, k.analyte, k)]
+    words = ", ".join(
+        f"{k.shown().name} {k.shown().value}{'' if days[k.fact] == last else f' of {days[k.fact]}'}" for k in above
+    )
+    analytes = {k.analyte for k in above}
+    if "bilirubin" in analytes and len(analytes) > 1:
+        return f"above their limits: {words}"
+    return f"were above their limits, and no panel since has all within; above now: {words or 'none'}"

@@ -9,11 +9,10 @@ from datetime import date, datetime
 from clinical.alerts import ladder
 from clinical.calendar import local_date, plus_days
 from clinical.case import Case
-from clinical.draws import Draw, complete_draws
-from clinical.due import LIVER, obligation
+from clinical.draws import Draw, complete_draws, draws_against
+from clinical.due import Due, obligation
 from clinical.end_of_monitoring import dosed_after_transplant, end_day
-from models.assessment import Obligation
-from models.people import Role
+from models.obligation_kinds import ObligationKind
 
 PANEL = "a complete liver panel: ALT, AST, total bilirubin, ALP"
 
@@ -23,18 +22,18 @@ def panels(case: Case) -> tuple[Draw, ...]:
     return complete_draws(case, case.protocol.ages.liver_analytes.words)
 
 
-def liver_tests(case: Case) -> Iterator[Obligation]:
+def liver_tests(case: Case) -> Iterator[Due]:
     """Every liver test that is open."""
     tested = panels(case)
     yield from _after_dose(case, tested)
-    yield from _after_abnormal(case, tested)
+    yield from _after_abnormal(case)
     yield from _after_transplant(case, tested)
     if case.transplant is None or dosed_after_transplant(case):
         yield from _after_last_dose(case, tested)
     yield from _while_suspected(case, tested)
 
 
-def _after_dose(case: Case, tested: tuple[Draw, ...]) -> Iterator[Obligation]:
+def _after_dose(case: Case, tested: tuple[Draw, ...]) -> Iterator[Due]:
     """MON-02: 24-96 h after each dose. A later panel still meets it; the next dose has its own."""
     dose, spans = case.last_dose, case.protocol.monitoring
     if dose is None:
@@ -42,30 +41,31 @@ def _after_dose(case: Case, tested: tuple[Draw, ...]) -> Iterator[Obligation]:
     due_at, overdue_at = dose.started_at + spans.after_dose_from.span, dose.started_at + spans.after_dose_until.span
     if not any(p.at >= due_at for p in tested):
         span = f"{spans.after_dose_from.shown()} to {spans.after_dose_until.shown()} after the dose"
-        key, title = f"{LIVER}-after-{dose.slot}", f"liver test after {dose.slot}"
-        yield obligation(case, key, title, "MON-02", Role.COORDINATOR, due_at, overdue_at, f"{PANEL}, {span}")
+        kind, title, clears = ObligationKind.LIVER_TEST_AFTER_DOSE, f"liver test after {dose.slot}", f"{PANEL}, {span}"
+        yield obligation(case, kind, str(dose.slot), title, "MON-02", due_at, overdue_at, clears)
 
 
-def _after_abnormal(case: Case, tested: tuple[Draw, ...]) -> Iterator[Obligation]:
-    """LAB-07: an abnormal panel meets what was due and opens the next one in 48-72 h."""
+def _after_abnormal(case: Case) -> Iterator[Due]:
+    """LAB-07: an abnormal panel meets what was due and opens the next one in 48-72 h, also when it is taken back (E1)."""
+    tested = draws_against(case, case.protocol.ages.liver_analytes.words)
     if not case.doses or not tested or not tested[-1].abnormal:
         return
     spans, last = case.protocol.monitoring, tested[-1]
     due_at, overdue_at = last.at + spans.abnormal_from.span, last.at + spans.abnormal_until.span
     if not _after(case, due_at, end_day(case)):
         title = "liver test again, the last one was abnormal"
-        yield obligation(case, f"{LIVER}-repeat", title, "LAB-07", Role.COORDINATOR, due_at, overdue_at, PANEL)
+        yield obligation(case, ObligationKind.LIVER_TEST, "repeat", title, "LAB-07", due_at, overdue_at, PANEL)
 
 
-def _while_suspected(case: Case, tested: tuple[Draw, ...]) -> Iterator[Obligation]:
+def _while_suspected(case: Case, tested: tuple[Draw, ...]) -> Iterator[Due]:
     """ALERT-02: while VOD waits for a physician's judgement, or is called suspected, the liver is tested every day."""
     if not case.doses or not tested or not ladder(case).waits:
         return
     due_at = plus_days(tested[-1].at, case.protocol.monitoring.suspected.count, case.reading.zone)
-    yield _rolling(case, f"{LIVER}-daily", "daily liver test while VOD is suspected", "ALERT-02", due_at)
+    yield _rolling(case, "daily", "daily liver test while VOD is suspected", "ALERT-02", due_at)
 
 
-def _after_last_dose(case: Case, tested: tuple[Draw, ...]) -> Iterator[Obligation]:
+def _after_last_dose(case: Case, tested: tuple[Draw, ...]) -> Iterator[Due]:
     """MON-04: at least every 7 days after the last dose, none created after day 56."""
     last = case.last_dose
     if last is None:
@@ -76,10 +76,10 @@ def _after_last_dose(case: Case, tested: tuple[Draw, ...]) -> Iterator[Obligatio
     day = (local_date(due_at, zone) - last.local_on).days
     if day <= spans.last_dose_days.count:
         title = f"weekly liver test, day {day} after the last dose"
-        yield _rolling(case, f"{LIVER}-after-last-dose", title, "MON-04", due_at)
+        yield _rolling(case, "after-last-dose", title, "MON-04", due_at)
 
 
-def _after_transplant(case: Case, tested: tuple[Draw, ...]) -> Iterator[Obligation]:
+def _after_transplant(case: Case, tested: tuple[Draw, ...]) -> Iterator[Due]:
     """MON-03: every 7 days to day 30, 14 to day 60, 28 to day 100, counted on the day of the last test."""
     if case.transplant is None:
         return
@@ -90,7 +90,7 @@ def _after_transplant(case: Case, tested: tuple[Draw, ...]) -> Iterator[Obligati
     due_at = plus_days(base, _interval(case, anchor, base), zone)
     day = (local_date(due_at, zone) - local_date(anchor, zone)).days
     if day <= spans.transplant_last_day.count:
-        yield _rolling(case, f"{LIVER}-after-transplant", f"liver test, day {day} after transplant", "MON-03", due_at)
+        yield _rolling(case, "after-transplant", f"liver test, day {day} after transplant", "MON-03", due_at)
 
 
 def _interval(case: Case, anchor: datetime, tested_at: datetime) -> int:
@@ -101,10 +101,10 @@ def _interval(case: Case, anchor: datetime, tested_at: datetime) -> int:
     return (spans.transplant_second if day <= spans.transplant_second_until.count else spans.transplant_third).count
 
 
-def _rolling(case: Case, key: str, title: str, rule: str, due_at: datetime) -> Obligation:
+def _rolling(case: Case, name: str, title: str, rule: str, due_at: datetime) -> Due:
     """Due at the wall-clock time of the last one; overdue after a grace of elapsed hours (MON-03)."""
     overdue_at = due_at + case.protocol.monitoring.grace.span
-    return obligation(case, key, title, rule, Role.COORDINATOR, due_at, overdue_at, PANEL)
+    return obligation(case, ObligationKind.LIVER_TEST, name, title, rule, due_at, overdue_at, PANEL)
 
 
 def _after(case: Case, at: datetime, last_day: date | None) -> bool:

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import cast, get_args
 
-from clinical.units import LOINC
+from clinical.codes import LOINC
+from clinical.meaning import meaning
 from models.base import Frozen
-from models.facts import Body
+from models.facts import Body, LabResult
 
 EVERY_FACT = 1
 """The mark of an answer that rests on the whole chart."""
@@ -26,9 +27,13 @@ def group_of(analyte: str) -> str:
     return QT_GROUP if analyte == "qtcf" else analyte
 
 
-def group_of_code(loinc: str) -> str:
-    """The group that a result of this code belongs to."""
-    return group_of(LOINC.get(loinc, UNLISTED))
+def groups_of(result: LabResult) -> tuple[str, ...]:
+    """The groups that a result belongs to: that of its code, or those of all that it may be (LAB-12)."""
+    analytes = meaning(result).analytes
+    if len(analytes) == 1:  # as nearly always
+        (analyte,) = analytes
+        return (group_of(analyte),)
+    return tuple(sorted({group_of(analyte) for analyte in analytes})) or (UNLISTED,)
 
 
 def _tag(kind: type[Frozen]) -> str:
@@ -45,6 +50,9 @@ KIND_MARKS: Mapping[str, int] = MappingProxyType({kind: 2 << place for place, ki
 """By the kind of a fact its mark."""
 
 _LAB_MARKS = MappingProxyType({group: 2 << place for place, group in enumerate(_GROUPS, len(_KINDS))})
+
+ALL_LABS = sum(_LAB_MARKS.values())
+"""The marks of all groups of results."""
 
 
 def lab_mark(group: str) -> int:

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 from clinical.case import Case
-from clinical.results import Known
-from clinical.units import PYRIDOXAL_PHOSPHATE, label
+from clinical.codes import PYRIDOXAL_PHOSPHATE
+from clinical.known import Known
+from clinical.units import label
 from models.assessment import Finding
 
 TRANSAMINASES = ("alt", "ast")

@@ -6,14 +6,14 @@ from enum import StrEnum
 
 from clinical.before_dose import before_dose
 from clinical.case import Case
-from clinical.due import BEFORE, BLOOD_COUNT, ECG, EXAMINATION, LIVER, TUMOUR_LYSIS
+from clinical.due import Due
 from clinical.examinations import examinations
+from clinical.known import Known
 from clinical.liver_tests import liver_tests
 from clinical.once import all_of, once
-from clinical.results import Known
 from clinical.watch import watched
-from models.assessment import Obligation
 from models.base import plain
+from models.obligation_kinds import ObligationKind
 
 
 class Test(StrEnum):
@@ -28,13 +28,14 @@ class Test(StrEnum):
     EXAMINATION = "examination"
 
 
-BY_KEY = {
-    Test.LIVER: (LIVER,),
-    Test.COUNTS: (BLOOD_COUNT,),
-    Test.ECG: (ECG,),
-    Test.ELECTROLYTES: (ECG, TUMOUR_LYSIS),
-    Test.EXAMINATION: (EXAMINATION,),
+ASKED_BY = {
+    Test.LIVER: (ObligationKind.LIVER_TEST, ObligationKind.LIVER_TEST_AFTER_DOSE),
+    Test.COUNTS: (ObligationKind.BLOOD_COUNT,),
+    Test.ECG: (ObligationKind.ECG,),
+    Test.ELECTROLYTES: (ObligationKind.ECG, ObligationKind.TUMOUR_LYSIS),
+    Test.EXAMINATION: (ObligationKind.EXAMINATION,),
 }
+"""The obligations that ask for each kind of test; what a dose needs names its parts."""
 
 
 def next_due_words(case: Case, kind: Test) -> str:
@@ -51,14 +52,14 @@ def last_and_next(case: Case, last: Known, kind: Test) -> str:
     return f"{words}{next_due_words(case, kind)}"
 
 
-def _open(case: Case, kind: Test) -> Iterator[Obligation]:
+def _open(case: Case, kind: Test) -> Iterator[Due]:
     for one in _all_open(case):
-        if one.key.startswith(BY_KEY[kind]) or (one.key.startswith(BEFORE) and kind in one.title):
+        if one.kind in ASKED_BY[kind] or (one.kind is ObligationKind.BEFORE and kind in one.title):
             yield one
 
 
 @once
-def _all_open(case: Case) -> tuple[Obligation, ...]:
+def _all_open(case: Case) -> tuple[Due, ...]:
     return tuple(o for rule in (liver_tests, examinations, watched, before_dose) for o in all_of(case, rule))
 
 

@@ -6,18 +6,21 @@ from clinical.again import asked_again, first_dose
 from clinical.bedside_due import at_the_bedside
 from clinical.before_dose import before_dose, next_planned
 from clinical.calendar import plus_days
-from clinical.calls import calls
+from clinical.calls import Call, calls, deaths
 from clinical.case import Case
 from clinical.course_over import course_over, the_end
-from clinical.due import CYTOREDUCTION, DOSE, obligation
+from clinical.due import Due, obligation
 from clinical.examinations import examinations
+from clinical.harm import Harm
+from clinical.kinds import harm_of, owned
 from clinical.liver_tests import liver_tests
 from clinical.once import all_of, once
 from clinical.reading import STRICTLY_AFTER
 from clinical.watch import watched
 from models.assessment import Obligation
 from models.facts import CYCLE_DAYS, Cytoreduction
-from models.people import Role
+from models.obligation_kinds import ObligationKind
+from models.protocol import Entry
 
 
 @once
@@ -25,7 +28,14 @@ def obligations(case: Case) -> tuple[Obligation, ...]:
     """Everything that is open, sorted by key; nothing once it is closed or monitoring is over (MON-17)."""
     if course_over(case):
         return ()
-    found = [
+    due = list(all_of(case, _deaths)) or _all(case)
+    found = [owned(case, one) for one in due]
+    found += [owned(case, one) for one in asked_again(case, found)]
+    return tuple(sorted(found, key=lambda o: o.key))
+
+
+def _all(case: Case) -> list[Due]:
+    return [
         *all_of(case, _calls),
         *all_of(case, first_dose),
         *all_of(case, at_the_bedside),
@@ -37,19 +47,30 @@ def obligations(case: Case) -> tuple[Obligation, ...]:
         *all_of(case, _cytoreduction),
         *all_of(case, the_end),
     ]
-    found += asked_again(case, found)
-    return tuple(sorted(found, key=lambda o: o.key))
 
 
-def _calls(case: Case) -> Iterator[Obligation]:
+def _calls(case: Case) -> Iterator[Due]:
     """What only a person can settle is due at once, and overdue soon."""
-    spans = case.protocol.calls
-    for call in calls(case):
-        overdue_at = call.since + (spans.urgent if call.urgent else spans.ordinary).span
-        yield obligation(case, call.key, call.title, call.rule, call.owner, call.since, overdue_at, call.clears)
+    yield from (_called(case, call) for call in calls(case))
 
 
-def _next_dose(case: Case) -> Iterator[Obligation]:
+def _deaths(case: Case) -> Iterator[Due]:
+    """CALL-01: where the patient has died nothing else is asked of anybody."""
+    yield from (_called(case, call) for call in deaths(case))
+
+
+def _called(case: Case, call: Call) -> Due:
+    late = call.since + _overdue_after(case, call.kind).span
+    return obligation(case, call.kind, call.name, call.title, call.rule, call.since, late, call.clears, once=call.once)
+
+
+def _overdue_after(case: Case, kind: ObligationKind) -> Entry:
+    """CALL-01: for the gravest it is also when the people called are called again."""
+    spans, harm = case.protocol.calls, harm_of(kind)
+    return spans.gravest if harm is Harm.GRAVEST else spans.urgent if harm is Harm.URGENT else spans.ordinary
+
+
+def _next_dose(case: Case) -> Iterator[Due]:
     """The next dose is due on its nominal day at the time of day of the last one; overdue when its window ends."""
     slot = next_planned(case)
     window = case.window_of(slot) if slot is not None else None
@@ -59,11 +80,11 @@ def _next_dose(case: Case) -> Iterator[Obligation]:
     overdue_at = window.closes_at - STRICTLY_AFTER if window.closes_at else due_at + case.protocol.regimen.window.span
     title = f"decide on {slot}" if slot.day == CYCLE_DAYS[0] else f"dose {slot}"
     clears = "start_next_cycle, or finish_dosing" if case.in_review else "the dose is given, or dosing ends"
-    key, late = f"{DOSE}-{slot}", max(due_at, overdue_at)
-    yield obligation(case, key, title, "DOSE-04", Role.PRESCRIBER, due_at, late, clears)
+    late = max(due_at, overdue_at)
+    yield obligation(case, ObligationKind.DOSE, str(slot), title, "DOSE-04", due_at, late, clears)
 
 
-def _cytoreduction(case: Case) -> Iterator[Obligation]:
+def _cytoreduction(case: Case) -> Iterator[Due]:
     """CYT-05: cytoreduction that has lasted its longest asks a physician how to go on."""
     started = [f.at for f, c in case.reading.of(Cytoreduction) if c.action == "started"]
     if case.doses or not started or case.dosing_ended is not None:
@@ -71,4 +92,4 @@ def _cytoreduction(case: Case) -> Iterator[Obligation]:
     due_at = plus_days(min(started), case.protocol.limits.cytoreduction_max.count, case.reading.zone)
     title, clears = "cytoreduction: a physician decides how to go on", "the first dose, or dosing ends"
     late = due_at + case.protocol.monitoring.grace.span
-    yield obligation(case, CYTOREDUCTION, title, "CYT-05", Role.PHYSICIAN, due_at, late, clears)
+    yield obligation(case, ObligationKind.CYTOREDUCTION, "", title, "CYT-05", due_at, late, clears)

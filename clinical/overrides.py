@@ -26,24 +26,35 @@ class Standing:
     fact: Fact
     what: OverrideGiven
     second: tuple[Actor, ...]
+    until: str
 
     def reason_for(self, finding: Finding) -> str | None:
         """Who set this finding aside and why; `None` while a second signature is missing (OVR-02)."""
         if finding.override == BY_TWO and not self.second:
             return None
-        return f"set aside by {' and '.join(str(a) for a in (self.fact.by, *self.second))}: {self.what.reason}"
+        people = " and ".join(str(a) for a in (self.fact.by, *self.second))
+        return f"set aside by {people}: {self.what.reason}; {self.until}"
 
 
 def standing_overrides(case: Case, slot: DoseSlot) -> list[Standing]:
     """The overrides given for this dose whose window is still open; values are compared finding by finding."""
     window = case.window_of(slot)
-    if window is not None and window.closes_at is not None and case.reading.reached(window.closes_at):
+    closes_at = window.closes_at if window is not None else None
+    if closes_at is not None and case.reading.reached(closes_at):
         return []
+    until = f"for {slot} while its values stand"
+    if closes_at is not None:
+        until += f", until {closes_at.astimezone(case.reading.zone):%Y-%m-%d %H:%M} local time"
     return [
-        Standing(fact, what, tuple(by for by in signed_under(case.reading, fact.id) if by.person != fact.by.person))
+        Standing(fact, what, _second(case, fact), until)
         for fact, what in case.reading.of(OverrideGiven)
         if (what.cycle, what.day) == (slot.cycle, slot.day)
     ]
+
+
+def _second(case: Case, given: Fact) -> tuple[Actor, ...]:
+    """Those who signed under it and are another person than who gave it."""
+    return tuple(by for by in signed_under(case.reading, given.id) if by.person != given.by.person)
 
 
 def with_overrides(case: Case, slot: DoseSlot, findings: Iterable[Finding]) -> Iterator[Finding]:
@@ -80,5 +91,6 @@ def _under(override: Standing, finding: Finding) -> Finding:
     words = override.reason_for(finding)
     if words is None:
         waits = f"override by {override.fact.by} waits for a second signature: countersign {override.fact.id}"
-        return finding.model_copy(update={"clears": f"{waits}; or {finding.clears}"})
+        said = {"clears": f"{waits}; or {finding.clears}", "countersign": override.fact.id}
+        return finding.model_copy(update=said)
     return finding.model_copy(update={"verdict": None, "clears": None, "overridden": words})

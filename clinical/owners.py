@@ -1,13 +1,13 @@
 """Whose turn it is: for every state one role and what it is asked to do. An administrator reads it, nobody guesses."""
 
+from collections.abc import Iterator
+
 from clinical.bedside import standing_authorisation
 from clinical.case import Case
-from models.assessment import CourseState, DosePlan, Verdict
+from models.assessment import CourseState, DosePlan, Finding, Turn, Verdict
 from models.people import Role
 
-Turn = tuple[Role, str]
-
-BY_STATE: dict[CourseState, Turn] = {
+BY_STATE: dict[CourseState, tuple[Role, str]] = {
     CourseState.SCREENING: (Role.PHYSICIAN, "record consent, eligibility and the baseline"),
     CourseState.CYTOREDUCTION: (Role.PRESCRIBER, "reduce the blasts before the first dose"),
     CourseState.LABS: (Role.COORDINATOR, "bring in the results and examinations that are missing"),
@@ -16,7 +16,7 @@ BY_STATE: dict[CourseState, Turn] = {
     CourseState.INFUSION: (Role.NURSE, "watch the infusion and chart its end"),
     CourseState.INFUSION_INTERRUPTED: (Role.PHYSICIAN, "decide whether the infusion goes on"),
     CourseState.OBSERVATION: (Role.NURSE, "observe to the end of the hour"),
-    CourseState.REACTION: (Role.PHYSICIAN, "treat the reaction, give its grade and its end"),
+    CourseState.REACTION: (Role.PHYSICIAN, "treat the reaction, and chart its end"),
     CourseState.HELD: (Role.PRESCRIBER, "look at what holds the dose"),
     CourseState.BETWEEN_DOSES: (Role.COORDINATOR, "wait for the next window"),
     CourseState.DOSE_OMITTED: (Role.COORDINATOR, "wait for the window of the dose after the one left out"),
@@ -32,13 +32,82 @@ BY_STATE: dict[CourseState, Turn] = {
 WITHOUT_A_PHYSICIAN = frozenset({CourseState.INFUSION, CourseState.OBSERVATION, CourseState.LIVER_MONITORING})
 """States that somebody else watches while nothing is urgent."""
 
+PREMEDICATION = "PRE-07"
+PREPARATION = frozenset({"IDN-02", "PREP-03", "PREP-04", "PREP-11", "PREP-12", "VIAL-01"})
+EARLIER_START = "DAY-03"
+"""The rules that say what is missing before a start, by whose turn it is."""
 
-def turn_of(case: Case, state: CourseState, verdict: Verdict, plan: DosePlan | None, *, urgent: bool) -> Turn:
-    """Who must act now, and what is asked. An urgent finding calls a physician, whoever watches the course else."""
+
+def turns_of(
+    case: Case, state: CourseState, verdict: Verdict, plan: DosePlan | None, findings: tuple[Finding, ...]
+) -> tuple[Turn, ...]:
+    """Who must act now, and what is asked; several at a time where each can begin at once.
+
+    An urgent finding calls a physician, whoever watches the course else.
+    """
+    urgent = any(f.verdict is Verdict.HOLD_URGENT for f in findings)
     if urgent and state in WITHOUT_A_PHYSICIAN:
-        return Role.PHYSICIAN, "look at the patient now"
+        return (Turn(owner=Role.PHYSICIAN, action="look at the patient now"),)
+    if state is CourseState.REACTION:
+        return (Turn(owner=Role.PHYSICIAN, action=_to_the_reaction(case)),)
     if state is CourseState.DOSE_ADJUSTMENT and standing_authorisation(case, plan) is not None:
-        return Role.PHARMACIST, "check the dose that was authorised"
-    if state is CourseState.PREMEDICATION and verdict is Verdict.MAY_START:
-        return Role.NURSE, "start the infusion"
-    return BY_STATE[state]
+        return (Turn(owner=Role.PHARMACIST, action="check the dose that was authorised"),)
+    if state is CourseState.PREMEDICATION:
+        return tuple(_before_the_start(verdict, findings))
+    if state is CourseState.CORRECTION_REVIEW:
+        return tuple(_confirming(case))
+    owner, action = BY_STATE[state]
+    return tuple(_second_signatures(verdict, findings, Turn(owner=owner, action=action)))
+
+
+def _to_the_reaction(case: Case) -> str:
+    """What nobody has said of it yet."""
+    running = case.reaction_running
+    if case.ungraded_reaction is None and case.reaction_come_back is None:
+        return "treat the reaction, and chart its end"
+    if running is None or running.resolved_at is not None:
+        return "give the grade of the reaction"
+    return "treat the reaction, give its grade, and chart its end"
+
+
+def _before_the_start(verdict: Verdict, findings: tuple[Finding, ...]) -> Iterator[Turn]:
+    """The preparation is the pharmacist's, premedication the nurse's, a reason the prescriber's; then the nurse starts."""
+    left = [f for f in findings if f.verdict is None and f.clears is not None]
+    asked = (
+        (Role.NURSE, "premedicate", [f for f in left if f.rule == PREMEDICATION]),
+        (Role.PHARMACIST, "prepare the dose", [f for f in left if f.rule in PREPARATION]),
+        (Role.PRESCRIBER, "give the reason for the earlier start", [f for f in left if f.rule == EARLIER_START]),
+    )
+    found = [
+        Turn(owner=owner, action=action, clears="; ".join(f.clears or "" for f in those))
+        for owner, action, those in asked
+        if those
+    ]
+    if verdict is Verdict.MAY_START or not found:
+        yield Turn(owner=Role.NURSE, action="start the infusion", clears="start_infusion")
+    else:
+        yield from found
+
+
+def _confirming(case: Case) -> Iterator[Turn]:
+    """COR-02: the prescriber and a second physician; whoever has confirmed already is not asked again."""
+    for review in case.reviews:
+        action = "confirm as one of two what was corrected"
+        said = {by.role for by in review.confirmed_by}
+        if Role.PRESCRIBER not in said:
+            yield Turn(owner=Role.PRESCRIBER, action=action, clears=review.clears)
+        if not said or said == {Role.PRESCRIBER}:
+            yield Turn(owner=Role.PHYSICIAN, action=action, clears=review.clears)
+        return
+
+
+def _second_signatures(verdict: Verdict, findings: tuple[Finding, ...], otherwise: Turn) -> Iterator[Turn]:
+    """OVR-02: an override that waits for its second signature is the turn of those who can give it."""
+    asking = [f for f in findings if f.verdict is verdict]
+    waiting = [f for f in findings if f.verdict is not None and f.countersign is not None]
+    if not waiting or any(f.countersign is None for f in asking):
+        yield otherwise
+    names = ", ".join(dict.fromkeys(f.countersign or "" for f in waiting))
+    for role in (Role.PHYSICIAN, Role.PHARMACIST) if waiting else ():
+        action = f"sign as the second person, or not: {waiting[0].rule} is set aside by the prescriber"
+        yield Turn(owner=role, action=action, clears=f"countersign {names} by another person than who gave it")

@@ -36,10 +36,16 @@ def _at_the_bedside(case: Case) -> Iterator[Finding]:
         if last is None or reaction.began_at < last.started_at or reaction.grade is None:
             continue
         if reaction.grade < spans.running_grade.count:
-            reason = f"reaction of grade {reaction.grade}: the infusion goes on, watched more closely"
-            yield case.finding("NON-04", None, reason)
+            yield case.finding(
+                "NON-04", None, f"reaction of grade {reaction.grade}: {_mild(case)}, watched more closely"
+            )
         elif reaction.grade < spans.stop_grade.count:
             yield from _going_on(case, reaction)
+
+
+def _mild(case: Case) -> str:
+    """IRR-04: it stopped the infusion as any reaction does, and is no reason against going on at once."""
+    return "the infusion goes on" if interrupted(case) is None else "the infusion may go on at once (resume_infusion)"
 
 
 def _going_on(case: Case, reaction: ReactionSoFar) -> Iterator[Finding]:

@@ -3,21 +3,25 @@
 Time is asked only through `reached` and `passed`, so that `valid_until` is never forgotten.
 """
 
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Any, TypeVar
 
 from clinical.calendar import local_date
 from clinical.marks import EVERY_FACT, KIND_MARKS, TAGS
 from clinical.once import INSTANT, NEVER, Basis
-from clinical.told import Told, told_by
+from clinical.told import CORRECTION, Told, told_by
 from models.base import Frozen
 from models.chart import Chart
-from models.facts import Discontinued, Fact, Reaction, VodJudged
+from models.facts import Correction, Discontinued, Fact, Reaction, VodJudged
 from models.people import Actor
 from models.protocol import Protocol
 
 STRICTLY_AFTER = timedelta(seconds=1)
 """A limit with `>` is crossed one second after it (design §4)."""
+
+NOT_ANSWERED: tuple[object, ...] = (None, "", ())
+"""What stands in a statement where its question was left open."""
 
 What = TypeVar("What", bound=Frozen)
 
@@ -67,6 +71,14 @@ class Reading:
             found = self.told.by_kind.get(tag, ())
             self.told.latest[tag] = max(reversed(found), key=_true_at) if found else None
         return self.told.latest[tag]
+
+    def answered(self, kind: type[Frozen]) -> Mapping[str, tuple[Fact, Any]]:
+        """The last answer to each question of a statement, with its fact: one that leaves it open takes none back (M.0)."""
+        told = sorted(self.of(kind), key=_true_at)
+        said = (
+            (name, fact, getattr(what, name)) for fact, what in told for name in kind.model_fields if name != "kind"
+        )
+        return {name: (fact, answer) for name, fact, answer in said if answer not in NOT_ANSWERED}
 
     def said_last(self, *kinds: type[Frozen]) -> Fact | None:
         """The fact of these kinds that was recorded last: it overtakes the others."""
@@ -146,6 +158,22 @@ class Reading:
     def corrected_by(self, fact_id: str) -> tuple[Actor, ...]:
         """Who has corrected this fact, or what stood in its place, oldest first."""
         return self.told.corrected_by(fact_id)
+
+    def corrections(self) -> tuple[tuple[Fact, Fact | None, Fact], ...]:
+        """Each fact that was corrected: as it was said first, what stands in its place, and the correction made last."""
+        self.rests_on(CORRECTION)
+        if self.told.versions is None:
+            return ()
+        first: dict[str, str] = {}
+        last: dict[str, Fact] = {}
+        for fact in self.told.all_facts:
+            if isinstance(fact.what, Correction):
+                first[fact.id] = origin = first.get(fact.what.target, fact.what.target)
+                last[origin] = fact
+        versions = self.told.versions
+        return tuple(
+            (said[0], said[-1], last[origin]) for origin, said in versions.items() if origin in last and said[0]
+        )
 
     def retracted_stops(self, stop_grade: int) -> tuple[Fact, ...]:
         """Facts behind a permanent stop that were corrected away (COR-02), as they were."""

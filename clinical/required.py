@@ -5,16 +5,19 @@ from datetime import datetime
 
 from clinical.calendar import birthday, midnight_of
 from clinical.case import Case
-from clinical.ecg import latest_qtcf
+from clinical.ecg import qtcf_opening
+from clinical.known import Opening
 from clinical.next_due import Test, next_due_words
-from clinical.results import Known, Unknown
-from clinical.screening import blasts
+from clinical.pregnancy import pregnancy_asked
+from clinical.screening import blasts_opening
 from clinical.treatment import Measured
 from clinical.units import label
 from clinical.unread import NAMED, SHOWN
-from models.assessment import Finding, Input, Verdict
+from clinical.unusable import cannot_be_used
+from clinical.vod_signs import LOOKED_FOR_IN_CHILDREN, Signs, looked_for
+from models.assessment import Finding, Verdict
 from models.base import counted, plain
-from models.facts import DoseSlot, InfectionBleedingCheck, PregnancyTest, Response, VodExamination
+from models.facts import DoseSlot, InfectionBleedingCheck, Response, VodExamination
 from models.protocol import Entry, Override
 
 PLURAL = frozenset({"platelets", "blasts"})
@@ -25,7 +28,7 @@ def required_data(case: Case, slot: DoseSlot) -> Iterator[Finding]:
     yield from _unreadable_messages(case)
     yield from _laboratory(case, slot)
     yield from _ecg(case, slot)
-    yield from _pregnancy(case, slot)
+    yield from pregnancy_asked(case, slot, data_rule(slot))
     yield from _body(case, slot)
     yield from _examinations(case, slot)
     yield from _response(case, slot)
@@ -71,37 +74,37 @@ def _laboratory(case: Case, slot: DoseSlot) -> Iterator[Finding]:
 
 
 def _one_analyte(case: Case, slot: DoseSlot, analyte: str, age: Entry) -> Iterator[Finding]:
-    found = corrected_calcium_source(case) if analyte == "calcium" else None
-    found = found or (blasts(case) if analyte == "blasts" else case.latest(analyte))
+    special = {"calcium": calcium_opening, "blasts": blasts_opening}
+    found = special[analyte](case) if analyte in special else case.opening(analyte)
     yield from _judged(case, slot, analyte, found, age)
-    if analyte == "calcium" and not (isinstance(found, Known) and found.analyte == "calcium_corrected"):
-        yield from _judged(case, slot, "albumin", case.latest("albumin"), age)
+    if analyte == "calcium" and not any(k.analyte == "calcium_corrected" for k in found.values):
+        yield from _judged(case, slot, "albumin", case.opening("albumin"), age)
 
 
-def corrected_calcium_source(case: Case) -> Known | Unknown | None:
-    """A calcium that the laboratory already corrected for albumin, where it is newer than the plain one."""
-    corrected, total = case.latest("calcium_corrected"), case.latest("calcium")
-    if corrected is None or total is None:
-        return corrected
-    return max((total, corrected), key=lambda f: f.collected_at if isinstance(f, Known) else f.since)
+def calcium_opening(case: Case) -> Opening:
+    """Total calcium, or one that the laboratory already corrected for albumin where it is newer."""
+    corrected, total = case.opening("calcium_corrected"), case.opening("calcium")
+    if corrected.last_at is None or total.last_at is None:
+        return total if corrected.last_at is None else corrected
+    return corrected if corrected.last_at > total.last_at else total
 
 
-def _judged(case: Case, slot: DoseSlot, analyte: str, found: Known | Unknown | None, age: Entry) -> Iterator[Finding]:
+def _judged(case: Case, slot: DoseSlot, analyte: str, found: Opening, age: Entry) -> Iterator[Finding]:
     rule = data_rule(slot)
     of_the_liver = analyte in case.protocol.ages.liver_analytes.words
     stated = f"{label(analyte)} {'are' if analyte in PLURAL else 'is'}"
-    if found is None:
+    if found.unknown is not None:
+        yield cannot_be_used(case, found.unknown)
+    elif not found.values:
         clears = f"{label(analyte)} not older than {age.shown()}{_next_due(case, analyte)}"
         override = Override.NEVER if of_the_liver else Override.NONE
         yield case.finding(
             rule, Verdict.NEED_DATA, f"{stated} missing", clears=clears, subject=analyte, override=override
         )
-    elif isinstance(found, Unknown):
-        yield case.finding(found.rule, Verdict.NEED_DATA, found.why, clears=found.clears)
-    elif case.reading.passed(found.collected_at + age.span):
+    elif any(case.reading.passed(known.collected_at + age.span) for known in found.values):
         reason = f"{stated} older than {age.shown()}"
         never = Override.NEVER if of_the_liver else None  # OVR-03 is for the age of everything else
-        given, clears = (found.shown(),), f"{label(analyte)} measured again{_next_due(case, analyte)}"
+        given, clears = case.shown(*found.values), f"{label(analyte)} measured again{_next_due(case, analyte)}"
         yield case.finding(
             rule, Verdict.NEED_DATA, reason, inputs=given, clears=clears, subject=analyte, override=never
         )
@@ -121,55 +124,24 @@ def _next_due(case: Case, analyte: str) -> str:
 
 def _ecg(case: Case, slot: DoseSlot) -> Iterator[Finding]:
     if slot.day == 1:
-        found = latest_qtcf(case)
+        found = qtcf_opening(case)
         age = case.protocol.ages.qtcf
-        if found is None:
+        if found.unknown is not None:
+            yield cannot_be_used(case, found.unknown)
+        elif not found.values:
             yield case.finding(
                 data_rule(slot), Verdict.NEED_DATA, "QTcF is missing", clears="an ECG with QTcF", override=Override.NONE
             )
-        elif isinstance(found, Unknown):
-            yield case.finding(found.rule, Verdict.NEED_DATA, found.why, clears=found.clears)
-        elif case.reading.passed(found.collected_at + age.span):
+        elif any(case.reading.passed(known.collected_at + age.span) for known in found.values):
             reason = f"QTcF is older than {age.shown()}"
             yield case.finding(
                 data_rule(slot),
                 Verdict.NEED_DATA,
                 reason,
-                inputs=(found.shown(),),
+                inputs=case.shown(*found.values),
                 clears="a new ECG",
                 subject="qtcf",
             )
-
-
-def _pregnancy(case: Case, slot: DoseSlot) -> Iterator[Finding]:
-    potential = case.course.child_bearing_potential
-    if slot.day != 1 or potential is False:
-        return
-    rule, age = data_rule(slot), case.protocol.ages.pregnancy
-    latest = case.reading.latest(PregnancyTest)
-    measured = max(case.results.all_read("hcg"), key=_drawn_at, default=None)
-    if measured is not None and (latest is None or _drawn_at(measured) > latest[0].at):
-        seen = measured.said if isinstance(measured, Known) else "that cannot be used"
-        reason = f"hCG {seen} came after the last pregnancy test, and nobody has said what it means"
-        inputs = (measured.shown(),) if isinstance(measured, Known) else ()
-        clears = "a person records the pregnancy test: negative, positive or unclear"
-        yield case.finding(rule, Verdict.NEED_DATA, reason, inputs=inputs, clears=clears, override=Override.NEVER)
-    elif latest is None or latest[1].result == "unclear":
-        words = "is missing" if latest is None else "is unclear"
-        unknown = "" if potential else " (whether the patient can bear a child is not stated)"
-        reason = f"pregnancy test {words}{unknown}"
-        yield case.finding(rule, Verdict.NEED_DATA, reason, clears="a pregnancy test", override=Override.NEVER)
-    elif case.reading.passed(latest[0].at + age.span):
-        fact, test = latest
-        inputs = (Input(name="pregnancy test", value=test.result, taken_at=fact.at, fact=fact.id),)
-        reason = f"pregnancy test is older than {age.shown()}"
-        yield case.finding(
-            rule, Verdict.NEED_DATA, reason, inputs=inputs, clears="a new pregnancy test", subject="pregnancy test"
-        )
-
-
-def _drawn_at(result: Known | Unknown) -> datetime:
-    return result.collected_at if isinstance(result, Known) else result.since
 
 
 def _body(case: Case, slot: DoseSlot) -> Iterator[Finding]:
@@ -194,9 +166,9 @@ def _body(case: Case, slot: DoseSlot) -> Iterator[Finding]:
 
 def _unusable_body(case: Case, name: str, measured: tuple[Measured, ...]) -> Iterator[Finding]:
     """LAB-05: a measurement sent later than every usable one, and not usable itself."""
-    sent = case.latest(name)
-    if isinstance(sent, Unknown) and not (measured and measured[-1].at > sent.since):
-        yield case.finding(sent.rule, Verdict.NEED_DATA, sent.why, clears=f"{name} measured again")
+    sent = case.opening(name).unknown
+    if sent is not None and (sent.stands or not (measured and measured[-1].at > sent.since)):
+        yield cannot_be_used(case, sent)
 
 
 def _plausible_body(case: Case, name: str, unit: str) -> Iterator[Finding]:
@@ -233,7 +205,7 @@ def _examinations(case: Case, slot: DoseSlot) -> Iterator[Finding]:
 
 def _vod_examination(case: Case) -> Iterator[Finding]:
     latest = case.reading.latest(VodExamination)
-    clears = "right upper abdomen, liver size, ascites and oedema examined"
+    clears = looked_for(case)
     if latest is None:
         yield case.finding("MON-15", Verdict.NEED_DATA, "examination for signs of VOD is missing", clears=clears)
         return
@@ -243,6 +215,7 @@ def _vod_examination(case: Case) -> Iterator[Finding]:
         "liver size": seen.hepatomegaly,
         "ascites": seen.ascites,
         "oedema": seen.oedema,
+        **({words: getattr(seen, name) for name, words in LOOKED_FOR_IN_CHILDREN.items()} if Signs(case).child else {}),
     }
     open_questions = [name for name, answer in looked_at.items() if answer is None]
     if open_questions:
@@ -253,7 +226,7 @@ def _vod_examination(case: Case) -> Iterator[Finding]:
 
 def _infection_check(case: Case) -> Iterator[Finding]:
     latest = case.reading.latest(InfectionBleedingCheck)
-    clears = "temperature taken and bleeding looked for"
+    clears = "temperature taken, bleeding and symptoms of anaemia looked for"
     if latest is None:
         reason = "infection and bleeding check is missing"
         yield case.finding("MON-16", Verdict.NEED_DATA, reason, clears=clears, override=Override.NONE)

@@ -9,7 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from clinical.case import Case
-from clinical.results import Known
+from clinical.known import Known, twins_at_the_end
 from clinical.units import label
 from models.assessment import Finding, Input
 from models.base import plain
@@ -105,8 +105,9 @@ def _blasts(case: Case, at: datetime) -> Known | None:
 def _counted(case: Case, analyte: str, at: datetime) -> Known | None:
     """The last usable count of the days before the assessment; an older one says nothing about it."""
     since = at - case.protocol.response.counts_within.span
-    found = [k for k in case.results.history(analyte) if since <= k.collected_at <= at]
-    return found[-1] if found else None
+    found = twins_at_the_end([k for k in case.results.history(analyte) if since <= k.collected_at <= at])
+    gravest = max if "blasts" in analyte else min
+    return gravest(found, key=lambda k: k.canonical) if found else None
 
 
 def _mrd(case: Case, response: ResponseRecorded) -> Iterator[Finding]:

@@ -1,31 +1,40 @@
 """Which laboratory result may be used (LAB-04 … LAB-07, CONV-01 … CONV-03, PLAU-01).
 
-An analyte is `Known`, `Unknown` (something newer cannot be used, and an older value is never used in its place) or
-missing (`None`). A comparator makes a value an interval; a limit inside it makes the answer unknown.
+Of an analyte a rule reads either what holds (`holding`: the last usable values, also beside or below something that cannot
+be used) or what opens (`opening`: the values that stand, or why there is none). There is no third reading: no rule can pass
+over what is not known (LAB-10), and of twins each counts (LAB-11).
+A comparator makes a value an interval; a limit inside it makes the answer unknown.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
-from functools import cached_property
-from types import MappingProxyType
-from typing import cast
 
+from clinical.codes import bound_of
+from clinical.known import (
+    MISSING,
+    Known,
+    Opening,
+    Unknown,
+    by_minute,
+    drawn_at,
+    recorded_at,
+    twins_at_the_end,
+)
 from clinical.marks import group_of, lab_mark
+from clinical.meaning import meaning
 from clinical.once import once
 from clinical.plausibility import Drawn, contradictions, jumps, more_than_all
 from clinical.reading import Reading
-from clinical.told import LAB
-from clinical.trouble import limits_in_unit, trouble_of, understood
-from clinical.units import FACTORS, SEGMENTED_ONLY, analyte_of, label, times
-from models.assessment import Input
-from models.base import plain
+from clinical.told import LAB, WITHDRAWN
+from clinical.trouble import Trouble, limits_in_unit, trouble_of, understood
+from clinical.units import label
+from clinical.versions import Chain, Version, agree, as_settled, layers, meant_by, minute_of
 from models.facts import (
     Fact,
     LabResult,
-    LabStatus,
     ResultConfirmed,
+    ResultWithdrawn,
     Transfusion,
     UnreadableMessage,
     UnreadableResolved,
@@ -33,128 +42,44 @@ from models.facts import (
 from models.people import CLINICAL_ROLES
 from models.protocol import Protocol
 
-STATUS_RANK = {
-    LabStatus.UNKNOWN: 0,
-    LabStatus.REGISTERED: 0,
-    LabStatus.PRELIMINARY: 1,
-    LabStatus.FINAL: 2,
-    LabStatus.AMENDED: 3,
-    LabStatus.CORRECTED: 3,
-    LabStatus.CANCELLED: 3,
-    LabStatus.ENTERED_IN_ERROR: 4,
-}
-SHOWN_TO_A_TENTH = frozenset({"qtcf", "qtcb"})
-"""Computed from a cube root: kept to many digits, shown to a tenth of a millisecond."""
-
-
-@dataclass(frozen=True)
-class Known:
-    """A usable result. `low` and `high` bound the true value (equal without a comparator) in the reported unit."""
-
-    analyte: str
-    fact: str
-    value: Decimal
-    unit: str
-    collected_at: datetime
-    uln: Decimal | None
-    lln: Decimal | None
-    comparator: str | None = None
-    loinc: str = ""
-    recorded_at: datetime | None = None
-    """When it became known; of what was read of a laboratory's result."""
-
-    def above(self, limit: Decimal) -> bool | None:
-        """Whether the value is `> limit` (in the reported unit); `None` where a comparator leaves it open."""
-        if self.comparator in (None, "="):
-            return self.value > limit
-        if self.comparator in ("<", "<="):
-            return False if self.value <= limit else None
-        return True if self.value > limit or (self.value == limit and self.comparator == ">") else None
-
-    def below(self, limit: Decimal) -> bool | None:
-        """Whether the value is `< limit` (in the reported unit); `None` where a comparator leaves it open."""
-        if self.comparator in (None, "="):
-            return self.value < limit
-        if self.comparator in (">", ">="):
-            return False if self.value >= limit else None
-        return True if self.value < limit or (self.value == limit and self.comparator == "<") else None
-
-    def above_uln(self, multiple: Decimal) -> bool | None:
-        """Whether the value is `> multiple x ULN` of its own laboratory."""
-        return None if self.uln is None else self.above(times(multiple, self.uln))
-
-    @cached_property
-    def canonical(self) -> Decimal:
-        """The value in the canonical unit of its analyte."""
-        return FACTORS[self.analyte, self.unit].to_canonical(self.value)
-
-    def in_unit(self, limit: Decimal) -> Decimal:
-        """A limit given in the canonical unit, in the unit of this result."""
-        return FACTORS[self.analyte, self.unit].from_canonical(limit)
-
-    @property
-    def is_exact(self) -> bool:
-        """The value itself, not a bound of it."""
-        return self.comparator in (None, "", "=")
-
-    @property
-    def said(self) -> str:
-        """Value and unit as a clinician reads them."""
-        tenth = self.analyte in SHOWN_TO_A_TENTH and self.unit == "ms"
-        value = plain(round(self.value, 1)) if tenth and self.value != round(self.value) else plain(self.value)
-        return f"{self.comparator or ''}{value} {self.unit}"
-
-    def shown(self) -> Input:
-        """The value as a clinician reads it, with ULN and time."""
-        uln = f" (ULN {plain(self.uln)})" if self.uln is not None else ""
-        value = f"{self.said}{uln}"
-        return Input(name=label(self.analyte), value=value, taken_at=self.collected_at, fact=self.fact)
-
-
-@dataclass(frozen=True)
-class Unknown:
-    """An analyte that cannot be used: by which rule, why in words, and the fact that made it so."""
-
-    analyte: str
-    rule: str
-    why: str
-    fact: str
-    since: datetime
-    urgent: bool = False
-    confirmable: bool = False
-
-    @property
-    def clears(self) -> str:
-        """What makes this analyte known again."""
-        confirmed = f"a clinician confirms it (result_confirmed of {self.fact}), or " if self.confirmable else ""
-        return f"{confirmed}a usable {label(self.analyte)} of a later draw, or a correction"
-
-
-Usable = Known | Unknown | None
-
-
-def recorded_at(known: Known) -> datetime:
-    """When a result of a laboratory became known."""
-    assert known.recorded_at is not None
-    return known.recorded_at
-
-
+COUNTS = frozenset({"anc", "platelets"})
+LOW_COUNTS_AS_LOW = frozenset({"potassium", "calcium", "calcium_corrected", "magnesium", *COUNTS})
+"""LAB-10: implausibly low values of these count as low."""
 Read = Sequence[tuple[Fact, Known | Unknown]]
 
 
-def _drawn_at(known: Known) -> datetime:
-    return known.collected_at
-
-
 class Series:
-    """The results of one analyte: as they arrived, the usable ones by time, and the one that counts. It never changes."""
+    """The results of one analyte: as they arrived, the usable ones by time, what holds and what opens. It never changes.
 
-    __slots__ = ("history", "latest", "read")
+    `gone` are values that only speak against a dose: withdrawn, or replaced by something unusable, until a later usable value
+    settles them (E1); implausibly low, or of a time in the future.
+    """
 
-    def __init__(self, read: Read) -> None:
+    __slots__ = ("_minutes", "gone", "history", "holding", "opening", "read")
+
+    def __init__(self, read: Read, gone: Sequence[Known] = ()) -> None:
         self.read = tuple(read)
-        self.history = tuple(sorted((k for _, k in read if isinstance(k, Known)), key=_drawn_at))
-        self.latest: Usable = _find_latest(read)
+        self.history = tuple(sorted((k for _, k in read if isinstance(k, Known)), key=drawn_at))
+        last = twins_at_the_end(self.history)
+        since = minute_of(last[0].collected_at) if last else None
+        unknown = [u for fact, u in read if isinstance(u, Unknown) and (u.stands or _is_newer(fact, u, last))]
+        self.opening = Opening(unknown=max(unknown, key=_gravity)) if unknown else Opening(last) if last else MISSING
+        against = (u.against for u in unknown if u.against is not None)
+        left = (k for k in (*gone, *against) if since is None or minute_of(k.collected_at) >= since)
+        self.gone = tuple({k.fact: k for k in left}.values())
+        self.holding = (*last, *self.gone)
+        self._minutes: tuple[tuple[Known, ...], ...] | None = None
+
+    @property
+    def minutes(self) -> tuple[tuple[Known, ...], ...]:
+        """The usable ones, oldest first, those of one minute together (LAB-11); put together when first asked for."""
+        if self._minutes is None:
+            self._minutes = tuple(by_minute(self.history))
+        return self._minutes
+
+
+def _gravity(unknown: Unknown) -> tuple[bool, bool, bool, datetime]:
+    return unknown.urgent, unknown.high, unknown.stands, unknown.since
 
 
 class Results:
@@ -170,34 +95,91 @@ class Results:
         """Messages that nobody could read, and that nobody has resolved (LAB-05)."""
         return tuple(_open_messages(self.reading))
 
-    def latest(self, analyte: str) -> Usable:
-        """The usable result of an analyte, or why there is none (LAB-04, LAB-05)."""
-        return self._series(analyte).latest
+    def holding(self, analyte: str) -> tuple[Known, ...]:
+        """What speaks against a dose: the last usable values, whatever came after them. A hold stands where any holds."""
+        return self._series(analyte).holding
+
+    def opening(self, analyte: str) -> Opening:
+        """What may speak for a dose (LAB-04, LAB-05): each of its values must allow, and the unknown never does."""
+        return self._series(analyte).opening
 
     def history(self, analyte: str) -> tuple[Known, ...]:
-        """All usable results of an analyte, oldest first."""
+        """All usable results of an analyte that stand, oldest first."""
         return self._series(analyte).history
 
+    def against(self, analyte: str) -> tuple[Known, ...]:
+        """The same with what is gone and not settled (`gone`), for what only raises."""
+        found = self._series(analyte)
+        return tuple(sorted((*found.history, *found.gone), key=drawn_at)) if found.gone else found.history
+
+    def minutes(self, analyte: str) -> tuple[tuple[Known, ...], ...]:
+        """The usable results of an analyte that stand, oldest first, those of one minute together (LAB-11)."""
+        return self._series(analyte).minutes
+
+    def minutes_against(self, analyte: str) -> tuple[tuple[Known, ...], ...]:
+        """The same with what is gone and not settled."""
+        return tuple(by_minute(self.against(analyte))) if self.gone(analyte) else self.minutes(analyte)
+
+    def holding_among(self, *analytes: str) -> tuple[Known, ...]:
+        """The same of several analytes that say one thing: a later usable value of one settles the others."""
+        ends = [minute_of(found[-1].collected_at) for found in map(self.history, analytes) if found]
+        since = max(ends, default=None)
+        held = (k for analyte in analytes for k in self.holding(analyte))
+        return tuple(k for k in held if since is None or minute_of(k.collected_at) >= since)
+
+    def holding_before(self, analyte: str, instant: datetime) -> tuple[Known, ...]:
+        """What held at an instant: the last usable values that were drawn before it."""
+        standing = [k for k in self.history(analyte) if k.collected_at < instant]
+        gone = [k for k in self.gone(analyte) if k.collected_at < instant]
+        return (*twins_at_the_end(standing), *gone)
+
+    def gone(self, analyte: str) -> tuple[Known, ...]:
+        """What was withdrawn, or replaced by something unusable, and is not settled: it may raise, and never lifts (E1)."""
+        return self._series(analyte).gone
+
     def before(self, analyte: str, instant: datetime | None) -> Known | None:
-        """The last usable result collected before an instant (a baseline)."""
-        history = reversed(self.history(analyte))
-        return next((k for k in history if instant is None or k.collected_at < instant), None)
+        """The last usable result collected before an instant (a baseline); of twins the one that holds more (LAB-11)."""
+        history = self.history(analyte)
+        earlier = history if instant is None else [k for k in history if k.collected_at < instant]
+        twins, gravest = twins_at_the_end(earlier), max if analyte in COUNTS else min
+        return gravest(twins, key=lambda k: k.canonical) if twins else None
 
     def unusable_facts(self) -> frozenset[str]:
-        """The results that stand and cannot be used: what a person may transcribe or dismiss (LAB-05)."""
+        """The results that stand and cannot be used: what a person may transcribe or dismiss (LAB-05, LAB-09)."""
         found = [found for analyte in self._analytes() for found in self.all_read(analyte)]
-        return frozenset(u.fact for u in found if isinstance(u, Unknown))
+        withdrawn = frozenset(fact.id for fact, _ in self.withdraw_nothing())
+        return withdrawn | frozenset(u.fact for u in found if isinstance(u, Unknown))
 
     @once
-    def urgent(self) -> tuple[Unknown, ...]:
+    def implausibly_high(self) -> tuple[Unknown, ...]:
         """LAB-06: analytes whose newest result is implausibly high."""
-        newest = (self.latest(analyte) for analyte in self._analytes())
-        return tuple(u for u in newest if isinstance(u, Unknown) and u.urgent)
+        newest = (self.opening(analyte).unknown for analyte in self._analytes())
+        return tuple(u for u in newest if u is not None and u.high)
+
+    @once
+    def unknown(self) -> tuple[Unknown, ...]:
+        """LAB-10: every analyte whose newest result cannot be used, whether or not a dose requires it."""
+        newest = (self.opening(analyte).unknown for analyte in self._analytes())
+        return tuple(u for u in newest if u is not None)
+
+    @once
+    def withdraw_nothing(self) -> tuple[tuple[Fact, ResultWithdrawn], ...]:
+        """LAB-09: withdrawals that name no result known here and no analyte, and that nobody has dismissed."""
+        self.reading.rests_on(LAB, WITHDRAWN)
+        settled = {what.target for _, what in self.reading.of(UnreadableResolved)}
+        last = [chain.versions[-1] for chain in self.reading.told.withdraw_nothing]
+        return tuple(
+            (v.fact, v.what)
+            for v in last
+            if isinstance(v.what, ResultWithdrawn) and not meant_by(v.what) and v.fact.id not in settled
+        )
 
     def _analytes(self) -> list[str]:
-        """The analytes of which any result was sent."""
-        self.reading.rests_on(LAB)
-        return sorted({analyte for group in self.reading.told.labs for analyte in self._stands(group)})
+        """The analytes of which any result was sent, or withdrawn by name."""
+        self.reading.rests_on(LAB, WITHDRAWN)
+        told = self.reading.told
+        withdrawn = {a for chain in told.withdraw_nothing for v in chain.versions for a in meant_by(v.what)}
+        return sorted({*told.analytes(), *withdrawn})
 
     def confirmed(self, *facts: str) -> bool:
         """Whether a clinician looked at one of these and confirmed it (PLAU-01, QT-06)."""
@@ -212,16 +194,9 @@ class Results:
         """Every result of an analyte that stands, usable or not, as it arrived."""
         return [found for _, found in self._series(analyte).read]
 
-    def _stands(self, group: str) -> Mapping[str, tuple[tuple[Fact, LabResult], ...]]:
-        """The results of one group that stand, by analyte."""
-        told = self.reading.told
-        if group not in told.results:
-            told.results[group] = _by_analyte(_standing(told.labs.get(group, ())))
-        return cast("Mapping[str, tuple[tuple[Fact, LabResult], ...]]", told.results[group])
-
     def _series(self, analyte: str) -> Series:
-        group = group_of(analyte)
-        if group in self.reading.told.labs:
+        told, group = self.reading.told, group_of(analyte)
+        if group in told.labs or told.withdrawals:
             return self._read(analyte)
         self.reading.basis.marks |= lab_mark(group)
         return NO_RESULTS
@@ -229,16 +204,71 @@ class Results:
     @once
     def _read(self, analyte: str) -> Series:
         """Every result of an analyte with what can be made of it, as they arrived."""
-        group = group_of(analyte)
+        told, group = self.reading.told, group_of(analyte)
         self.reading.basis.marks |= lab_mark(group)
-        resolved = {what.target for _, what in self.reading.of(UnreadableResolved)}
-        sent = [(fact, result) for fact, result in self._stands(group).get(analyte, ()) if fact.id not in resolved]
-        return Series(self._beside_others(analyte, [(f, self._read_one(analyte, f, result)) for f, result in sent]))
+        found = told.chains(group, analyte)
+        words = {what.target: (fact.message, what.outcome) for fact, what in self.reading.of(UnreadableResolved)}
+        read: dict[str, tuple[Fact, Known | Unknown]] = {}
+        gone: list[Known] = []
+        for chain in as_settled(found, words) if words else found:
+            only = chain.versions[0] if len(chain.versions) == 1 else None
+            if only is not None and isinstance(only.what, LabResult) and not only.withdraws:  # as nearly always
+                if analyte in only.analytes and not chain.dismissed:
+                    read[only.fact.id] = (only.fact, self._read_one(analyte, only.fact, only.what))
+                continue
+            for fact, one, stands in self._in_chain(analyte, chain):
+                if stands:
+                    read[fact.id] = (fact, one)
+                elif isinstance(one, Known):
+                    gone.append(one)
+        for chain in told.withdraw_nothing:
+            last = chain.versions[-1]
+            if analyte in meant_by(last.what) and last.fact.id not in words:
+                read[last.fact.id] = (last.fact, _withdraws_nothing(analyte, last.fact, last.fact.at))
+        beside, doubted = self._beside_others(analyte, list(read.values()))
+        return Series(beside, (*gone, *doubted))
+
+    def _in_chain(self, analyte: str, chain: Chain) -> Iterator[tuple[Fact, Known | Unknown, bool]]:
+        """What the versions of one result say of an analyte: each with its fact, and whether it stands or is gone.
+
+        From the last version down to the last usable one: what is above that cannot be used, and makes its analyte unknown.
+        """
+        if chain.versions and chain.withdraws_nothing:
+            last = chain.versions[-1]
+            when = last.what.collected_at if isinstance(last.what, LabResult) else None
+            yield last.fact, _withdraws_nothing(analyte, last.fact, when or last.fact.recorded_at), True
+            return
+        above = False
+        for layer in layers(chain):
+            stands, above = not above, True
+            heard = tuple(v for v in layer if v.fact.id not in chain.dismissed)
+            said = [(v, found) for v in self._decided(heard) if (found := self._own(analyte, v)) is not None]
+            if len(said) > 1:
+                of_analyte = [(v, found) for v, found in said if analyte in v.analytes]
+                for version, found in of_analyte:
+                    yield version.fact, _undecided(analyte, version, layer), True
+                    yield version.fact, found, False
+            elif said and analyte in said[0][0].analytes:
+                yield said[0][0].fact, said[0][1], stands or isinstance(said[0][1], Unknown)
+            if any(isinstance(found, Known) for _, found in said):
+                return
+
+    def _decided(self, layer: tuple[Version, ...]) -> tuple[Version, ...]:
+        """The one that a clinician confirmed, or the first of those that say the same; otherwise all."""
+        confirmed = tuple(v for v in layer if self.confirmed(v.fact.id)) if len(layer) > 1 else ()
+        return confirmed if len(confirmed) == 1 else layer[:1] if agree(layer) else layer
+
+    def _own(self, analyte: str, version: Version) -> Known | Unknown | None:
+        """A version read as what it measures itself; `None` where it withdraws, or its code is not listed."""
+        if version.withdraws or not version.analytes or not isinstance(version.what, LabResult):
+            return None
+        of_result = analyte if analyte in version.analytes else min(version.analytes)
+        return self._read_one(of_result, version.fact, version.what)
 
     def _read_one(self, analyte: str, fact: Fact, sent: LabResult) -> Known | Unknown:
-        """The result as it can be used. Only time, a person's word and the other results are asked for each time."""
-        ahead = sent.collected_at is not None and self._from_the_future(sent.collected_at)
-        if ahead or sent is not fact.what:
+        """The result as it can be used. Only a person's word and the other results are asked for each time."""
+        ahead = self._from_the_future(fact, sent.collected_at) or self._from_the_future(fact, sent.ends_at)
+        if ahead or sent is not fact.what or not meaning(sent).certain:
             found = _looked_at_alone(analyte, fact, sent, self._protocol, in_the_future=ahead)
         else:
             found = self.reading.memory.alone(fact, _as_sent)
@@ -246,22 +276,30 @@ class Results:
             return _usable(analyte, fact, understood(analyte, sent, self._protocol))
         return found
 
-    def _from_the_future(self, collected_at: datetime) -> bool:
-        return not self.reading.reached(collected_at - self._protocol.ages.future_tolerance.span)
+    def _from_the_future(self, fact: Fact, collected_at: datetime | None) -> bool:
+        """Drawn after it came: its time is wrong, and that does not mend by waiting (LAB-10)."""
+        if collected_at is None or collected_at <= fact.recorded_at:
+            return False
+        return collected_at - self._protocol.ages.future_tolerance.span > fact.recorded_at
 
-    def _beside_others(self, analyte: str, read: Read) -> Read:
-        """PLAU-01: a result that the others of its draw or of its day contradict waits for a person."""
+    def _beside_others(self, analyte: str, read: Read) -> tuple[Read, Sequence[Known]]:
+        """PLAU-01: a result that the others of its draw or of its day contradict waits for a person.
+
+        Two values of one draw in one message both speak against a dose meanwhile.
+        """
         if analyte in ("bilirubin", "platelets"):
             given: list[datetime] = []
             if analyte == "platelets":
                 given = [f.at for f, what in self.reading.of(Transfusion) if what.product == "platelets"]
             read = _doubted(analyte, read, jumps(analyte, _drawn(read), self._protocol, self._confirmed(), given))
-        read = self._without_contradictions(analyte, read)
+        read, before = self._without_contradictions(analyte, read), read
+        unknown = {u.fact for _, u in read if isinstance(u, Unknown)} if read is not before else set()
+        doubted = [k for _, k in before if isinstance(k, Known) and k.fact in unknown]
         if analyte == "anc":
             wbc = _drawn([(fact, k) for fact, k in self._series("wbc").read if isinstance(k, Known) and k.is_exact])
             doubts = {part.fact: more_than_all(part, wbc) for part in _drawn(read)}
             read = _doubted(analyte, read, {f: why for f, why in doubts.items() if why and not self.confirmed(f)})
-        return read
+        return read, doubted
 
     def _without_contradictions(self, analyte: str, read: Read) -> Read:
         """One message gives one draw two values under two codes: which is right a person says, and the other is gone."""
@@ -283,8 +321,7 @@ class Results:
 def _as_sent(fact: Fact, protocol: Protocol) -> Known | Unknown:
     """A result of an analyte looked at alone, drawn before now, without a person's word."""
     assert isinstance(fact.what, LabResult)
-    analyte = analyte_of(fact.what.loinc, fact.what.method)
-    assert analyte is not None
+    (analyte,) = meaning(fact.what).analytes
     return _looked_at_alone(analyte, fact, fact.what, protocol, in_the_future=False)
 
 
@@ -292,11 +329,19 @@ def _looked_at_alone(
     analyte: str, fact: Fact, sent: LabResult, protocol: Protocol, *, in_the_future: bool
 ) -> Known | Unknown:
     result = understood(analyte, sent, protocol)
+    meant = meaning(sent)
     trouble = trouble_of(analyte, result, protocol, in_the_future=in_the_future)
+    if not meant.certain and not (trouble is not None and trouble.urgent):
+        trouble = Trouble(meant.rule, meant.why)
     if trouble is None:
         return _usable(analyte, fact, result)
     since, why = result.collected_at or fact.recorded_at, f"{label(analyte)}: {trouble.why}"
-    return Unknown(analyte, trouble.rule, why, fact.id, since, trouble.urgent, trouble.confirmable)
+    counts = (trouble.low and analyte in LOW_COUNTS_AS_LOW) or (
+        in_the_future and meant.certain and trouble_of(analyte, result, protocol, in_the_future=False) is None
+    )
+    against = _usable(analyte, fact, result) if counts else None
+    marks = (trouble.urgent, trouble.confirmable, trouble.high, against)
+    return Unknown(analyte, trouble.rule, why, fact.id, since, *marks)
 
 
 def _usable(analyte: str, fact: Fact, result: LabResult) -> Known:
@@ -304,21 +349,9 @@ def _usable(analyte: str, fact: Fact, result: LabResult) -> Known:
     assert result.unit is not None
     assert result.collected_at is not None
     limits = (_positive(result.uln), _positive(result.lln)) if limits_in_unit(result) else (None, None)
-    comparator = result.comparator or None
-    if result.loinc in SEGMENTED_ONLY:
-        comparator = ">" if comparator == ">" else ">="
+    comparator = bound_of(result.loinc, result.comparator or None)
     value, unit, drawn_at = result.value, result.unit, result.collected_at
     return Known(analyte, fact.id, value, unit, drawn_at, *limits, comparator, result.loinc, fact.recorded_at)
-
-
-def _find_latest(read: Read) -> Usable:
-    known = [(fact, k) for fact, k in read if isinstance(k, Known)]
-    best = max(reversed(known), key=_how_new, default=None)  # of two that came at one instant the later one
-    if len(known) < len(read):
-        newer = [u for fact, u in read if isinstance(u, Unknown) and _is_newer(fact, u, best)]
-        if newer:
-            return max(newer, key=lambda u: (u.urgent, u.since))
-    return best[1] if best else None
 
 
 def _drawn(read: Read) -> list[Drawn]:
@@ -344,70 +377,38 @@ def _positive(limit: Decimal | None) -> Decimal | None:
     return limit if limit is not None and limit > 0 else None
 
 
-def _how_new(pair: tuple[Fact, Known]) -> tuple[datetime, bool, datetime]:
-    """The later draw; of one draw the value itself before a lower bound of it, then the later arrival."""
-    fact, known = pair
-    return known.collected_at, known.loinc not in SEGMENTED_ONLY, fact.recorded_at
+def _is_newer(fact: Fact, unknown: Unknown, last: Sequence[Known]) -> bool:
+    """LAB-05: newer by collected time; without a readable one on either side, and in the same minute, by arrival.
 
-
-def _is_newer(fact: Fact, unknown: Unknown, best: tuple[Fact, Known] | None) -> bool:
-    """LAB-05: newer by collected time; without a readable one on either side, by arrival."""
-    if best is None:
+    Of one minute an implausibly high one stands beside any other, whichever came first (LAB-06, LAB-11).
+    """
+    if not last:
         return True
-    best_fact, known = best
-    assert isinstance(fact.what, LabResult)
-    if fact.what.collected_at is None:
-        return fact.recorded_at >= best_fact.recorded_at
-    if fact.what.collected_at == known.collected_at:
-        return fact.recorded_at >= best_fact.recorded_at
-    return fact.what.collected_at > known.collected_at
+    drawn = fact.what.collected_at if isinstance(fact.what, LabResult) else None
+    of_one_minute = drawn is not None and minute_of(drawn) == minute_of(last[0].collected_at)
+    if of_one_minute and unknown.high:
+        return True
+    if drawn is None or of_one_minute:
+        return fact.recorded_at >= max(map(recorded_at, last))
+    return drawn > last[0].collected_at
 
 
-def _standing(told: Iterable[tuple[Fact, LabResult]]) -> list[tuple[Fact, LabResult]]:
-    """Of each correction chain the result that stands: status rank, the sender's issued time, arrival."""
-    chains: dict[object, tuple[tuple[object, ...], Fact, LabResult]] = {}
-    for arrival, (fact, result) in enumerate(told):
-        order = (STATUS_RANK[result.status], result.issued_at or fact.recorded_at, arrival)
-        key = _chain_key(fact, result)
-        known = chains.get(key)
-        if known is not None and known[2] == result:
-            continue  # sent again: a copy changes nothing, and no signature lapses for it
-        if known is None or order > known[0]:
-            contradicts = known is not None and _contradict(known[1], known[2], fact, result)
-            chains[key] = (order, fact, _without_value(result) if contradicts else result)
-    return [(fact, result) for _, fact, result in chains.values()]
+# ── one result and its versions (LAB-08, LAB-09) ───────────────────────────────────────────────────────────────────
 
 
-def _by_analyte(standing: Iterable[tuple[Fact, LabResult]]) -> Mapping[str, tuple[tuple[Fact, LabResult], ...]]:
-    """Listed results by what they measure; one entered in error is gone, and so is what it had replaced."""
-    found: dict[str, list[tuple[Fact, LabResult]]] = {}
-    for fact, result in standing:
-        analyte = analyte_of(result.loinc, result.method)
-        if analyte is not None and result.status is not LabStatus.ENTERED_IN_ERROR:
-            found.setdefault(analyte, []).append((fact, result))
-    return MappingProxyType({analyte: tuple(pairs) for analyte, pairs in found.items()})
-
-
-def _contradict(fact: Fact, result: LabResult, other_fact: Fact, other: LabResult) -> bool:
-    """One message gives one analyte of one draw two values: which is right is not ours to guess."""
-    same_message = bool(fact.message) and fact.message == other_fact.message and result.status == other.status
-    return same_message and (result.value, result.unit, result.comparator) != (
-        other.value,
-        other.unit,
-        other.comparator,
+def _undecided(analyte: str, version: Version, layer: Sequence[Version]) -> Unknown:
+    what, fact = version.what, version.fact
+    together = len({v.fact.message for v in layer}) == 1
+    why = (
+        "two different values in one message" if together else "its versions differ, and nothing tells which came last"
     )
+    drawn = what.collected_at if isinstance(what, LabResult) else None
+    return Unknown(analyte, "LAB-09", f"{label(analyte)}: {why}", fact.id, drawn or fact.recorded_at, confirmable=True)
 
 
-def _without_value(result: LabResult) -> LabResult:
-    return result.model_copy(update={"value": None, "absent_reason": "two different values in one message"})
-
-
-def _chain_key(fact: Fact, result: LabResult) -> object:
-    """Sender, accession (or report), code and collected time; a result without any of these is its own chain."""
-    order = result.accession or result.report_id
-    if result.collected_at is None:
-        return (result.sender, order, result.loinc, None) if order else fact.id
-    return (result.sender, order, result.loinc, result.collected_at)
+def _withdraws_nothing(analyte: str, fact: Fact, since: datetime) -> Unknown:
+    why = f"{label(analyte)}: a result was withdrawn that is not known here"
+    return Unknown(analyte, "LAB-09", why, fact.id, since, stands=True)
 
 
 def _open_messages(reading: Reading) -> list[tuple[Fact, UnreadableMessage]]:

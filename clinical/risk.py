@@ -11,8 +11,8 @@ from typing import Literal
 
 from clinical.calendar import birthday, local_date
 from clinical.case import Case
+from clinical.known import Known, recorded_at
 from clinical.medications import taken
-from clinical.results import Known, recorded_at
 from models.assessment import Finding, Input
 from models.facts import Fact, MedicalHistory, RiskAccepted, TransplantPlanned
 from models.people import PHYSICIANS
@@ -59,8 +59,7 @@ def hard_alerts(case: Case) -> Iterator[HardAlert]:
     if len(alkylators) >= case.protocol.risk.alkylators.count:
         words = f"conditioning with two alkylators ({' and '.join(alkylators)})"
         yield HardAlert("two_alkylators", words, plan[-1][0].recorded_at)
-    bilirubin = _last_bilirubin(case)
-    if bilirubin is not None and bilirubin.uln is not None and bilirubin.below(bilirubin.uln) is not True:
+    for bilirubin in [k for k in _last_bilirubin(case) if k.uln is not None and k.below(k.uln) is not True][-1:]:
         words = "last total bilirubin before the transplant at or above its upper limit of normal"
         yield HardAlert("bilirubin_at_uln", words, recorded_at(bilirubin), (bilirubin.shown(),))
 
@@ -97,11 +96,11 @@ def _alkylators(case: Case) -> list[str]:
     return [name for name in case.protocol.risk.alkylator_names.words if any(name in drug for drug in drugs)]
 
 
-def _last_bilirubin(case: Case) -> Known | None:
-    """Gilbert syndrome or not (AMB-20); after a transplant the last one before it."""
+def _last_bilirubin(case: Case) -> tuple[Known, ...]:
+    """Gilbert syndrome or not (AMB-20); after a transplant the last before it; of twins each."""
     if case.transplant is not None:
-        return case.results.before("bilirubin", case.transplant[1])
-    return case.known("bilirubin") if case.transplant_planned else None
+        return case.results.holding_before("bilirubin", case.transplant[1])
+    return case.holding("bilirubin") if case.transplant_planned else ()
 
 
 def _softer(case: Case) -> Iterator[str]:
@@ -111,8 +110,7 @@ def _softer(case: Case) -> Iterator[str]:
         if _age_reached(case, limit.count):
             yield f"age of {limit.count} years or more"
             break
-    found = case.reading.latest(MedicalHistory)
-    history = found[1] if found else MedicalHistory()
+    history = _history(case)
     if history.liver_disease or history.serious_liver_disease:
         yield "liver disease"
     if history.transplant_before:
@@ -124,6 +122,11 @@ def _softer(case: Case) -> Iterator[str]:
         yield f"{cycles} cycles of inotuzumab ozogamicin"
 
 
+def _history(case: Case) -> MedicalHistory:
+    """All that was answered: a later history that leaves a question open takes no answer back."""
+    return MedicalHistory(**{name: answer for name, (_, answer) in case.reading.answered(MedicalHistory).items()})
+
+
 def _age_reached(case: Case, years: int) -> bool:
     """On the day the course started: a birthday during the course is not a new risk."""
     started_on = local_date(case.course.started_at, case.reading.zone)
@@ -132,6 +135,5 @@ def _age_reached(case: Case, years: int) -> bool:
 
 def _charted(case: Case) -> Iterator[str]:
     """RISK-04: what was charted by name, and hepatotoxic drugs that were not stopped."""
-    found = case.reading.latest(MedicalHistory)
-    yield from found[1].risk_factors if found else ()
+    yield from _history(case).risk_factors
     yield from (f"{drug.drug} (hepatotoxic)" for _, drug in taken(case) if drug.hepatotoxic)

@@ -11,7 +11,7 @@ from clinical.liver import liver_holds
 from clinical.windows import Window
 from models.assessment import Finding, Verdict
 from models.base import counted
-from models.facts import CYCLE_DAYS, DoseSlot, Response
+from models.facts import CYCLE_DAYS, CycleStarted, DoseSlot, Response
 
 COMPLETE = frozenset({Response.CR, Response.CRI})
 
@@ -39,7 +39,7 @@ def _late(case: Case, slot: DoseSlot, window: Window, closes_at: datetime | None
     if closes_at is None or not case.reading.reached(closes_at):
         return
     if decision is not None and fact is not None and decision.decision == "give":
-        reason = f"given late by decision of {fact.by}, because of {decision.cause}: {decision.reason}"
+        reason = f"may be given late, by decision of {fact.by} because of {decision.cause}: {decision.reason}"
         yield case.finding("DAY-04", None, reason)
         return
     reason = f"the window of {slot} ended on {window.last_on}, and nobody has decided"
@@ -84,7 +84,10 @@ def interruption_findings(case: Case, slot: DoseSlot) -> Iterator[Finding]:
     if held is not None and held.days:
         yield from _interrupted(case, slot, held)
     if case.level_of(slot.cycle) >= BELOW_TWO_DOSES:
-        reason = "the doses were reduced by 25 % and to two in a cycle, and toxicity asks for less again"
+        reason = (
+            "the doses were reduced by 25 % and to two in a cycle, and toxicity asks for less again; what is computed "
+            "is level L2, should the prescriber go on"
+        )
         clears = "the prescriber discontinues: there is no level below L2"
         yield case.finding("DUR-04", Verdict.PROPOSE_DISCONTINUE, reason, clears=clears)
 
@@ -106,10 +109,18 @@ def _interrupted(case: Case, slot: DoseSlot, held: Interruption) -> Iterator[Fin
     if held.days >= limits.interruption_reduce.count:
         level = min(case.level_of(held.cycle_after), TWO_DOSES)
         rule = "DUR-04" if level == TWO_DOSES else "DUR-03"
-        yield case.finding(rule, None, f"{words}: cycle {held.cycle_after} is given at level {level_name(level)}")
+        unless = "unless the prescriber decides otherwise, " if _proposes_to_stop(case, slot, held) else ""
+        given = f"{unless}cycle {held.cycle_after} is given at level {level_name(level)}"
+        yield case.finding(rule, None, f"{words}: {given}")
     else:
-        yield case.finding("DUR-01", None, words)
+        yield case.finding("DUR-02" if held.days >= limits.interruption_max.count else "DUR-01", None, words)
     yield from _not_recovered(case, held)
+
+
+def _proposes_to_stop(case: Case, slot: DoseSlot, held: Interruption) -> bool:
+    """DUR-04 at L2, DUR-05: the level is what remains where the prescriber goes on."""
+    too_long = held.days > case.protocol.limits.interruption_stop.count
+    return too_long or BELOW_TWO_DOSES in (case.level_of(slot.cycle), case.level_of(held.cycle_after))
 
 
 def _not_recovered(case: Case, held: Interruption) -> Iterator[Finding]:
@@ -127,6 +138,7 @@ def _not_recovered(case: Case, held: Interruption) -> Iterator[Finding]:
 
 def cycle_gate(case: Case, slot: DoseSlot) -> Iterator[Finding]:
     """BLOCK_CYCLE: no response after three cycles, cycles before a transplant, number of cycles (DOSE-07 … -09)."""
+    yield from _started_with_a_reason(case, slot)
     if slot.day != CYCLE_DAYS[0] or slot.cycle == 1:
         return
     regimen = case.protocol.regimen
@@ -158,6 +170,29 @@ def _before_transplant(case: Case, slot: DoseSlot) -> Iterator[Finding]:
         reason = f"MRD of cycle {done} is not recorded: a further cycle is considered only where it is not negative"
         yield case.finding("DOSE-08", None, reason, clears="record_response with the MRD")
     if done >= at_most or (done >= recommended and complete):
-        why = "CR or CRi with MRD negativity reached" if complete else f"{at_most} cycles given"
-        reason = f"a transplant is planned and {done} cycles were given: {why}"
-        yield case.finding("DOSE-08", Verdict.BLOCK_CYCLE, reason, clears="transplant, or its plan withdrawn")
+        given = f"a transplant is planned after {counted(done, 'cycle')}"
+        why = "CR or CRi with MRD negativity is reached" if complete else f"at most {at_most} come before it"
+        yield case.finding(
+            "DOSE-08", Verdict.BLOCK_CYCLE, f"{given}: {why}", clears="transplant, or its plan withdrawn"
+        )
+    asked = asks_for_a_reason(case)
+    if asked is not None and slot.cycle > case.cycle:
+        yield asked
+
+
+def asks_for_a_reason(case: Case) -> Finding | None:
+    """DOSE-08a: more cycles than recommended before a planned transplant are started with a reason only."""
+    cycle, recommended = case.slot_after_all.cycle, case.protocol.regimen.cycles_before_transplant.count
+    if not case.transplant_planned or cycle <= recommended:
+        return None
+    reason = (
+        f"cycle {cycle} before a planned transplant, {recommended} are recommended: start_next_cycle asks for a reason"
+    )
+    return case.finding("DOSE-08", None, reason)
+
+
+def _started_with_a_reason(case: Case, slot: DoseSlot) -> Iterator[Finding]:
+    """DOSE-08a: the reason for which the cycle was started stays on its card."""
+    for fact, started in case.reading.of(CycleStarted):
+        if started.cycle == slot.cycle and started.reason:
+            yield case.finding("DOSE-08", None, f"cycle {slot.cycle} was started by {fact.by}: {started.reason}")

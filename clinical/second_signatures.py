@@ -4,6 +4,7 @@ from clinical.commands import refused
 from clinical.judging import Judged, Judging
 from clinical.overrides import may_be_overridden, only_for_allergy
 from clinical.reviews import signed_under
+from clinical.symptoms import waiting_for_a_second_person
 from models.assessment import Finding, Refused
 from models.facts import Countersigned, DoseSlot, Fact, OverrideGiven
 from models.messages import Countersign, GiveOverride, share
@@ -49,6 +50,9 @@ def countersigned(judging: Judging, message: Countersign) -> Judged:
     for fact, _ in judging.case.reading.of(OverrideGiven):
         if fact.id == message.target:
             return _under_override(judging, message, fact)
+    graded = waiting_for_a_second_person(judging.case, message.target)
+    if graded is not None:
+        return _under_a_grade(judging, message, graded)
     review = next((r for r in judging.case.reviews if r.target == message.target), None)
     if review is None:
         return refused("NothingToCountersign", f"nothing waits for a second signature as {message.target}")
@@ -56,6 +60,13 @@ def countersigned(judging: Judging, message: Countersign) -> Judged:
         return refused("RoleNotAllowed", "a correction is confirmed by the prescriber and a second physician (COR-02)")
     if message.by.person in {by.person for by in review.confirmed_by}:
         return refused("SecondPersonRequired", "this person has confirmed it already; a second one is needed (COR-02)")
+    return share(Countersigned, message)
+
+
+def _under_a_grade(judging: Judging, message: Countersign, fact: Fact) -> Judged:
+    """CT-28: two people say that there are no symptoms."""
+    if message.by.person in {fact.by.person, *(by.person for by in signed_under(judging.case.reading, fact.id))}:
+        return refused("SecondPersonRequired", "this person has said so already; a second one is needed (CT-28)")
     return share(Countersigned, message)
 
 

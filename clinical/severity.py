@@ -3,18 +3,18 @@
 Organ dysfunction after SOFA, as the criteria of 2023 define it, is not computed (SEV-05): its limits were not read.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import IntEnum, auto
+from types import MappingProxyType
 
 from clinical.alerts import ladder
 from clinical.calendar import local_date, midnight_of
 from clinical.case import Case
-from clinical.results import Known
 from clinical.risk import risk_factors
-from clinical.vod import Signs
+from clinical.vod_signs import Signs
 from models.assessment import Finding
 from models.facts import VodExamination, VodJudged
 from models.protocol import Entry
@@ -36,6 +36,29 @@ class Severity(IntEnum):
         return self.name.lower().replace("_", " ")
 
 
+STARRED = ("transaminases", "platelets", "bilirubin", "ascites")
+"""The categories of a child of which two make it very severe."""
+TOLD_IN_CHILDREN: Mapping[str, tuple[str, Mapping[object, Severity]]] = MappingProxyType(
+    {
+        "ascites": (
+            "ascites_amount",
+            {"minimal": Severity.MILD, "moderate": Severity.MODERATE, "drained": Severity.SEVERE},
+        ),
+        "coagulation": ("coagulation", {"impaired": Severity.SEVERE, "factors_given": Severity.VERY_SEVERE}),
+        "oxygen": (
+            "oxygen",
+            {
+                "below_2_l_per_min": Severity.MILD,
+                "from_2_l_per_min": Severity.MODERATE,
+                "ventilated": Severity.SEVERE,
+            },
+        ),
+        "brain": ("new_cognitive_impairment", {True: Severity.VERY_SEVERE}),
+    }
+)
+"""By category the field of the examination that tells it, and the grade of each answer."""
+
+
 @dataclass(frozen=True)
 class Graded:
     """The severity, how sure it is, and what lifted it."""
@@ -52,13 +75,17 @@ def severity_note(case: Case) -> Iterator[Finding]:
     if not (judged or found.waits):
         return
     met = in_children(signs) if signs.child else criteria(signs)
-    graded = _worst(met) if signs.child else _of_adults(case, signs, met)
+    graded = _of_children(met) if signs.child else _of_adults(case, signs, met)
     if graded is None:
         return
+    open_yet = () if not signs.child or graded.severity is Severity.VERY_SEVERE else _not_told(signs)
     words = ", ".join(f"{name} {severity.words}" for name, severity in met.items())
     sure = ", low confidence" if graded.low_confidence else ""
     lifted = f"; lifted one grade by {', '.join(graded.lifted_by)}" if graded.lifted_by else ""
-    reason = f"VOD severity: {graded.severity.words}{sure} ({words or 'organ dysfunction'}){lifted}; {NOT_COMPUTED}"
+    bound = "at least " if open_yet else ""
+    missing = f"; not told: {', '.join(open_yet)}" if open_yet else ""
+    said = f"{bound}{graded.severity.words}{sure} ({words or 'organ dysfunction'}){lifted}{missing}"
+    reason = f"VOD severity: {said}; {NOT_COMPUTED}"
     rule = "SEV-04" if signs.seen("multi_organ_dysfunction") else "SEV-06" if graded.low_confidence else "SEV-01"
     yield case.finding(rule, None, reason, inputs=signs.inputs())
 
@@ -79,9 +106,12 @@ def _of_adults(case: Case, signs: Signs, met: dict[str, Severity]) -> Graded | N
     return Graded(severity, not several)
 
 
-def _worst(met: dict[str, Severity]) -> Graded | None:
-    """In children the worst category wins."""
-    return Graded(max(met.values())) if met else None
+def _of_children(met: dict[str, Severity]) -> Graded | None:
+    """In children the worst category wins; two of the starred ones at their severe cell are very severe."""
+    if not met:
+        return None
+    severe = [name for name in STARRED if met.get(name, Severity.MILD) >= Severity.SEVERE]
+    return Graded(Severity.VERY_SEVERE if len(severe) > 1 else max(met.values()))
 
 
 def criteria(signs: Signs) -> dict[str, Severity]:
@@ -92,7 +122,7 @@ def criteria(signs: Signs) -> dict[str, Severity]:
     graded = {
         "days since the first symptom": _by_days(case),
         "bilirubin": _from(signs.bilirubin_umol, (*bilirubin, limits.bilirubin_very_severe_from)),
-        "bilirubin doubled": Severity.SEVERE if signs.bilirubin and _doubled(case) else None,
+        "bilirubin doubled": Severity.SEVERE if signs.bilirubin.answer and _doubled(case) else None,
         "transaminases": _transaminases(case),
         "creatinine": _creatinine(case),
     }
@@ -125,12 +155,13 @@ def _by_days(case: Case) -> Severity | None:
 
 def _doubled(case: Case) -> bool:
     """Whether the latest bilirubin is at least twice one of the hours before it (48 h)."""
-    latest, limits = case.known("bilirubin"), case.protocol.severity
-    if latest is None:
-        return False
-    since = latest.collected_at - limits.doubling_within.span
-    earlier = [k for k in case.results.history("bilirubin") if since <= k.collected_at < latest.collected_at]
-    return any(latest.canonical >= limits.doubling.number * k.canonical for k in earlier)
+    limits, history = case.protocol.severity, case.results.against("bilirubin")
+    return any(
+        latest.canonical >= limits.doubling.number * k.canonical
+        for latest in case.holding("bilirubin")
+        for k in history
+        if latest.collected_at - limits.doubling_within.span <= k.collected_at < latest.collected_at
+    )
 
 
 def _transaminases(case: Case) -> Severity | None:
@@ -142,14 +173,14 @@ def _transaminases(case: Case) -> Severity | None:
         limits.transaminases_very_severe_above,
     )
     above = (Decimal(1), *(limit.number for limit in graver))
-    found = [k for k in (case.known("alt"), case.known("ast")) if k is not None]
+    found = (*case.holding("alt"), *case.holding("ast"))
     reached = [s for s, multiple in zip(Severity, above, strict=True) if any(k.above_uln(multiple) for k in found)]
     return max(reached, default=None)
 
 
 def _creatinine(case: Case) -> Severity | None:
     """Against the last value before the transplant, or before the first dose without one."""
-    latest = case.known("creatinine")
+    latest = max(case.holding("creatinine"), key=lambda k: k.canonical, default=None)
     until = case.first_dose_at if case.transplant is None else case.transplant[1]
     baseline = None if until is None else case.results.before("creatinine", until)
     if latest is None or baseline is None or latest.canonical <= baseline.canonical:
@@ -177,17 +208,33 @@ def in_children(signs: Signs) -> dict[str, Severity]:
     """Each category of a child with its grade: liver tests, platelets, bilirubin, kidney."""
     case = signs.case
     transaminases = _transaminases(case)
-    doubled = signs.bilirubin and _doubled(case)
-    jaundice = None if signs.bilirubin is None else Severity.SEVERE if signs.bilirubin else Severity.MILD
+    high = signs.bilirubin.answer
+    doubled = high and _doubled(case)
+    jaundice = None if high is None else Severity.SEVERE if high else Severity.MILD
     graded = {
         "transaminases": None if transaminases is None else min(transaminases, Severity.SEVERE),
         "platelets": _refractory(case),
         "bilirubin": jaundice,
         "bilirubin doubled": Severity.SEVERE if doubled else None,
-        "glomerular filtration": _filtration(case.known("egfr"), case),
+        "glomerular filtration": _filtration(case),
         "organ dysfunction": Severity.VERY_SEVERE if signs.seen("multi_organ_dysfunction") else None,
+        **{name: cells.get(signs.told_last(field)) for name, (field, cells) in TOLD_IN_CHILDREN.items()},
     }
     return {name: severity for name, severity in graded.items() if severity is not None}
+
+
+def _not_told(signs: Signs) -> tuple[str, ...]:
+    """The categories of a child of which nothing is known: with them the severity may be higher."""
+    case = signs.case
+    known = {
+        "transaminases": bool(case.opening("alt").values or case.opening("ast").values),
+        "platelets": signs.seen("refractory_thrombocytopenia") is not None,
+        "bilirubin": signs.bilirubin.answer is not None,
+        "glomerular filtration": bool(case.opening("egfr").values),
+        **{name: signs.told_last(field) is not None for name, (field, _) in TOLD_IN_CHILDREN.items()},
+    }
+    known["ascites"] = known["ascites"] or signs.seen("ascites") is False
+    return tuple(name for name, is_known in known.items() if not is_known)
 
 
 def _refractory(case: Case) -> Severity | None:
@@ -210,7 +257,7 @@ def _refractory(case: Case) -> Severity | None:
     return Severity.MODERATE if days >= limits.platelets_moderate_from.count else Severity.MILD
 
 
-def _filtration(egfr: Known | None, case: Case) -> Severity | None:
+def _filtration(case: Case) -> Severity | None:
     """mL/min: below 90 mild, below 60 moderate, below 30 severe, below 15 very severe."""
     limits = case.protocol.severity
     milder, graver = (
@@ -218,5 +265,6 @@ def _filtration(egfr: Known | None, case: Case) -> Severity | None:
         (limits.filtration_severe_below, limits.filtration_very_severe_below),
     )
     below = (*milder, *graver)
-    reached = [s for s, limit in zip(Severity, below, strict=True) if egfr is not None and egfr.below(limit.number)]
+    held = case.holding("egfr")
+    reached = [s for s, limit in zip(Severity, below, strict=True) if any(k.below(limit.number) for k in held)]
     return max(reached, default=None)

@@ -1,25 +1,25 @@
-"""What a person saw or measured that holds a dose: VOD signs, infection, bleeding, pregnancy, heart, holds."""
+"""What a person saw or measured that holds a dose: infection, bleeding, heart, holds."""
 
 from collections.abc import Iterator
 from decimal import Decimal
 
 from clinical.case import Case
 from clinical.ecg import qt_gate
+from clinical.known import Known, and_beside
 from clinical.next_due import Test, last_and_next
-from clinical.required import corrected_calcium_source
-from clinical.results import Known, Unknown
 from clinical.units import label
 from models.assessment import Finding, Input, Verdict
 from models.base import plain
 from models.facts import (
     DoseSlot,
+    Fact,
     HoldReleased,
     HoldSet,
     InfectionBleedingCheck,
-    PregnancyTest,
     VitalSigns,
 )
 
+ANAEMIA_NOT_ASKED = "symptoms of anaemia were not asked for: breathlessness, palpitations, pallor, unusual tiredness"
 ALBUMIN_NORMAL_G_DL = Decimal("4.0")
 CALCIUM_PER_ALBUMIN = Decimal("0.8")
 
@@ -35,13 +35,12 @@ def personal_holds(case: Case) -> Iterator[Finding]:
 
 def infection_or_bleeding(case: Case) -> Iterator[Finding]:
     """MON-16: fever from 38.0 °C, an infection, or active bleeding."""
-    latest, limit = case.reading.latest(InfectionBleedingCheck), case.protocol.limits.fever
-    found, inputs = [], []
-    if latest is not None:
-        fact, seen = latest
-        found = [*(["infection"] if seen.infection else []), *(["active bleeding"] if seen.active_bleeding else [])]
-        if found:
-            inputs.append(Input(name="check", value=", ".join(found), taken_at=fact.at, fact=fact.id))
+    found, inputs, limit = [], [], case.protocol.limits.fever
+    for name in ("infection", "active_bleeding"):
+        fact = _seen_last(case, name)
+        if fact is not None:
+            found.append(label(name))
+            inputs.append(Input(name="check", value=label(name), taken_at=fact.at, fact=fact.id))
     hot = fever(case)
     if hot is not None:
         found.append(f"temperature {hot.value}, fever from {plain(limit.number)} °C")
@@ -49,30 +48,37 @@ def infection_or_bleeding(case: Case) -> Iterator[Finding]:
     if found:
         clears = "a check without fever, infection or bleeding"
         yield case.finding("MON-16", Verdict.HOLD, ", ".join(found), inputs=tuple(inputs), clears=clears)
+    latest, anaemic = case.reading.latest(InfectionBleedingCheck), _seen_last(case, "anaemia_symptoms") is not None
+    if latest is not None and (anaemic or latest[1].anaemia_symptoms is None):
+        asked = "symptoms of anaemia: look at the haemoglobin" if anaemic else ANAEMIA_NOT_ASKED
+        yield case.finding("MON-16", None, asked, subject="anaemia")
+
+
+def _seen_last(case: Case, name: str) -> Fact | None:
+    """The last check that looked for it, where it saw it: one that did not look says nothing (LAB-10)."""
+    looked = [(f.at, bool(getattr(c, name)), f) for f, c in _checks(case) if getattr(c, name) is not None]
+    _, seen, fact = max(looked, key=lambda one: one[:2], default=(None, False, None))
+    return fact if seen else None
+
+
+def _checks(case: Case) -> tuple[tuple[Fact, InfectionBleedingCheck], ...]:
+    return case.reading.of(InfectionBleedingCheck)
 
 
 def fever(case: Case) -> Input | None:
-    """The last temperature from 38.0 °C on that no later check for infection and bleeding answers, whoever took it."""
-    check, limit = case.reading.latest(InfectionBleedingCheck), case.protocol.limits.fever.number
-    taken = [(fact, seen.temperature_c) for fact, seen in case.reading.of(VitalSigns)]
-    if check is not None:
-        taken.append((check[0], check[1].temperature_c))
+    """The last temperature from 38.0 °C on that no later check with a temperature answers, whoever took it."""
+    limit = case.protocol.limits.fever.number
+    checks = [(fact, seen.temperature_c) for fact, seen in _checks(case) if seen.temperature_c is not None]
+    check = max(checks, key=lambda pair: pair[0].at, default=None)
+    taken = [*((fact, seen.temperature_c) for fact, seen in case.reading.of(VitalSigns)), *checks]
     hot = [(f.at, f.id, plain(t)) for f, t in taken if t is not None and t >= limit]
-    sent = [k for k in case.results.history("temperature") if k.below(limit) is not True]
-    hot += [(k.collected_at, k.fact, f"{k.comparator or ''}{plain(k.value)}") for k in sent]
+    sent = [k for k in case.results.against("temperature") if k.below(k.in_unit(limit)) is not True]
+    hot += [(k.collected_at, k.fact, f"{k.comparator or ''}{plain(round(k.canonical, 1))}") for k in sent]
     since = [h for h in hot if check is None or h[0] >= check[0].at]
     if not since:
         return None
     at, fact, value = max(since)
     return Input(name="temperature", value=f"{value} °C", taken_at=at, fact=fact)
-
-
-def pregnancy(case: Case) -> Iterator[Finding]:
-    """MON-11: a positive test holds, whoever signs, until a later one is negative."""
-    clear = [(f, t) for f, t in case.reading.of(PregnancyTest) if t.result != "unclear"]
-    latest = max(clear, key=lambda pair: pair[0].at, default=None)
-    if latest is not None and latest[1].result == "positive":
-        yield case.finding("MON-11", Verdict.HOLD, "pregnancy test is positive", clears="a physician decides")
 
 
 def heart(case: Case, slot: DoseSlot) -> Iterator[Finding]:
@@ -84,65 +90,70 @@ def heart(case: Case, slot: DoseSlot) -> Iterator[Finding]:
 def _electrolytes(case: Case, slot: DoseSlot) -> Iterator[Finding]:
     if slot.day == 1:
         yield from _below(case, "potassium", case.protocol.limits.potassium_min.number)
-        for analyte in ("magnesium",):
-            result = case.known(analyte)
-            if result is not None and result.lln is not None:
-                yield from _below(case, analyte, result.lln)
+        yield from _below(case, "magnesium", None)
         yield from _calcium(case)
     else:
         yield from _later_potassium(case)
 
 
-def _below(case: Case, analyte: str, limit: Decimal) -> Iterator[Finding]:
-    result = case.known(analyte)
-    if result is not None and result.below(limit) is not False:
-        reason = f"{label(analyte)} {plain(result.value)} {result.unit}, at least {plain(limit)} before day 1"
+def _below(case: Case, analyte: str, least: Decimal | None) -> Iterator[Finding]:
+    """Below a limit of the protocol, or, where it gives none, below the laboratory's own lower limit of normal."""
+    held = case.holding(analyte)
+    low = [(k, limit) for k in held if (limit := least or k.lln) is not None and k.below(limit) is not False]
+    for result, limit in sorted(low, key=lambda pair: pair[0].canonical)[:1]:
+        beside = and_beside(result, held)
+        reason = f"{label(analyte)} {plain(result.value)} {result.unit}{beside}, at least {plain(limit)} before day 1"
         yield case.finding(
             "QT-05",
             Verdict.HOLD,
             reason,
-            inputs=(result.shown(),),
+            inputs=case.shown(*held),
             clears=_corrected(case, result, f"at or above {plain(limit)} {result.unit}"),
             subject=analyte,
         )
 
 
 def _later_potassium(case: Case) -> Iterator[Finding]:
-    limits, result = case.protocol.limits, case.latest("potassium")
-    drawn_at = result.since if isinstance(result, Unknown) else result.collected_at if result else None
-    if result is None or drawn_at is None or case.reading.passed(drawn_at + limits.potassium_later_age.span):
+    """A low one holds however old it is: its age says when one is asked for, never that it is over (QT-05)."""
+    limits, held = case.protocol.limits, case.holding("potassium")
+    result = min(held, key=lambda k: k.canonical, default=None)
+    if result is None:
         return
-    if isinstance(result, Unknown):  # LAB-05: none is asked for, but the newest is not passed over
-        yield case.finding(result.rule, Verdict.NEED_DATA, result.why, clears=result.clears)
-        return
+    seen, shown = f"potassium {plain(result.value)} {result.unit}{and_beside(result, held)}", case.shown(*held)
     if result.below(limits.potassium_later_min.number) is not False:
         limit = limits.potassium_later_min.shown()
-        reason = f"potassium {plain(result.value)} {result.unit}, at least {limit}"
         clears = _corrected(case, result, f"at or above {limit}")
-        yield case.finding("QT-05", Verdict.HOLD, reason, inputs=(result.shown(),), clears=clears, subject="potassium")
-    elif result.below(limits.potassium_later_note.number) is not False:
-        yield case.finding("QT-05", None, f"potassium {plain(result.value)} {result.unit}", inputs=(result.shown(),))
+        reason = f"{seen}, at least {limit}"
+        yield case.finding("QT-05", Verdict.HOLD, reason, inputs=shown, clears=clears, subject="potassium")
+    elif result.below(limits.potassium_later_note.number) is not False and not case.reading.passed(
+        result.collected_at + limits.potassium_later_age.span
+    ):
+        yield case.finding("QT-05", None, seen, inputs=shown)
 
 
 def _calcium(case: Case) -> Iterator[Finding]:
-    source = corrected_calcium_source(case) or case.latest("calcium")
-    albumin = case.known("albumin")
-    if not isinstance(source, Known) or source.lln is None:
-        return
+    """The lowest that total calcium and albumin make of each other, or that a laboratory corrected itself."""
+    albumins: tuple[Known | None, ...] = case.holding("albumin") or (None,)
+    sources = case.results.holding_among("calcium", "calcium_corrected")
+    low = [(one, *found) for one in sources for albumin in albumins if (found := _too_low(one, albumin)) is not None]
+    for source, corrected, albumin in sorted(low, key=lambda found: found[0].canonical)[:1]:
+        assert source.lln is not None
+        seen = f"albumin-corrected calcium {plain(round(corrected, 2))} {source.unit}{and_beside(source, sources)}"
+        inputs = case.shown(*sources) if albumin is None else case.shown(*sources, albumin)
+        reason = f"{seen}, below its LLN {plain(source.lln)}"
+        clears = _corrected(case, source, f"at or above {plain(source.lln)} {source.unit} for albumin")
+        yield case.finding("QT-05", Verdict.HOLD, reason, inputs=inputs, clears=clears, subject="calcium")
+
+
+def _too_low(source: Known, albumin: Known | None) -> tuple[Decimal, Known | None] | None:
+    """The corrected value where it is below its LLN, or not surely above it; `None` where it is not, or not known."""
+    if source.lln is None or (source.analyte == "calcium" and albumin is None):
+        return None
     corrected = source.value
-    if source.analyte == "calcium":
-        if albumin is None:
-            return
-        correction = CALCIUM_PER_ALBUMIN * (ALBUMIN_NORMAL_G_DL - albumin.canonical)
-        corrected = source.value + source.in_unit(correction)
-    exact = source.comparator in (None, "=") and (albumin is None or albumin.comparator in (None, "="))
-    if exact and corrected >= source.lln:
-        return
-    seen = f"albumin-corrected calcium {plain(round(corrected, 2))} {source.unit}"
-    inputs = (source.shown(),) if albumin is None else (source.shown(), albumin.shown())
-    reason = f"{seen}, below its LLN {plain(source.lln)}"
-    clears = _corrected(case, source, f"at or above {plain(source.lln)} {source.unit} for albumin")
-    yield case.finding("QT-05", Verdict.HOLD, reason, inputs=inputs, clears=clears, subject="calcium")
+    if source.analyte == "calcium" and albumin is not None:
+        corrected += source.in_unit(CALCIUM_PER_ALBUMIN * (ALBUMIN_NORMAL_G_DL - albumin.canonical))
+    exact = source.is_exact and (albumin is None or albumin.is_exact)
+    return None if exact and corrected >= source.lln else (corrected, albumin)
 
 
 def _corrected(case: Case, last: Known, aim: str) -> str:

@@ -38,7 +38,7 @@ DOSING = (
 """States in which a next dose is looked at: any of them can be held, and a dose reported from elsewhere can come."""
 
 BEDSIDE = (State.INFUSION, State.INFUSION_INTERRUPTED, State.OBSERVATION, State.REACTION)
-ENDING = (State.DISCONTINUED, State.CORRECTION_REVIEW, State.CLOSED)
+ENDING = (State.DISCONTINUED, State.LIVER_MONITORING, State.CORRECTION_REVIEW, State.CLOSED)
 
 
 def may_follow(before: State, after: State) -> bool:

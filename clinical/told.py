@@ -10,43 +10,53 @@ is behind it: an answer from the facts of its own chart (`once`), a reading from
 threads do to one chart at once, each entry is put in whole, and is the same whoever puts it in.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, TypeVar, cast
 from zoneinfo import ZoneInfo
 
 from clinical.calendar import zone_named
-from clinical.marks import EVERY_FACT, KIND_MARKS, group_of_code, lab_mark
+from clinical.marks import ALL_LABS, EVERY_FACT, KIND_MARKS, groups_of, lab_mark
+from clinical.meaning import meaning
 from clinical.once import Basis
 from clinical.setting_aside import SET_ASIDE, as_read
 from clinical.stores import Store
+from clinical.versions import Chain, Version, chains, identities, version_of
 from models.chart import Chart, Course
-from models.facts import Correction, Fact, LabResult
+from models.facts import Correction, Fact, LabResult, ResultWithdrawn
 from models.people import Actor
 from models.protocol import Protocol
 
 Pairs = tuple[tuple[Fact, Any], ...]
 """Facts of one kind with what they say, as they arrived."""
 
-LAB, CORRECTION = "lab_result", "correction"
+LAB, CORRECTION, WITHDRAWN = "lab_result", "correction", "result_withdrawn"
+NO_GROUPS: frozenset[str] = frozenset()
+EVERY_GROUP = "*"
 
 Made = TypeVar("Made")
 
 
 class Memory:
-    """What was worked out of one chart under one protocol: answers with what they rest on, and each result looked at alone."""
+    """What was worked out of one chart under one protocol: answers with what they rest on, and each result looked at alone.
 
-    __slots__ = ("_alone", "_protocol", "answers")
+    `folds` are readings of the facts in their order that nothing later undoes: a longer chart goes on from there.
+    """
+
+    __slots__ = ("_alone", "_protocol", "answers", "folds")
 
     def __init__(
         self,
         protocol: Protocol,
         answers: Store[object, Basis] | None = None,
         alone: Store[str, tuple[Fact, Any]] | None = None,
+        folds: Store[str, Any] | None = None,
     ) -> None:
         self.answers: Store[object, Basis] = Store() if answers is None else answers
         self._protocol = protocol
         self._alone: Store[str, tuple[Fact, Any]] = Store() if alone is None else alone
+        self.folds: Store[str, Any] = Store() if folds is None else folds
 
     def alone(self, fact: Fact, read: Callable[[Fact, Protocol], Made]) -> Made:
         """What one fact says, made once. `read` is given the fact and nothing else of the chart it stands in."""
@@ -57,10 +67,18 @@ class Memory:
             self._alone[fact.id] = known
         return known[1]
 
+    def readings(self) -> "Memory":
+        """A memory of its own with what each fact says alone, which is the same in every chart that it stands in."""
+        return Memory(self._protocol, None, self._alone.copy())
+
     def longer(self, changed: int) -> "Memory":
         """A memory of its own for a longer chart: what does not rest on the kinds of fact that came."""
         answers = {key: basis for key, basis in self.answers.copy().items() if not basis.marks & changed}
-        return Memory(self._protocol, Store(answers), self._alone.copy())
+        return Memory(self._protocol, Store(answers), self._alone.copy(), self.folds.copy())
+
+    def read_anew(self) -> "Memory":
+        """A memory for a longer chart in which earlier facts mean something else: only what nothing later undoes."""
+        return Memory(self._protocol, folds=self.folds.copy())
 
 
 class Told:
@@ -76,7 +94,7 @@ class Told:
         self.all_facts = facts
         self.last_at: datetime | None = max((f.recorded_at for f in facts), default=None)
         self.latest: Store[str, tuple[Fact, Any] | None] = Store()
-        self.results: Store[str, Any] = Store()
+        self.results: Store[str, Mapping[str | None, tuple[Chain, ...]]] = Store()
         self._memories: tuple[tuple[Protocol, Memory], ...] = ()
         self._correctors, self.versions, self._standing = {}, None, None
         by_kind = _by_kind(facts)
@@ -84,11 +102,73 @@ class Told:
             self.versions, self._correctors = _versions(facts), _correctors(facts)
             self._standing = _standing(self.versions)
             by_kind = _by_kind(self._standing.values())
-        labs: dict[str, list[tuple[Fact, Any]]] = {}
-        for pair in by_kind.get(LAB, ()):
-            labs.setdefault(group_of_code(pair[1].loinc), []).append(pair)
         self.by_kind: dict[str, Pairs] = {kind: tuple(found) for kind, found in by_kind.items()}
-        self.labs: dict[str, Pairs] = {group: tuple(found) for group, found in labs.items()}
+        self.labs: dict[str, tuple[Version, ...]] = {}
+        self.withdrawals: tuple[Version, ...] = ()
+        self._groups_of: dict[str, frozenset[str]] = {}
+        self._links: frozenset[frozenset[str]] = frozenset()
+        labs: dict[str, list[Version]] = {}
+        for version in self._said_of_results():
+            groups = self._take_in(version)
+            for group in groups or (WITHDRAWN,):
+                labs.setdefault(group, []).append(version)
+        self.withdrawals = tuple(labs.pop(WITHDRAWN, ()))
+        self.labs = {group: tuple(found) for group, found in labs.items()}
+
+    def _said_of_results(self) -> Iterator[Version]:
+        """Every message about a result as it stands, also one that a person took back."""
+        if self.versions is None:
+            for kind in (LAB, WITHDRAWN):
+                for place, (fact, what) in enumerate(self.by_kind.get(kind, ())):
+                    yield version_of(fact, what, (what,), place)
+            return
+        for place, told in enumerate(self.versions.values()):
+            said = tuple(fact.what for fact in told if fact is not None and fact.what.kind in (LAB, WITHDRAWN))
+            if said:
+                fact = next(fact for fact in reversed(told) if fact is not None)
+                what = None if told[-1] is None else said[-1]
+                yield version_of(fact, cast("Any", what), cast("Any", said), place)
+
+    def _take_in(self, version: Version) -> list[str]:
+        """The groups of results that this message is of; those that it joins are read together from now on (LAB-08)."""
+        said = [what for what in version.said if isinstance(what, LabResult)]
+        groups = list(dict.fromkeys(group for what in said for group in groups_of(what)))
+        for identity in [identity for what in version.said for identity in identities(what)]:
+            joined = self._groups_of[identity] = self._groups_of.get(identity, NO_GROUPS).union(groups)
+            if len(joined) > 1:
+                self._links |= {joined}
+        return groups
+
+    def _read_together(self, group: str) -> frozenset[str]:
+        """The groups whose results may be versions of one another: a later one may have another code."""
+        found, more = NO_GROUPS, frozenset((group,))
+        while found != more:
+            found = more
+            more = found.union(*(link for link in self._links if not link.isdisjoint(found)))
+        return found
+
+    def chains(self, group: str, analyte: str) -> tuple[Chain, ...]:
+        """The results of an analyte of this group, each with all its versions."""
+        return self._chains(group).get(analyte, ())
+
+    @property
+    def withdraw_nothing(self) -> tuple[Chain, ...]:
+        """Withdrawals without a code whose result nobody sent (LAB-09)."""
+        return self._chains(EVERY_GROUP).get(None, ()) if self.withdrawals else ()
+
+    def analytes(self) -> list[str]:
+        """The analytes of which any result was sent."""
+        return sorted({analyte for group in self.labs for analyte in self._chains(group) if analyte is not None})
+
+    def _chains(self, group: str) -> Mapping[str | None, tuple[Chain, ...]]:
+        if self.withdrawals:
+            group = EVERY_GROUP  # a withdrawal may be of any of them
+        if group not in self.results:
+            together = self.labs.keys() if group == EVERY_GROUP else self._read_together(group)
+            said = [version for one in sorted(together) for version in self.labs.get(one, ())]
+            said = list({id(version): version for version in said}.values())
+            self.results[group] = _by_analyte(chains([*said, *self.withdrawals]))
+        return self.results[group]
 
     @property
     def facts(self) -> tuple[Fact, ...]:
@@ -112,13 +192,19 @@ class Told:
         self._memories = (*self._memories, (protocol, memory))
         return memory
 
+    def takes_readings_of(self, other: "Told", protocol: Protocol) -> None:
+        """What facts say alone need not be read again in a chart that holds some of them."""
+        self._memories = (*self._memories, (protocol, other.memory(protocol).readings()))
+
     def and_then(self, facts: tuple[Fact, ...], added: tuple[Fact, ...]) -> "Told":
         """The same and these further facts: what they do not touch is taken over."""
-        known = {f.id for f in added}
-        if len(known) < len(added) or any(f.what.kind in (CORRECTION, SET_ASIDE) for f in added):
+        known, kinds = {f.id for f in added}, {f.what.kind for f in added}
+        if SET_ASIDE in kinds:
             return Told(self.course, facts)
+        if len(known) < len(added) or CORRECTION in kinds:
+            return self._read_anew(facts)
         if self._standing is not None or any(f.id in known for f in self.all_facts):
-            return Told(self.course, facts)
+            return self._read_anew(facts)
         longer = Told.__new__(Told)
         longer.course, longer.zone, longer.all_facts = self.course, self.zone, (*self.all_facts, *added)
         longer.last_at = max((f.recorded_at for f in added), default=self.last_at)
@@ -127,19 +213,37 @@ class Told:
         longer.versions, longer._standing, longer._correctors = None, None, {}
         longer.by_kind, longer.labs = dict(self.by_kind), dict(self.labs)
         longer.latest, longer.results = self.latest.copy(), self.results.copy()
+        longer.withdrawals, longer._groups_of, longer._links = self.withdrawals, dict(self._groups_of), self._links
         changed = EVERY_FACT
-        for fact in added:
+        for place, fact in enumerate(added, len(self.all_facts)):
             what = fact.what
             changed |= KIND_MARKS[what.kind]
             longer.by_kind[what.kind] = (*longer.by_kind.get(what.kind, ()), (fact, what))
             longer.latest.pop(what.kind, None)
-            if isinstance(what, LabResult):
-                group = group_of_code(what.loinc)
-                changed |= lab_mark(group)
-                longer.labs[group] = (*longer.labs.get(group, ()), (fact, what))
-                longer.results.pop(group, None)
+            if isinstance(what, LabResult | ResultWithdrawn):
+                changed |= longer._and_result(version_of(fact, what, (what,), place))
         longer._memories = tuple((protocol, memory.longer(changed)) for protocol, memory in self._memories)
         return longer
+
+    def _read_anew(self, facts: tuple[Fact, ...]) -> "Told":
+        anew = Told(self.course, facts)
+        anew._memories = tuple((protocol, memory.read_anew()) for protocol, memory in self._memories)
+        return anew
+
+    def _and_result(self, version: Version) -> int:
+        """One more message about a result; the marks of the groups in which it can change what stands."""
+        changed = frozenset(self._take_in(version))
+        for group in changed:
+            self.labs[group] = (*self.labs.get(group, ()), version)
+        if not changed:
+            self.withdrawals = (*self.withdrawals, version)
+        if self.withdrawals:  # what a withdrawal is of, any message can tell (E4)
+            self.results = Store()
+            return ALL_LABS
+        touched = {one for group in changed for one in self._read_together(group)}
+        for group in touched:
+            self.results.pop(group, None)
+        return sum(map(lab_mark, touched))
 
 
 def told_by(chart: Chart) -> Told:
@@ -173,6 +277,20 @@ def _by_kind(facts: Iterable[Fact]) -> dict[str, list[tuple[Fact, Any]]]:
     return by_kind
 
 
+def _by_analyte(found: Iterable[Chain]) -> Mapping[str | None, tuple[Chain, ...]]:
+    """Results by what any of their versions measures; under `None` what only withdraws, and names no analyte."""
+    by_analyte: dict[str | None, list[Chain]] = {}
+    for chain in found:
+        said = [what for v in chain.versions for what in v.said if isinstance(what, LabResult)]
+        if len(said) == 1 and said[0] is chain.versions[0].what:  # as nearly always
+            analytes = chain.versions[0].analytes
+        else:
+            analytes = frozenset[str]().union(*(meaning(what).analytes for what in said))
+        for analyte in analytes if said else {None}:
+            by_analyte.setdefault(analyte, []).append(chain)
+    return MappingProxyType({analyte: tuple(chains) for analyte, chains in by_analyte.items()})
+
+
 def _versions(facts: Iterable[Fact]) -> dict[str, list[Fact | None]]:
     """Every fact by its first id with all that was said in its place, oldest first; `None` = retracted (COR-01)."""
     versions: dict[str, list[Fact | None]] = {}
@@ -185,9 +303,24 @@ def _versions(facts: Iterable[Fact]) -> dict[str, list[Fact | None]]:
         origin = first_id.get(what.target, what.target)
         if origin in versions and versions[origin][-1] is not None:
             first_id[fact.id] = origin
-            replaced = None if what.replacement is None else fact.model_copy(update={"what": what.replacement})
-            versions[origin].append(replaced)
+            versions[origin].append(_in_place_of(versions[origin][-1], fact))
     return versions
+
+
+def _in_place_of(wrong: Fact | None, correction: Fact) -> Fact | None:
+    """COR-03: what stands in place of a wrong fact is as old as that, unless it says its own time of measurement.
+
+    A correction that was true at the very instant at which it was recorded says when somebody corrected, not more.
+    """
+    said: Any = correction.what
+    if said.replacement is None or wrong is None:
+        return None
+    told_at = None if correction.at == correction.recorded_at else correction.at
+    at, what, before = said.measured_at or told_at or wrong.at, said.replacement, wrong.what
+    if isinstance(what, LabResult) and isinstance(before, LabResult) and what.collected_at is None:
+        # a time that was sent and cannot be read stays so: nobody knows that it was the former one
+        what = what if what.collected_text else what.model_copy(update={"collected_at": before.collected_at})
+    return correction.model_copy(update={"at": at, "what": what})
 
 
 def _standing(versions: dict[str, list[Fact | None]]) -> dict[str, Fact]:

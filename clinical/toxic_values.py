@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from clinical.bilirubin import bilirubin_exempt
 from clinical.ctcae import Grade, baseline_of, grade_of
+from clinical.known import Known, recorded_at
 from clinical.liver import PANEL, above_limits
 from clinical.once import once
-from clinical.results import Known, recorded_at
 from clinical.treatment import Treatment
 from clinical.units import label
 from models.facts import ToxicityAttribution
@@ -35,15 +35,18 @@ def graded_tests(case: Treatment) -> tuple[str, ...]:
 
 @once
 def toxic_values(case: Treatment, analyte: str) -> tuple[ToxicValue, ...]:
-    """Every value of a test, oldest first. One that is left open shows no recovery: the one before it speaks."""
+    """Every value of a test, oldest first, of twins the graver. One left open shows no recovery: the one before speaks."""
     holds = counts = False
     values: list[ToxicValue] = []
-    for one in case.results.history(analyte):
-        found = gravity(case, one)
-        if found is not None:
-            holds = bool(found)
-            counts = holds and not attributed_elsewhere(case, one, found)
-        values.append(ToxicValue(one.collected_at, holds, counts))
+    gone = {k.fact for k in case.results.gone(analyte)}
+    for twins in case.results.minutes_against(analyte):
+        grades = [(one, gravity(case, one)) for one in twins]
+        held = [(one, grade) for one, grade in grades if grade]
+        if held:
+            holds, counts = True, any(not attributed_elsewhere(case, one, grade) for one, grade in held)
+        elif all(grade is not None and one.fact not in gone for one, grade in grades):
+            holds = counts = False
+        values.append(ToxicValue(twins[-1].collected_at, holds, counts))
     return tuple(values)
 
 
@@ -122,12 +125,14 @@ def _episode(case: Treatment, result: Known) -> list[tuple[datetime, int]]:
     """When each value of the same unbroken toxicity became known, with its grade."""
     run: list[tuple[datetime, int]] = []
     mine = False
-    for one in case.results.history(result.analyte):
-        found = gravity(case, one)
-        if found:
-            run.append((recorded_at(one), found))
-            mine = mine or one.fact == result.fact
-        elif found is not None:
+    gone = {k.fact for k in case.results.gone(result.analyte)}
+    for twins in case.results.minutes_against(result.analyte):
+        grades = [(one, gravity(case, one)) for one in twins]
+        held = [(one, grade) for one, grade in grades if grade]
+        if held:
+            run += [(recorded_at(one), grade) for one, grade in held]
+            mine = mine or result.fact in {one.fact for one, _ in held}
+        elif all(grade is not None and one.fact not in gone for one, grade in grades):
             if mine:
                 break
             run = []

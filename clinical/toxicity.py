@@ -7,7 +7,8 @@ them (AMB-13). They count as caused by InO until a physician attributes them to 
 from collections.abc import Iterator
 
 from clinical.ctcae import Grade, entry_limit, grade_of
-from clinical.results import Known
+from clinical.known import Known, and_beside
+from clinical.symptoms import grade_without_symptoms, spoken_for
 from clinical.toxic_values import attributed_elsewhere, counts_as_toxic, exempt, graded_tests, under_treatment
 from clinical.treatment import Treatment
 from clinical.units import label
@@ -20,32 +21,40 @@ from models.protocol import Override
 def laboratory_toxicity(case: Treatment) -> Iterator[Finding]:
     """NON-06 for the tests that feed it (NON-10: CT-01 … CT-06, CT-13, CT-21), after the first dose."""
     for analyte in graded_tests(case):
-        result = case.known(analyte)
-        if result is None or not under_treatment(case, result) or exempt(case, result):
-            continue
-        grade = grade_of(case, result)
-        counts = None if grade is None else counts_as_toxic(case, result, grade)
-        if grade is not None and counts is None:
-            yield _ungraded(case, result, grade)
-        elif grade is not None and counts and not attributed_elsewhere(case, result, grade.number):
-            yield _held(case, result, grade)
+        held: list[tuple[Known, Grade]] = []
+        ungraded: list[tuple[Known, Grade]] = []
+        for result in case.holding(analyte):
+            if not under_treatment(case, result) or exempt(case, result):
+                continue
+            grade = grade_of(case, result)
+            counts = None if grade is None else counts_as_toxic(case, result, grade)
+            if grade is not None and counts is None:
+                ungraded.append((result, grade))
+            elif grade is not None and counts and not attributed_elsewhere(case, result, grade.number):
+                held.append((result, grade))
+        if held:
+            graded = [(result, *grade_without_symptoms(case, result, grade)) for result, grade in held]
+            yield _held(case, *max(graded, key=lambda one: (one[1].number, one[1].least)))
+        elif ungraded:
+            yield _ungraded(case, *ungraded[0])
 
 
-def _held(case: Treatment, result: Known, grade: Grade) -> Finding:
+def _held(case: Treatment, result: Known, grade: Grade, words: str) -> Finding:
     worst_allowed = case.protocol.limits.toxicity_grade.count
     limit = entry_limit(case, result, worst_allowed)
-    reason = f"{label(result.analyte)} {result.said} of {grade.shown()}"
+    values = case.holding(result.analyte)
+    reason = f"{label(result.analyte)} {result.said}{and_beside(result, values)} of {grade.shown()}{words}"
     below = f", no longer {limit}" if limit else ""
     clears = (
         f"{label(result.analyte)} of grade <= 1{below}; or its grade before treatment; or another cause by a physician"
     )
     never = Override.NEVER if grade.number > worst_allowed else None  # §3.6: only grade 2
-    subject, inputs = result.analyte, (result.shown(),)
+    subject, inputs = result.analyte, case.shown(*values)
     return case.finding("NON-06", Verdict.HOLD, reason, inputs=inputs, clears=clears, subject=subject, override=never)
 
 
 def _ungraded(case: Treatment, result: Known, grade: Grade) -> Finding:
-    name, inputs, subject = label(result.analyte), (result.shown(),), result.analyte
+    name, inputs, subject = label(result.analyte), case.shown(result), result.analyte
     if grade.missing:
         reason = f"{name}: its grade cannot be told without the upper limit of normal from its own report"
         clears = f"{name} with its upper limit of normal"
@@ -59,7 +68,10 @@ def graded_toxicity(case: Treatment) -> Iterator[Finding]:
     """NON-06: a toxicity graded >= 2 by a clinician and not attributed to another cause."""
     found = sorted(case.reading.of(Toxicity), key=lambda pair: pair[0].at)
     latest = {term_of(what.term): (fact, what) for fact, what in found}
+    stands = _spoken_for(case)
     for term, (fact, toxicity) in latest.items():
+        if fact.id in stands:
+            continue
         reason = f"{toxicity.term} of grade {toxicity.grade}"
         inputs = (Input(name=toxicity.term, value=f"grade {toxicity.grade}", taken_at=fact.at, fact=fact.id),)
         if holds_for_toxicity(case, fact, toxicity):
@@ -74,6 +86,12 @@ def graded_toxicity(case: Treatment) -> Iterator[Finding]:
             yield case.finding(
                 "MOD-G-01", None, f"{reason}: low counts do not stop a dose inside a cycle", inputs=inputs
             )
+
+
+def _spoken_for(case: Treatment) -> frozenset[str | None]:
+    """CT-28: the clinicians' grades that stand for a value which holds: it says them itself."""
+    held = ((result, grade_of(case, result)) for analyte in graded_tests(case) for result in case.holding(analyte))
+    return frozenset(spoken_for(case, result, grade) for result, grade in held if grade is not None)
 
 
 def holds_for_toxicity(case: Treatment, fact: Fact, toxicity: Toxicity) -> bool:

@@ -9,10 +9,12 @@ from decimal import Decimal
 
 from clinical.calendar import NOON, at_local, local_date
 from clinical.closing import closing
+from clinical.known import Known, Opening
 from clinical.once import once
 from clinical.reading import Reading, stops_for_good
-from clinical.results import Known, Results, Usable
+from clinical.results import Results
 from clinical.reviews import Review, stop_reviews
+from clinical.versions import minute_of
 from models.assessment import LONGEST_REASON, Finding, Input, Verdict
 from models.base import plain
 from models.chart import Chart, Course
@@ -21,7 +23,6 @@ from models.facts import (
     CourseClosed,
     CycleStarted,
     Discontinued,
-    DoseAuthorised,
     DoseSlot,
     DosingFinished,
     Fact,
@@ -52,7 +53,10 @@ AMENDING = ("protocol_amended", "divergence_acknowledged")
 
 @dataclass(frozen=True)
 class Dose:
-    """A dose that was given, here or elsewhere; `ended_at` is empty while it runs."""
+    """A dose that was given, here or elsewhere; `ended_at` is empty while it runs.
+
+    `mg` is what the bag held, or what was reported; `end` is the fact that ended it here, `bag` its preparation.
+    """
 
     slot: DoseSlot
     fact: str
@@ -61,6 +65,9 @@ class Dose:
     ended_at: datetime | None
     reported: bool
     observed: bool
+    mg: Decimal
+    end: str | None = None
+    bag: str | None = None
 
 
 @dataclass(frozen=True)
@@ -155,30 +162,40 @@ class Treatment:
     @once
     def doses(self) -> tuple[Dose, ...]:
         """All doses given, by start. A reported dose without an end counts as one of the usual length."""
-        ends = sorted(self.reading.of(InfusionCompleted), key=lambda pair: pair[0].at)
+        ends = sorted((f for f, _ in self.reading.of(InfusionCompleted)), key=lambda fact: fact.at)
         begun = sorted(self.reading.of(InfusionStarted), key=lambda pair: pair[0].at)
         observed = [f.at for f, _ in self.reading.of(ObservationEnded)]
-        here = [self._dose_here(i, begun, [f.at for f, _ in ends], observed) for i in range(len(begun))]
+        here = [self._dose_here(i, begun, ends, observed) for i in range(len(begun))]
         elsewhere = [self._dose_elsewhere(fact, what) for fact, what in self.reading.of(AdministrationReported)]
         return tuple(sorted(here + elsewhere, key=lambda dose: dose.started_at))
 
     def _dose_here(
-        self, i: int, begun: list[tuple[Fact, InfusionStarted]], ends: list[datetime], observed: list[datetime]
+        self, i: int, begun: list[tuple[Fact, InfusionStarted]], ends: list[Fact], observed: list[datetime]
     ) -> Dose:
         fact, what = begun[i]
         until = begun[i + 1][0].at if i + 1 < len(begun) else None
-        mine = [e for e in ends if e >= fact.at and (until is None or e < until)]
-        ended_at = mine[0] if mine else None
-        seen = [o for o in observed if ended_at and o >= ended_at and (until is None or o < until)]
-        slot = DoseSlot(cycle=what.cycle, day=what.day)
-        return Dose(slot, fact.id, fact.at, self._day_of(fact, what), ended_at, reported=False, observed=bool(seen))
+        end = next((e for e in ends if e.at >= fact.at and (until is None or e.at < until)), None)
+        seen = [o for o in observed if end and o >= end.at and (until is None or o < until)]
+        return Dose(
+            DoseSlot(cycle=what.cycle, day=what.day),
+            fact.id,
+            fact.at,
+            self._day_of(fact, what),
+            None if end is None else end.at,
+            reported=False,
+            observed=bool(seen),
+            mg=what.mg,
+            end=None if end is None else end.id,
+            bag=what.preparation_id,
+        )
 
     def _dose_elsewhere(self, fact: Fact, what: AdministrationReported) -> Dose:
         ended_at = what.ended_at or fact.at + self.protocol.preparation.infusion.span
         over = self.reading.reached(ended_at + self.protocol.observation.minimum.span)
         slot = DoseSlot(cycle=what.cycle, day=what.day)
         seen = over or any(f.at >= ended_at for f, _ in self.reading.of(ObservationEnded))
-        return Dose(slot, fact.id, fact.at, self._day_of(fact, what), ended_at, reported=True, observed=seen)
+        day = self._day_of(fact, what)
+        return Dose(slot, fact.id, fact.at, day, ended_at, reported=True, observed=seen, mg=what.mg)
 
     def _day_of(self, fact: Fact, what: InfusionStarted | AdministrationReported) -> date:
         return what.local_on or local_date(fact.at, self.reading.zone)
@@ -267,9 +284,15 @@ class Treatment:
     @property
     @once
     def transplant(self) -> tuple[Fact, datetime] | None:
-        """The latest transplant with its time; 12:00 local where only the day is known (MON-03)."""
+        """The latest transplant with its time."""
+        return self.transplants[-1] if self.transplants else None
+
+    @property
+    @once
+    def transplants(self) -> tuple[tuple[Fact, datetime], ...]:
+        """All transplants with their times, oldest first; 12:00 local where only the day is known (MON-03)."""
         found = [(fact, self._transplanted_at(what)) for fact, what in self.reading.of(Transplant)]
-        return max(found, key=lambda pair: pair[1], default=None)
+        return tuple(sorted(found, key=lambda pair: pair[1]))
 
     def _transplanted_at(self, what: Transplant) -> datetime:
         if what.transplanted_at is not None:
@@ -382,43 +405,34 @@ class Treatment:
     def weights(self) -> tuple[Measured, ...]:
         """All weights in kg, oldest first: charted by people or sent by machines."""
         charted = [Measured(w.kg, f.at, f.id) for f, w in self.reading.of(Weight)]
-        return tuple(sorted(charted + self._measured("weight"), key=lambda m: m.at))
+        return tuple(sorted(charted + self._measured("weight"), key=_by_minute_and_value))
 
     @once
     def heights(self) -> tuple[Measured, ...]:
         """All heights in cm, oldest first."""
         charted = [Measured(h.cm, f.at, f.id) for f, h in self.reading.of(Height)]
-        return tuple(sorted(charted + self._measured("height"), key=lambda m: m.at))
+        return tuple(sorted(charted + self._measured("height"), key=_by_minute_and_value))
 
     def _measured(self, analyte: str) -> list[Measured]:
         return [Measured(k.canonical, k.collected_at, k.fact) for k in self.results.history(analyte)]
 
-    @once
-    def last_dosing_weight(self) -> tuple[Decimal, DoseSlot] | None:
-        """The weight that the last dose given was computed with, and that dose."""
-        for dose in reversed(self.doses):
-            signed = [
-                a for f, a in self.reading.of(DoseAuthorised) if _same_dose(a, dose.slot) and f.at <= dose.started_at
-            ]
-            if signed:
-                return signed[-1].weight_kg, dose.slot
-            weighed = [m for m in self.plausible_weights() if m.at <= dose.started_at]
-            if weighed:
-                return weighed[-1].value, dose.slot
-        return None
+    def holding(self, analyte: str) -> tuple[Known, ...]:
+        """The values of an analyte that speak against a dose: one that holds is enough (`Results.holding`)."""
+        return self.results.holding(analyte)
 
-    def latest(self, analyte: str) -> Usable:
-        """The usable result of an analyte."""
-        return self.results.latest(analyte)
+    def opening(self, analyte: str) -> Opening:
+        """What of an analyte may speak for a dose: each value must allow, the unknown never does (`Results.opening`)."""
+        return self.results.opening(analyte)
 
-    def known(self, analyte: str) -> Known | None:
-        """The usable result of an analyte where there is one."""
-        found = self.results.latest(analyte)
-        return found if isinstance(found, Known) else None
+    def shown(self, *values: Known) -> tuple[Input, ...]:
+        """The values behind a hold, and what came after them and cannot be used (LAB-10)."""
+        unknown = (self.opening(analyte).unknown for analyte in dict.fromkeys(k.analyte for k in values))
+        return (*(k.shown() for k in values), *(u.shown() for u in unknown if u is not None))
 
 
-def _same_dose(signed: DoseSlot, slot: DoseSlot) -> bool:
-    return (signed.cycle, signed.day) == (slot.cycle, slot.day)
+def _by_minute_and_value(measured: Measured) -> tuple[datetime, Decimal]:
+    """Of one minute the highest last: which arrived last says nothing (LAB-11)."""
+    return minute_of(measured.at), measured.value
 
 
 def _comes_back(so_far: ReactionSoFar, fact: Fact, what: Reaction) -> bool:

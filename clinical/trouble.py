@@ -8,8 +8,10 @@ import re
 from decimal import Decimal
 from typing import NamedTuple
 
+from clinical.codes import BOUND_ONLY
+from clinical.names import fits_specimen
 from clinical.plausibility import beyond_hard_limits, unusual_limit
-from clinical.units import SEGMENTED_ONLY, ucum
+from clinical.units import contradict, ucum
 from models.base import is_of_sane_size
 from models.facts import LabResult, LabStatus
 from models.protocol import Protocol
@@ -46,12 +48,17 @@ ABSENT = {
 
 
 class Trouble(NamedTuple):
-    """Why a result cannot be used: by which rule, in words, whether a person is called at once or may confirm it."""
+    """Why a result cannot be used: by which rule, in words, whether a person is called at once or may confirm it.
+
+    `high` and `low`: its value is implausibly so (LAB-06).
+    """
 
     rule: str
     why: str
     urgent: bool = False
     confirmable: bool = False
+    high: bool = False
+    low: bool = False
 
 
 def understood(analyte: str, result: LabResult, protocol: Protocol) -> LabResult:
@@ -81,22 +88,22 @@ def with_comparator_read(result: LabResult) -> LabResult:
 
 
 def in_ucum(analyte: str, result: LabResult, protocol: Protocol) -> LabResult:
-    """The result with the units that its sender's words stand for, as far as the site file lists them (CONV-01)."""
-    aliases = protocol.aliases.get(result.sender or "")
-    if not aliases:
-        return result
-    unit, limit_unit = (ucum(analyte, word or "", aliases) for word in (result.unit, result.limit_unit))
-    return result.model_copy(update={"unit": unit or result.unit, "limit_unit": limit_unit or result.limit_unit})
+    """The result with its units in our spelling: UCUM's own ones, and a sender's words that the site file lists (CONV-01)."""
+    aliases = protocol.aliases.get(result.sender or "", {})
+    said = (result.unit, result.limit_unit)
+    read = tuple(ucum(analyte, word or "", aliases) or word for word in said)
+    return result if read == said else result.model_copy(update={"unit": read[0], "limit_unit": read[1]})
 
 
 def trouble_of(analyte: str, result: LabResult, protocol: Protocol, *, in_the_future: bool) -> Trouble | None:
     """Why this result cannot be used; `None` where it can. Its units are those of `in_ucum`."""
     hard = _hard(analyte, result, protocol)
-    if hard is not None and hard.urgent and result.status is not LabStatus.CANCELLED:
+    if hard is not None and hard.high and result.status is not LabStatus.CANCELLED:
         return hard  # LAB-06: whatever else is wrong with it, a person is called
     return (
         _envelope(result, in_the_future)
         or _unit(analyte, result, protocol)
+        or _two_units(analyte, result, protocol)
         or hard
         or _limits(analyte, result, protocol)
     )
@@ -109,12 +116,16 @@ def _hard(analyte: str, result: LabResult, protocol: Protocol) -> Trouble | None
     if words is None:
         return None
     urgent = words.high and analyte in HIGH_IS_URGENT
-    return Trouble("LAB-06" if urgent else "LAB-05", words.why, urgent)
+    return Trouble("LAB-06" if words.high else "LAB-05", words.why, urgent, high=words.high, low=not words.high)
 
 
 def _envelope(result: LabResult, in_the_future: bool) -> Trouble | None:
     if result.status not in USABLE_STATUS:
         return Trouble("LAB-05", f"status is {result.status}")
+    if result.doubt is not None:
+        return Trouble("LAB-14", result.doubt)
+    if result.specimen_type and not fits_specimen(result.loinc, result.specimen_type):
+        return Trouble("LAB-14", f"its specimen is {result.specimen_type!r}, and its code is of another kind")
     if result.absent_reason is not None:
         reason = ABSENT.get(result.absent_reason, result.absent_reason)
         return Trouble("LAB-05", f"the laboratory gives no value ({reason})")
@@ -122,8 +133,9 @@ def _envelope(result: LabResult, in_the_future: bool) -> Trouble | None:
         return Trouble("LAB-05", _words_for_a_number(result.text))
     if result.comparator not in (None, "", "=", *COMPARATORS):
         return Trouble("LAB-05", f"its comparator {result.comparator!r} is not understood")
-    if result.loinc in SEGMENTED_ONLY and result.comparator in ("<", "<="):
-        return Trouble("LAB-05", "segmented neutrophils below a bound leave the whole count open")
+    bound = BOUND_ONLY.get(result.loinc)
+    if bound is not None and result.comparator and result.comparator[0] not in (bound[0], "="):
+        return Trouble("LAB-05", f"its code measures a bound only, and one that is {result.comparator} leaves it open")
     if result.collected_at is None:
         return Trouble("LAB-04", "no collection time with a zone")
     return Trouble("LAB-04", "collected in the future") if in_the_future else None
@@ -155,6 +167,18 @@ def _unit(analyte: str, result: LabResult, protocol: Protocol) -> Trouble | None
         listed = protocol.aliases.get(result.sender or "", {}).get(result.unit)
         read_as = f" (the site file reads it as {listed!r})" if listed else ""
         return Trouble("CONV-01", f"unit {result.unit!r}{sender}{read_as} is not understood")
+    return None
+
+
+def _two_units(analyte: str, result: LabResult, protocol: Protocol) -> Trouble | None:
+    """LAB-14: the unit in words is another known unit than the one of the code."""
+    aliases = protocol.aliases.get(result.sender or "", {})
+    for what, unit, words in (
+        ("unit", result.unit, result.unit_words),
+        ("unit of its limits", result.limit_unit, result.limit_unit_words),
+    ):
+        if unit and words and contradict(analyte, unit, words, aliases):
+            return Trouble("LAB-14", f"its {what} is {unit!r} in the code and {words!r} in words")
     return None
 
 

@@ -11,9 +11,9 @@ from decimal import Decimal
 from clinical.calcium import correct
 from clinical.case import Case
 from clinical.cuts import surely_past
-from clinical.results import Known
+from clinical.known import Known
 from clinical.units import label
-from clinical.vod import Signs
+from clinical.vod_signs import Signs
 from models.assessment import Finding, Input
 from models.facts import Toxicity
 from models.protocol import Cut
@@ -68,9 +68,9 @@ def _cuts(case: Case, analyte: str) -> tuple[Cut, ...]:
 
 def _panel(case: Case) -> list[Known]:
     """Every usable test of the panel; total calcium with the albumin drawn closest to it, within 24 h."""
-    found = [k for a in ("potassium", "phosphate", "urate", "calcium_corrected") for k in case.results.history(a)]
-    albumins = case.results.history("albumin")
-    for calcium in case.results.history("calcium"):
+    found = [k for a in ("potassium", "phosphate", "urate", "calcium_corrected") for k in case.results.against(a)]
+    albumins = case.results.against("albumin")
+    for calcium in case.results.against("calcium"):
         near = [(abs(a.collected_at - calcium.collected_at), a) for a in albumins]
         apart, albumin = min(near, key=lambda pair: pair[0], default=(timedelta.max, None))
         corrected = correct(calcium, albumin) if apart <= case.protocol.tumour_lysis.within.span else None
@@ -81,7 +81,7 @@ def _panel(case: Case) -> list[Known]:
 def _creatinine_risen(case: Case) -> Iterator[Input]:
     """A rise of at least 0.3 mg/dL (26.5 umol/L) above the last value before the first dose; without one, the lowest."""
     limits, start = case.protocol.tumour_lysis, case.first_dose_at
-    history = [k for k in case.results.history("creatinine") if _in_time(case, k.collected_at)]
+    history = [k for k in case.results.against("creatinine") if _in_time(case, k.collected_at)]
     last = None if start is None else case.results.before("creatinine", start)
     risen = []
     for n, one in enumerate(history):

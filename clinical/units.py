@@ -1,72 +1,18 @@
-"""What LOINC codes and UCUM units mean: closed tables. What is not listed is not understood, and never guessed (CONV-02)."""
+"""What UCUM units mean: a closed table. What is not listed is not understood, and never guessed (CONV-02).
 
+A unit of the table may be spelled in any way that UCUM allows (LAB-15): `u/l` is none, `U/l`, `U.L-1` and `[IU]/L` are.
+"""
+
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Context, Decimal
+from functools import lru_cache
+from types import MappingProxyType
 
 PERCENT = Decimal(100)
 _EXACT = Context(prec=60)
 """Products of a result and a factor are exact; a quotient that does not end is cut far behind anything measured."""
-
-LOINC: dict[str, str] = {
-    **dict.fromkeys(("1742-6", "1743-4", "1744-2", "76625-3"), "alt"),
-    **dict.fromkeys(("1920-8", "30239-8", "88112-8"), "ast"),
-    "6768-6": "alp",
-    **dict.fromkeys(("1975-2", "14631-6"), "bilirubin"),
-    **dict.fromkeys(("1968-7", "14629-0", "15152-2", "29760-6"), "bilirubin_direct"),
-    "1971-1": "bilirubin_indirect",
-    "2324-2": "ggt",
-    "2532-0": "ldh",
-    "3040-3": "lipase",
-    "1798-8": "amylase",
-    **dict.fromkeys(("2823-3", "6298-4", "75940-7"), "potassium"),
-    **dict.fromkeys(("19123-9", "2601-3", "21377-7", "2593-2"), "magnesium"),
-    **dict.fromkeys(("17861-6", "2000-8"), "calcium"),
-    "29265-6": "calcium_corrected",
-    **dict.fromkeys(("1995-0", "1994-3", "17863-2"), "calcium_ionised"),
-    **dict.fromkeys(("2951-2", "2947-0"), "sodium"),
-    **dict.fromkeys(("2160-0", "14682-9", "38483-4", "59826-8"), "creatinine"),
-    **dict.fromkeys(("98979-8", "33914-3", "62238-1"), "egfr"),
-    **dict.fromkeys(("3084-1", "14933-6"), "urate"),
-    **dict.fromkeys(("2777-1", "14879-1"), "phosphate"),
-    "1751-7": "albumin",
-    **dict.fromkeys(("6301-6", "34714-6"), "inr"),
-    "3255-7": "fibrinogen",
-    "2276-4": "ferritin",
-    **dict.fromkeys(("718-7", "59260-0"), "haemoglobin"),
-    **dict.fromkeys(("6690-2", "26464-8", "804-5"), "wbc"),
-    **dict.fromkeys(("777-3", "26515-7", "778-1"), "platelets"),
-    **dict.fromkeys(("751-8", "753-4", "26499-4", "768-2", "30451-9"), "anc"),
-    **dict.fromkeys(("770-8", "26511-6", "23761-0"), "neutrophils_percent"),
-    **dict.fromkeys(("26446-5", "709-6", "34922-5"), "blasts_percent"),
-    **dict.fromkeys(("30376-8", "708-8", "35050-4"), "blasts"),
-    "8634-8": "qt",
-    "8636-3": "qtc",
-    "76634-5": "qtcf",
-    "76635-2": "qtcb",
-    "8637-1": "rr",
-    "8633-0": "qrs",
-    "8625-6": "pr",
-    "8867-4": "heart_rate",
-    **dict.fromkeys(("21198-7", "19080-1", "2106-3", "2118-8"), "hcg"),
-    **dict.fromkeys(("29463-7", "3141-9"), "weight"),
-    **dict.fromkeys(("8302-2", "3137-7"), "height"),
-    **dict.fromkeys(("8277-6", "3140-1"), "bsa"),
-    "8480-6": "systolic",
-    "8462-4": "diastolic",
-    "8310-5": "temperature",
-    **dict.fromkeys(("59410-1", "2708-6"), "oxygen_saturation"),
-}
-"""LOINC code -> analyte (clinical reference §9.1). No code of it fails its check digit."""
-
-UNVERIFIED_CODES = frozenset({"88112-8", "804-5", "778-1", "2106-3", "2118-8", "3140-1"})
-"""Codes whose meaning was not read in a source; a site checks them before it sends them."""
-
-SEGMENTED_ONLY = frozenset({"768-2", "30451-9"})
-"""Neutrophil counts without the band forms: the ANC is at least that."""
-
-PYRIDOXAL_PHOSPHATE = {"1743-4": "with", "30239-8": "with", "1744-2": "without", "88112-8": "without"}
-"""LAB-02: whether ALT or AST was measured with pyridoxal-5'-phosphate, where the code says so."""
 
 LABEL = {
     "alt": "ALT",
@@ -74,6 +20,7 @@ LABEL = {
     "alp": "ALP",
     "bilirubin": "total bilirubin",
     "bilirubin_direct": "direct bilirubin",
+    "bilirubin_conjugated": "conjugated bilirubin",
     "bilirubin_indirect": "indirect bilirubin",
     "ggt": "GGT",
     "ldh": "LDH",
@@ -99,12 +46,6 @@ LABEL = {
 }
 
 
-def analyte_of(loinc: str, method: str | None) -> str | None:
-    """The analyte of a code; `None` for one that is not listed. LAB-01: a QTc counts as QTcF when its method says so."""
-    analyte = LOINC.get(loinc)
-    return "qtcf" if analyte == "qtc" and "fridericia" in (method or "").casefold() else analyte
-
-
 def label(analyte: str) -> str:
     """The analyte as a clinician writes it."""
     return LABEL.get(analyte, analyte.replace("_", " "))
@@ -112,22 +53,26 @@ def label(analyte: str) -> str:
 
 @dataclass(frozen=True)
 class Factor:
-    """One unit of an analyte: canonical = reported x `up` / `down`. Each pair of units has one number, in one direction."""
+    """One unit of an analyte: canonical = (reported - `zero`) x `up` / `down`, with one number in one direction for a pair.
+
+    `zero` is what the unit shows where the canonical one shows 0; only a temperature has one.
+    """
 
     up: Decimal
     down: Decimal = Decimal(1)
+    zero: Decimal = Decimal(0)
 
     def to_canonical(self, value: Decimal) -> Decimal:
         """A reported value in the canonical unit."""
         if self is UNCHANGED:  # most results come in it: times and through 1 leaves each digit as it is
             return value
-        return _EXACT.divide(_EXACT.multiply(value, self.up), self.down)
+        return _EXACT.divide(_EXACT.multiply(_EXACT.subtract(value, self.zero), self.up), self.down)
 
     def from_canonical(self, value: Decimal) -> Decimal:
         """A canonical value in the reported unit."""
         if self is UNCHANGED:
             return value
-        return _EXACT.divide(_EXACT.multiply(value, self.down), self.up)
+        return _EXACT.add(_EXACT.divide(_EXACT.multiply(value, self.down), self.up), self.zero)
 
 
 UNCHANGED = Factor(Decimal(1))
@@ -140,7 +85,6 @@ _COUNT = {
     "10*3/mm3": "1",
     "/nL": "1",
     "/uL": "0.001",
-    "{cells}/uL": "0.001",
     "/mm3": "0.001",
 }
 _BILIRUBIN = {"mg/dL": "1", "umol/L": "1/17.104", "mg/L": "0.1"}
@@ -154,7 +98,7 @@ _PRESSURE = {"mm[Hg]": "1"}
 _FACTORS: dict[str, dict[str, str]] = {
     **dict.fromkeys(("alt", "ast", "alp", "ggt", "ldh", "lipase", "amylase"), _ENZYME),
     **dict.fromkeys(("wbc", "anc", "platelets", "blasts"), _COUNT),
-    **dict.fromkeys(("bilirubin", "bilirubin_direct", "bilirubin_indirect"), _BILIRUBIN),
+    **dict.fromkeys(("bilirubin", "bilirubin_direct", "bilirubin_conjugated", "bilirubin_indirect"), _BILIRUBIN),
     **dict.fromkeys(("calcium", "calcium_corrected"), _CALCIUM),
     **dict.fromkeys(("potassium", "sodium"), _MONOVALENT),
     **dict.fromkeys(("qt", "qtc", "qtcf", "qtcb", "qrs", "pr"), _INTERVAL),
@@ -172,7 +116,7 @@ _FACTORS: dict[str, dict[str, str]] = {
     "ferritin": {"ng/mL": "1", "ug/L": "1"},
     "haemoglobin": {"g/dL": "1", "g/L": "0.1", "mmol/L": "1.61"},
     "rr": {"s": "1", "ms": "0.001"},
-    "heart_rate": {"/min": "1", "{beats}/min": "1"},
+    "heart_rate": {"/min": "1"},
     "hcg": {"m[IU]/mL": "1", "[IU]/L": "1"},
     "weight": {"kg": "1", "g": "0.001", "[lb_av]": "0.45359237"},
     "height": {"cm": "1", "m": "100", "[in_i]": "2.54"},
@@ -188,20 +132,122 @@ def _factor(written: str) -> Factor:
 
 
 FACTORS: dict[tuple[str, str], Factor] = {
-    (analyte, unit): _factor(written) for analyte, units in _FACTORS.items() for unit, written in units.items()
+    **{(analyte, unit): _factor(written) for analyte, units in _FACTORS.items() for unit, written in units.items()},
+    ("temperature", "[degF]"): Factor(Decimal(1), Decimal("1.8"), Decimal(32)),
+    ("temperature", "K"): Factor(Decimal(1), zero=Decimal("273.15")),
 }
 """(analyte, UCUM unit) -> factor to the canonical unit of the protocol file (clinical reference §9.2)."""
 
+# ── other spellings of the same unit ───────────────────────────────────────────────────────────────────────────────
+
+Atoms = frozenset[tuple[str, int]]
+"""A unit as its atoms with their exponents: what two spellings of one unit share."""
+
+_PARTS = re.compile(r"([./])(?![^{]*\})")
+_EXPONENT = re.compile(r"(10[*^]|[A-Za-z%\[\]_]+)([+-]?\d+)?")
+_LITRE = re.compile(r"(?<![A-Za-z])([munpdcf]?)l(?![A-Za-z])")
+_SAME = MappingProxyType({"[iU]": "[IU]", "m[iU]": "m[IU]", "u[iU]": "u[IU]", "10^": "10*"})
+
+
+@lru_cache(maxsize=4096)
+def atoms(unit: str) -> Atoms | None:
+    """The atoms of a UCUM expression; `None` for what is none. A remark in braces counts where it holds a digit only."""
+    exponents: dict[str, int] = {}
+    sign = 1
+    parts = _PARTS.split(unit)
+    if parts[0] == "" and parts[1:2] == ["/"]:
+        parts[0] = "1"
+    for place, part in enumerate(parts):
+        if place % 2:
+            sign = -1 if part == "/" else 1
+            continue
+        read = _component(part)
+        if read is None:
+            return None
+        for atom, exponent in read:
+            exponents[atom] = exponents.get(atom, 0) + sign * exponent
+    return frozenset((atom, exponent) for atom, exponent in exponents.items() if exponent)
+
+
+def _component(part: str) -> list[tuple[str, int]] | None:
+    bare, brace, remark = part.partition("{")
+    if brace and not remark.endswith("}"):
+        return None
+    kept = [(brace + remark, 1)] if any(letter.isdigit() for letter in remark) else []
+    if bare == "1" or (brace and not bare):
+        return kept
+    found = _EXPONENT.fullmatch(_LITRE.sub(r"\1L", bare))
+    if found is None:
+        return None
+    atom = _SAME.get(found[1], found[1])
+    return [(atom, int(found[2] or 1)), *kept]
+
+
+_ENZYMES = ("alt", "ast", "alp", "ggt", "ldh", "lipase", "amylase")
+_EQUAL = (
+    *((analyte, unit, "U/L") for analyte in _ENZYMES for unit in ("[IU]/L", "m[IU]/mL", "mU/mL")),
+    ("inr", "1", "{INR}"),
+)
+"""Units that are another one of the same analyte by definition."""
+
+_AS_IT_STANDS = MappingProxyType({(analyte, unit): same for analyte, unit, same in _EQUAL})
+
+SPELLINGS: Mapping[tuple[str, Atoms | None], str] = MappingProxyType(
+    {
+        **{(analyte, atoms(unit)): unit for analyte, unit in FACTORS if atoms(unit)},
+        **{(analyte, atoms(unit)): same for analyte, unit, same in _EQUAL if atoms(unit)},
+    }
+)
+"""(analyte, atoms) -> the unit of `FACTORS` that is spelled so; a unit without atoms is spelled in one way only."""
+
 
 def ucum(analyte: str, unit: str, aliases: Mapping[str, str]) -> str | None:
-    """The UCUM unit that a sender's word stands for; `None` where it is not understood (CONV-01).
+    """The UCUM unit that a sender's word stands for, as `FACTORS` spells it; `None` where it is not understood (CONV-01).
 
-    UCUM itself counts as it is; an alias only where the site file lists it for this sender, and for a listed unit.
+    UCUM itself counts in each of its spellings; an alias only where the site file lists it for this sender.
     """
+    return _spelled(analyte, unit) or _spelled(analyte, aliases.get(unit, ""))
+
+
+def _spelled(analyte: str, unit: str) -> str | None:
     if (analyte, unit) in FACTORS:
         return unit
-    word = aliases.get(unit)
-    return word if word is not None and (analyte, word) in FACTORS else None
+    return _AS_IT_STANDS.get((analyte, unit)) or (SPELLINGS.get((analyte, atoms(unit))) if unit else None)
+
+
+_KNOWN_UNITS: Mapping[Atoms | None, str] = MappingProxyType({atoms(unit): unit for _, unit in FACTORS})
+_BESIDE_THE_UNIT = re.compile(r"^x ?|\s+")
+_INSTEAD = (
+    *(("µ", "u"), ("μ", "u"), ("^", "*"), ("giga.l-1", "10*9/l"), ("giga/", "10*9/"), ("gi/", "10*9/")),
+    *(("thou/", "10*3/"), ("k/", "10*3/"), ("iu/", "u/")),
+)
+_LOOSE: Mapping[str, str] = MappingProxyType({unit.casefold(): unit for unit in _KNOWN_UNITS.values()})
+
+
+def in_other_words(words: str) -> str | None:
+    """The unit of our tables that these words mean at a glance: only to find a contradiction or what a result may be."""
+    if (exact := _KNOWN_UNITS.get(atoms(words))) is not None:
+        return exact
+    plain = _BESIDE_THE_UNIT.sub("", words.casefold())
+    for there, instead in _INSTEAD:
+        plain = plain.replace(there, instead)
+    return _LOOSE.get(plain)
+
+
+def contradict(analyte: str, unit: str, words: str, aliases: Mapping[str, str]) -> bool:
+    """Whether a unit and the words beside it are two different known units; two names of one size are none."""
+    named = ucum(analyte, words, aliases) or in_other_words(words)
+    coded = ucum(analyte, unit, aliases) or in_other_words(unit)
+    if named is None or coded is None or named == coded:
+        return False
+    sizes = FACTORS.get((analyte, named)), FACTORS.get((analyte, coded))
+    return None in sizes or sizes[0] != sizes[1]
+
+
+def measured_in(unit: str) -> frozenset[str]:
+    """The analytes that are measured in this unit."""
+    meant = in_other_words(unit)
+    return frozenset(analyte for analyte, of in FACTORS if of == meant)
 
 
 def to_canonical(analyte: str, value: Decimal, unit: str) -> Decimal | None:

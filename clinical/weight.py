@@ -2,14 +2,17 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 
 from clinical.case import Case
-from clinical.treatment import Measured
+from clinical.once import once
+from clinical.treatment import Dose, Measured
 from clinical.units import PERCENT
+from clinical.versions import minute_of
 from models.assessment import Finding
 from models.base import plain
-from models.facts import CYCLE_DAYS, DoseSlot, VodExamination, WeightAccepted
+from models.facts import CYCLE_DAYS, DoseAuthorised, DoseSlot, VodExamination, WeightAccepted
 from models.people import Role
 from models.protocol import Protocol
 
@@ -22,6 +25,20 @@ def plausible(protocol: Protocol, name: str, value: Decimal) -> bool:
     """Whether a weight or height can be a person's (PLAU-01)."""
     limits = protocol.plausible[name]
     return limits.low.number <= value <= limits.high.number
+
+
+@dataclass(frozen=True)
+class Dosed:
+    """The weight in kg that a dose given was computed with, and what was signed where that has been derived again."""
+
+    dose: Dose
+    kg: Decimal
+    signed_kg: Decimal | None = None
+
+    @property
+    def derived_again(self) -> bool:
+        """COR-04: the weight that the signature rested on was corrected or withdrawn since."""
+        return self.signed_kg is not None and self.signed_kg != self.kg
 
 
 @dataclass(frozen=True)
@@ -41,37 +58,88 @@ class Weighing:
 
 def dosing_weight(case: Case, slot: DoseSlot) -> Decimal | None:
     """The weight in kg that this dose is computed with; `None` when none is charted, or the last one is implausible."""
-    weights = case.weights()
-    if not weights or not plausible(case.protocol, "weight", weights[-1].value):
-        return None
-    found = weighing(case, slot)
-    return weights[-1].value if found is None else found.dosing_kg
+    found = weights_for(case, slot)
+    return found[-1] if found else None
 
 
-def weighing(case: Case, slot: DoseSlot) -> Weighing | None:
+def weights_for(case: Case, slot: DoseSlot) -> tuple[Decimal, ...]:
+    """The same by each weight of the last minute (LAB-11); none where one of them is implausible."""
+    twins = of_last_minute(case.weights())
+    if not all(plausible(case.protocol, "weight", one.value) for one in twins):
+        return ()
+    weighed = [(one, weighing(case, slot, one)) for one in twins]
+    return tuple(one.value if found is None else found.dosing_kg for one, found in weighed)
+
+
+def of_last_minute(measured: tuple[Measured, ...]) -> tuple[Measured, ...]:
+    """The measurements of the last minute, each value once (LAB-11)."""
+    twins = [one for one in measured if minute_of(one.at) == minute_of(measured[-1].at)]
+    return tuple({one.value: one for one in twins}.values())
+
+
+def weighing(case: Case, slot: DoseSlot, one: Measured | None = None) -> Weighing | None:
     """BSA-08: at day 1 of a cycle the weight is taken anew, within a cycle only when it changed by more than 10 %.
 
     A weight that is more than 5 % above the last dosing weight is fluid until shown otherwise: until then that one
     stands, or what was shown since. `None` where there is no dosing weight yet, or no plausible weight.
     """
-    weights, last = case.plausible_weights(), case.last_dosing_weight()
-    if not weights or last is None or not plausible(case.protocol, "weight", last[0]):
+    weights, given = case.plausible_weights(), dosing_weights(case)
+    if not weights or not given or not plausible(case.protocol, "weight", given[-1].kg):
         return None
-    (last_kg, dosed), latest = last, weights[-1]
-    limits = case.protocol.limits
-    fluid = _change(latest.value, last_kg) > limits.weight_gain_fluid.number
-    wanted = latest.value
+    return _weighed(case, weights if one is None else (*weights, one), given[-1], slot)
+
+
+@once
+def dosing_weights(case: Case) -> tuple[Dosed, ...]:
+    """The dosing weight of each dose given that has one: as signed, or as it stood when the dose was given elsewhere.
+
+    COR-04: a signed weight that no weight says any more was corrected or withdrawn; it is derived again from what stands,
+    and so is one that was carried on from it within the cycle (BSA-08).
+    """
+    found: list[Dosed] = []
+    for dose in case.doses:
+        kg = _dosed_with(case, dose, found[-1] if found else None)
+        found += [] if kg is None else [kg]
+    return tuple(found)
+
+
+def _dosed_with(case: Case, dose: Dose, before: Dosed | None) -> Dosed | None:
+    weights = tuple(m for m in case.plausible_weights() if m.at <= dose.started_at)
+    signed_kg = _signed_weight(case, dose)
+    if signed_kg is None:
+        return Dosed(dose, weights[-1].value) if weights else None
+    same_cycle = before is not None and before.dose.slot.cycle == dose.slot.cycle
+    if before is not None and same_cycle and signed_kg == (before.signed_kg or before.kg):
+        return Dosed(dose, before.kg, signed_kg)
+    if any(m.value == signed_kg for m in weights):
+        return Dosed(dose, signed_kg, signed_kg)
+    if not weights:
+        return Dosed(dose, before.kg, signed_kg) if before is not None else None
+    kg = weights[-1].value if before is None else _weighed(case, weights, before, dose.slot).dosing_kg
+    return Dosed(dose, kg, signed_kg)
+
+
+def _signed_weight(case: Case, dose: Dose) -> Decimal | None:
+    """The weight under the last signature for this dose before it began."""
+    slot = (dose.slot.cycle, dose.slot.day)
+    signed = [a for f, a in case.reading.of(DoseAuthorised) if (a.cycle, a.day) == slot and f.at <= dose.started_at]
+    return signed[-1].weight_kg if signed else None
+
+
+def _weighed(case: Case, weights: tuple[Measured, ...], before: Dosed, slot: DoseSlot) -> Weighing:
+    """BSA-08 for the last of these weights after this dose."""
+    last_kg, latest, limits = before.kg, weights[-1], case.protocol.limits
+    fluid, wanted = _change(latest.value, last_kg) > limits.weight_gain_fluid.number, latest.value
     if fluid:
-        shown = _shown_not_fluid(case, weights)
+        shown = _shown_not_fluid(case, weights, before.dose.started_at)
         wanted, fluid = min(latest.value, shown or last_kg), shown is None or shown < latest.value
-    anew = slot.day == CYCLE_DAYS[0] or slot.cycle != dosed.cycle
+    anew = slot.day == CYCLE_DAYS[0] or slot.cycle != before.dose.slot.cycle
     changed = abs(_change(wanted, last_kg)) > limits.weight_change_max.number
     return Weighing(latest, last_kg, wanted if anew or changed else last_kg, fluid)
 
 
-def _shown_not_fluid(case: Case, weights: tuple[Measured, ...]) -> Decimal | None:
-    """The last weight since the last dose of which the prescriber said, besides an examination, that it is not fluid."""
-    since = case.doses[-1].started_at
+def _shown_not_fluid(case: Case, weights: tuple[Measured, ...], since: datetime) -> Decimal | None:
+    """The last weight since this dose of which the prescriber said, besides an examination, that it is not fluid."""
     examined = [
         fact.at
         for fact, seen in case.reading.of(VodExamination)

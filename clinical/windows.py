@@ -11,7 +11,10 @@ from models.facts import CYCLE_DAYS, CycleExtended, DoseSlot
 
 @dataclass(frozen=True)
 class Window:
-    """When the next dose may be given: from a local date with its first instant, to a last date (none: no end)."""
+    """When the next dose may be given: from a local date with its first instant, to a last date (none: no end).
+
+    `due_by` is its last date before six days after a late dose moved it (AMB-05).
+    """
 
     opens_at: datetime
     opens_on: date
@@ -19,6 +22,7 @@ class Window:
     last_on: date | None
     closes_at: datetime | None
     by_spacing: bool
+    due_by: date | None = None
 
 
 class Planned(Treatment):
@@ -57,11 +61,13 @@ class Planned(Treatment):
         last_dose = max(earlier, key=lambda d: d.started_at)
         spaced_on = last_dose.local_on + regimen.min_gap.span
         opens_on = max(nominal_on - regimen.window.span, spaced_on)
-        last_on = max(nominal_on + regimen.window.span, spaced_on)  # AMB-05: spacing wins
+        due_by = nominal_on + regimen.window.span
+        last_on = max(due_by, spaced_on)  # AMB-05: spacing wins
         zone = self.reading.zone
         closes_at = midnight_of(last_on + timedelta(days=1), zone)
         opens_at = self._not_before_on_the_sixth_day(opens_on, last_dose)
-        return Window(opens_at, opens_on, max(nominal_on, spaced_on), last_on, closes_at, opens_on == spaced_on)
+        planned_on = max(nominal_on, spaced_on)
+        return Window(opens_at, opens_on, planned_on, last_on, closes_at, opens_on == spaced_on, due_by)
 
     def _not_before_on_the_sixth_day(self, opens_on: date, last: Dose) -> datetime:
         """DAY-03: at a difference of exactly six dates not more than 6 h earlier by the wall clock than last time."""

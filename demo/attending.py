@@ -2,12 +2,20 @@
 
 from datetime import datetime, timedelta
 
-from clinical import due
 from demo import bundles
 from demo.bedside import Bedside
 from models.assessment import Obligation
+from models.obligation_kinds import ObligationKind
 
-KINDS = (due.VITAL_SIGNS, due.TUMOUR_LYSIS, due.BLOOD_COUNT, due.PROPHYLAXIS, due.EXAMINATION)
+KINDS = frozenset(
+    {
+        ObligationKind.VITAL_SIGNS,
+        ObligationKind.TUMOUR_LYSIS,
+        ObligationKind.BLOOD_COUNT,
+        ObligationKind.PROPHYLAXIS,
+        ObligationKind.EXAMINATION,
+    }
+)
 """What is done without being told in the story. Liver tests are the story."""
 
 
@@ -29,19 +37,20 @@ async def pass_time_to(bedside: Bedside, until: datetime) -> None:
 async def _next(bedside: Bedside, until: datetime, done: set[tuple[str, datetime]]) -> Obligation | None:
     """What comes due first, of what was not done already: doing it once must be enough."""
     open_now = (await bedside.card()).obligations
-    mine = [o for o in open_now if o.key.startswith(KINDS) and o.due_at < until and (o.key, o.due_at) not in done]
+    mine = [o for o in open_now if o.kind in KINDS and o.due_at < until and (o.key, o.due_at) not in done]
     return min(mine, key=lambda o: (o.due_at, o.key), default=None)
 
 
 async def _do(bedside: Bedside, one: Obligation) -> None:
-    if one.key.startswith(due.VITAL_SIGNS):
-        await bedside.vital_signs()
-    elif one.key.startswith(due.TUMOUR_LYSIS):
-        await bedside.send_labs({analyte: bundles.NORMAL[analyte] for analyte in bundles.TUMOUR_LYSIS})
-    elif one.key.startswith(due.BLOOD_COUNT):
-        await bedside.send_labs({analyte: bundles.NORMAL[analyte] for analyte in bundles.BLOOD_COUNT})
-    elif one.key.startswith(due.PROPHYLAXIS):
-        await bedside.protect()
-    else:
-        await bedside.examine()
-        await bedside.weigh()
+    match one.kind:
+        case ObligationKind.VITAL_SIGNS:
+            await bedside.vital_signs()
+        case ObligationKind.TUMOUR_LYSIS:
+            await bedside.send_labs({analyte: bundles.NORMAL[analyte] for analyte in bundles.TUMOUR_LYSIS})
+        case ObligationKind.BLOOD_COUNT:
+            await bedside.send_labs({analyte: bundles.NORMAL[analyte] for analyte in bundles.BLOOD_COUNT})
+        case ObligationKind.PROPHYLAXIS:
+            await bedside.protect()
+        case _:
+            await bedside.examine()
+            await bedside.weigh()

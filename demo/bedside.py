@@ -1,10 +1,10 @@
 """The people around one invented patient, doing in order what a course needs. Used by the demo and by the stories."""
 
 import json
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import date, datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from temporalio.client import Client, WorkflowHistoryEventFilterType
 
@@ -18,13 +18,16 @@ from models.messages import COMMANDS
 from models.people import Actor
 from models.status import Status
 from plumbing.keys import SubjectKey, birth_hash, subject_hash
-from services.courses import CourseClient
+from services.courses import CourseClient, CourseError
 
 NO_SIGNS = dict.fromkeys(("ruq_pain", "hepatomegaly", "painful_hepatomegaly", "ascites", "oedema"), False)
 CLASSES = ("corticosteroid", "antipyretic", "antihistamine")
 
 ANSWER_WITHIN = timedelta(minutes=2)
 """Longer than a person would wait: a first start under load is slow, and is no failure."""
+LOOKS = 6
+"""As long for a look, which waits some 20 s itself while the course is deciding."""
+Seen = TypeVar("Seen")
 
 
 class Bedside:
@@ -77,7 +80,7 @@ class Bedside:
 
     async def status(self) -> Status:
         """Where the course stands now that everything sent before is judged."""
-        return await self.courses.settled(self.course_id)
+        return await self._seen(self.courses.settled)
 
     async def into_next_run(self, act: Awaitable[object]) -> Status:
         """Do what ends the current run, and come back when the next one is there."""
@@ -94,7 +97,17 @@ class Bedside:
     async def card(self) -> Assessment:
         """The whole assessment, once everything sent before is judged."""
         await self.status()
-        return await self.courses.assessment(self.course_id)
+        return await self._seen(self.courses.assessment)
+
+    async def _seen(self, look: Callable[[str], Awaitable[Seen]]) -> Seen:
+        """A look, again while a course under load is too busy to answer. Raises `CourseError`."""
+        for _ in range(LOOKS - 1):
+            try:
+                return await look(self.course_id)
+            except CourseError as fault:
+                if fault.type != "NoAnswer":
+                    raise
+        return await look(self.course_id)
 
     # ── what a dose needs ──────────────────────────────────────────────────────────────────────────────────────────
 

@@ -17,11 +17,11 @@ from pathlib import Path
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 
-from clinical.due import MONITORING_ENDS
 from demo import story
 from demo.bedside import Bedside
 from demo.driver import Clock, skipper
 from demo.patients import BERND, CLARA, DORA, EMIL, FRIEDA, GERD, PRESCRIBER, Patient
+from models.obligation_kinds import ObligationKind
 from plumbing.dev_server import waiting
 from plumbing.keys import SubjectKey
 from services.courses import CourseClient, CourseError
@@ -141,7 +141,7 @@ class Beds:
         with suppress(CourseError):
             await half.do("finish_dosing", PRESCRIBER, message_id=f"{course_id}-interrupted", reason=reason)
             await half.status()
-            for end in [o for o in (await half.card()).obligations if o.key == MONITORING_ENDS]:
+            for end in [o for o in (await half.card()).obligations if o.kind is ObligationKind.MONITORING_ENDS]:
                 await half.clock.advance_to(end.due_at)  # nothing was given: there is nothing to wait for
 
     def _bedside(self, bed: Bed, course_id: str) -> Bedside:
@@ -150,7 +150,7 @@ class Beds:
 
 
 async def _answers(bedside: Bedside) -> bool:
-    """Whether the course says where it stands, which takes a worker; within some 20 seconds."""
+    """Whether the course says where it stands, which takes a worker; as long as a bedside waits."""
     try:
         await bedside.status()
     except CourseError as fault:

@@ -5,16 +5,16 @@ from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from clinical.calendar import at_local, local_date
-from clinical.due import MONITORING_ENDS
 from demo.attending import pass_time, pass_time_to
 from demo.bedside import Bedside
 from demo.patients import NURSE, PHYSICIAN, PRESCRIBER
 from models.assessment import Obligation
+from models.obligation_kinds import ObligationKind
 from services.courses import CommandRefused
 
 CYCLES = {1: (1, 8, 15), 2: (1, 8, 15)}
 MORNING = time(7, 30)
-LIVER_AFTER_TRANSPLANT = "liver-test-after-transplant"
+LIVER_AFTER_TRANSPLANT = ObligationKind.LIVER_TEST.key("after-transplant")
 Tell = Callable[[str], None]
 
 
@@ -56,7 +56,7 @@ async def whole_course(bedside: Bedside, tell: Tell = nothing_told) -> None:
 
 async def to_the_end(bedside: Bedside) -> None:
     """Monitoring to its last day, where the course ends."""
-    end = next(o for o in (await bedside.card()).obligations if o.key == MONITORING_ENDS)
+    end = next(o for o in (await bedside.card()).obligations if o.kind is ObligationKind.MONITORING_ENDS)
     await pass_time_to(bedside, end.due_at)
     await bedside.courses.handle(bedside.course_id).result()
 
@@ -119,7 +119,8 @@ async def go_to_the_dose(bedside: Bedside, cycle: int, day: int) -> None:
 
 
 async def transplant(bedside: Bedside, tell: Tell = nothing_told) -> None:
-    """A planned transplant takes place now; monitoring begins."""
+    """A planned transplant takes place now; what is given against infection is said before, and monitoring begins."""
+    await bedside.protect()
     await bedside.do("plan_transplant", PRESCRIBER, conditioning=["treosulfan"])
     await bedside.into_next_run(bedside.transplant())
     await Telling(bedside, tell).step("stem-cell transplant: day 0 of liver monitoring")
@@ -190,7 +191,7 @@ async def after_a_severe_reaction(bedside: Bedside) -> None:
     await first_start(bedside)
     await bedside.clock.advance(timedelta(minutes=20))
     await bedside.do("report_reaction", NURSE, reaction_id="reaction-1", symptoms="chills, fall of blood pressure")
-    await bedside.do("complete_infusion", NURSE, stopped_early=True, given_mg="0.3")
+    await bedside.do("complete_infusion", NURSE, stopped_early=True, given_mg="0.48")
     await bedside.clock.advance(timedelta(minutes=40))
     over = (await bedside.clock.now()).isoformat()
     await bedside.do("report_reaction", PHYSICIAN, reaction_id="reaction-1", grade=3, resolved_at=over)

@@ -2,56 +2,78 @@
 
 A draw is what was taken at one time, from one specimen, for one report; it is one message (of at most 200 results).
 A document speaks of one patient or of none: where a single observation is not certainly about the expected patient,
-no observation of the document becomes a message (IDN-01).
+no observation of the document becomes a message (IDN-01). Of that patient nothing is lost: what could not be read is in a
+message too, as a result that nobody may use (LAB-12), and so is what the document takes back or deletes (LAB-09).
 Reports and panels are read for what they say about the observations that they list or contain (`fhir_groups.py`).
 Not read here: profiles, other resource types, references out of the document, XML.
 """
 
-from collections.abc import Iterable, Iterator
-from typing import Final
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple
 
-from intake.fhir_bundle import Entry, References, Subject, names_a_subject, one_subject
+from intake.fhir_bundle import (
+    Entry,
+    Person,
+    References,
+    Subject,
+    doubt_of_patient,
+    full_date,
+    lone_patient,
+    names_a_subject,
+    one_subject,
+)
 from intake.fhir_groups import (
     MAX_GROUPS,
     OBSERVATION,
     REPORT,
     Groups,
     contained_observations,
-    is_withdrawn,
-    observations_in,
+    hidden_observations,
     report_id,
     standing,
 )
 from intake.fhir_observation import (
-    Draw,
-    NoResult,
+    NotRead,
     Origin,
-    draw_of,
-    not_to_be_read,
+    doubts_of,
+    drawn_of,
     results_of,
     says_something,
     sender_of,
     status_of,
 )
-from intake.fhir_shapes import an_object, identifier_words, words
+from intake.fhir_ranges import About
+from intake.fhir_shapes import Resource, an_id, an_object, coded, identifier_words, objects, words
+from intake.fhir_specimens import Drawn, doubt_of, kind_of, older
+from intake.fhir_withdrawals import (
+    Deletion,
+    TakenBack,
+    deleted,
+    resource_key,
+    version_of,
+    withdrawn_groups,
+    without_a_code,
+)
 from intake.outcome import ExpectedSubject, Intake, Refusal, RefusedEntry
 from intake.strict_json import Unreadable, read_json
 from models.base import content_hash
 from models.bounds import LARGEST_BYTES, LONGEST_LIST
-from models.facts import LabResult
+from models.facts import LabResult, ResultWithdrawn
 from models.messages import LabResults
 from models.people import Actor
 
 MAX_RESULTS: Final = LONGEST_LIST
+"""The most results that `LabResults` takes; a larger draw becomes several messages."""
+
 MAX_WRITTEN: Final = LARGEST_BYTES // 2
 """Bytes of results in one message: half of what a course takes, for there is more in it than they."""
-"""The most results that `LabResults` takes; a larger draw becomes several messages."""
 
 _DOCUMENT: Final = Entry("document", {})
 
 
 def read_fhir(raw: bytes, *, expected: ExpectedSubject, by: Actor, sender: str | None = None) -> Intake:
-    """The messages of one document (UTF-8 JSON, at most 256 KiB), and every entry that is in none of them.
+    """The messages of one document (UTF-8 JSON, at most 16 MiB), and every entry that is in none of them.
 
     Never raises for what was sent. `by` is the laboratory's machine; `sender`, where given, stands for whatever the
     observations say of their performer, because it decides which result replaces which. The same bytes give equal
@@ -61,51 +83,109 @@ def read_fhir(raw: bytes, *, expected: ExpectedSubject, by: Actor, sender: str |
         document = read_json(raw)
     except Unreadable as fault:
         return Intake(refused=(_refused(_DOCUMENT, fault.refusal, fault.reason),))
-    found, misshapen = _entries(document)
+    whole = _entries(document)
+    found = whole.entries
     entries = [one for entry in found for one in (entry, *contained_observations(entry))]
     observations = [entry for entry in entries if entry.resource_type == OBSERVATION]
+    hidden = list(hidden_observations(document, found))
     references, groups = References(found), Groups(entries)
+    above = {id(entry): groups.above(entry) for entry in observations}
+    taken_back = [*withdrawn_groups(entries, groups, str(by)), *deleted(whole.deletions, str(by))]
     others = [_ignored(entry, groups) for entry in entries if entry.resource_type != OBSERVATION]
-    beside = (*misshapen, *others, *_too_deep(document, found), *_withdrawing_panels(observations, groups))
-    above = [groups.above(observation) for observation in observations]
-    people = (
-        person
-        for o, around in zip(observations, above, strict=True)
-        for person in references.people(o.resource, (g.resource for g in around if g.resource_type == REPORT))
-    )
+    back = {one.entry.where for one in taken_back}
+    beside = (*whole.misshapen, *(refused for refused in others if refused.where not in back))
+    people = list(_people(observations, above, taken_back, references))
+    if not people:  # nothing that is read says of whom the document is
+        told = (references.person(entry.resource) for entry in hidden)
+        people = [person for person in told if person] or [lone_patient(found) if taken_back or hidden else None]
     subject = one_subject(people, expected)
     if subject is None:
-        return Intake(refused=(*beside, *map(_not_the_patient, observations)))
-    reading = _Reading(references, groups, sender)
-    partly = [refused for o, around in zip(observations, above, strict=True) for refused in reading.take(o, around)]
-    messages = tuple(message for results in reading.draws.values() for message in _messages(results, subject, by))
-    return Intake(messages=messages, refused=(*beside, *partly), subjects=subject.shared)
+        undone = (
+            _refused(one.entry, Refusal.WITHDRAWS_ANOTHER, f"{one.reason}: correct them by hand") for one in taken_back
+        )
+        return Intake(refused=(*beside, *undone, *map(_not_the_patient, observations), *map(_not_there, hidden)))
+    reading = _Reading(references, groups, str(by), sender, _shared_identifiers(observations))
+    partly = [refused for entry in observations for refused in reading.take(entry, above[id(entry)])]
+    partly += [refused for entry in hidden for refused in reading.take_hidden(entry, people, expected)]
+    partly += [refused for one in taken_back for refused in reading.take_back(one)]
+    messages = [message for results in reading.draws.values() for message in _messages(results, subject, by)]
+    messages += _withdrawals(reading.withdrawn, subject, by)
+    return Intake(messages=tuple(messages), refused=(*beside, *partly), subjects=subject.shared)
 
 
-def _entries(document: object) -> tuple[list[Entry], list[RefusedEntry]]:
-    """The resources of a document, and what stands in their place without being one."""
+class _Whole(NamedTuple):
+    """The resources of a document, what stands in their place without being one, and what it deletes."""
+
+    entries: list[Entry]
+    misshapen: list[RefusedEntry]
+    deletions: list[Deletion]
+
+
+def _entries(document: object) -> _Whole:
     resource = an_object(document)
     if resource.get("resourceType") != "Bundle":
         if resource:
-            return [Entry(_DOCUMENT.position, resource)], []
-        return [], [_refused(_DOCUMENT, Refusal.NOT_FHIR, "no resource")]
+            return _Whole([Entry(_DOCUMENT.position, resource)], [], [])
+        return _Whole([], [_refused(_DOCUMENT, Refusal.NOT_FHIR, "no resource")], [])
     listed = resource.get("entry", [])
     if not isinstance(listed, list):
-        return [], [_refused(Entry(_DOCUMENT.position, resource), Refusal.NOT_FHIR, "its entries are no list")]
-    entries = [_entry(number, an_object(item)) for number, item in enumerate(listed, start=1)]
-    empty = [
-        _refused(entry, Refusal.NOT_FHIR, "the entry holds no resource") for entry in entries if not entry.resource
+        fault = _refused(Entry(_DOCUMENT.position, resource), Refusal.NOT_FHIR, "its entries are no list")
+        return _Whole([], [fault], [])
+    modified = bool(resource.get("implicitRules"))
+    items = [an_object(item) for item in listed]
+    entries = [_entry(number, item, modified=modified) for number, item in enumerate(items, start=1)]
+    asked = [an_object(item.get("request")) for item in items]
+    deletions = [
+        Deletion(entry, words(request.get("url")) or "")
+        for entry, request in zip(entries, asked, strict=True)
+        if request.get("method") == "DELETE"
     ]
-    return [entry for entry in entries if entry.resource], empty
+    gone = {id(deletion.entry) for deletion in deletions}
+    there = [entry for entry in entries if id(entry) not in gone]
+    empty = [_refused(entry, Refusal.NOT_FHIR, "the entry holds no resource") for entry in there if not entry.resource]
+    return _Whole([entry for entry in there if entry.resource], empty, deletions)
 
 
-def _entry(number: int, item: dict[str, object]) -> Entry:
-    return Entry(f"entry {number}", an_object(item.get("resource")), words(item.get("fullUrl")))
+def _entry(number: int, item: dict[str, object], *, modified: bool) -> Entry:
+    unknown = modified or bool(item.get("modifierExtension"))
+    return Entry(f"entry {number}", an_object(item.get("resource")), words(item.get("fullUrl")), modified=unknown)
 
 
-def _refused(entry: Entry, refusal: Refusal, reason: str, suffix: str = "") -> RefusedEntry:
+def _people(
+    observations: list[Entry], above: dict[int, tuple[Entry, ...]], taken_back: list[TakenBack], references: References
+) -> Iterator[Person | None]:
+    for o in observations:
+        reports = (g.resource for g in above[id(o)] if g.resource_type == REPORT)
+        yield from references.people(o.resource, reports)
+    for one in taken_back:
+        if names_a_subject(one.entry.resource):
+            yield references.person(one.entry.resource)
+
+
+def _shared_identifiers(observations: list[Entry]) -> frozenset[str]:
+    """Identifiers that several analytes of this document share: an order number identifies no result (LAB-08)."""
+    named: dict[str, set[object]] = defaultdict(set)
+    for entry in observations:
+        for name in _identifiers(entry.resource):
+            named[name].add(coded(entry.resource.get("code")))
+    return frozenset(name for name, codes in named.items() if len(codes) > 1)
+
+
+_OF_AN_ORDER: Final = frozenset({"PLAC", "FILL", "ACSN", "PGN"})
+"""Types of identifiers that name an order or a sample, and no single result (HL7 table 0203)."""
+
+
+def _identifiers(observation: Resource) -> Iterator[str]:
+    for one in objects(observation.get("identifier")):
+        kinds = {words(c.get("code")) for c in objects(an_object(one.get("type")).get("coding"))}
+        system, value = words(one.get("system")), words(one.get("value"))
+        if system and value and kinds.isdisjoint(_OF_AN_ORDER) and (name := an_id(f"{one['system']}|{one['value']}")):
+            yield name
+
+
+def _refused(entry: Entry, refusal: Refusal, reason: str, suffix: str = "", *, kept: bool = False) -> RefusedEntry:
     where = f"{entry.where}{suffix}"
-    return RefusedEntry(where=where, resource_type=entry.resource_type, type=refusal, reason=reason)
+    return RefusedEntry(where=where, resource_type=entry.resource_type, type=refusal, reason=reason, kept=kept)
 
 
 def _ignored(entry: Entry, groups: Groups) -> RefusedEntry:
@@ -117,42 +197,11 @@ def _ignored(entry: Entry, groups: Groups) -> RefusedEntry:
 
 
 def _report(entry: Entry, groups: Groups) -> RefusedEntry:
-    """A report is no result. What it takes back without saying what that was, a person must find and correct."""
+    """A report is no result."""
     listed = groups.listed(entry)
-    if is_withdrawn(entry) and (listed.missing or not listed.all):
-        return _withdrawing(entry, listed.missing)
-    elsewhere = f"; {listed.missing} of {listed.all} are not in this document" if listed.missing else ""
+    missing = len(listed.missing)
+    elsewhere = f"; {missing} of {listed.all} are not in this document" if missing else ""
     return _refused(entry, Refusal.NOT_AN_OBSERVATION, f"read only for the observations that it lists{elsewhere}")
-
-
-def _withdrawing_panels(observations: Iterable[Entry], groups: Groups) -> Iterator[RefusedEntry]:
-    for entry in observations:
-        if is_withdrawn(entry) and (missing := groups.listed(entry).missing):
-            yield _withdrawing(entry, missing)
-
-
-def _withdrawing(entry: Entry, missing: int) -> RefusedEntry:
-    what = f"{missing} result(s) that are not in this document" if missing else "results that it does not list"
-    return _refused(entry, Refusal.WITHDRAWS_ANOTHER, f"it is withdrawn with {what}: correct them by hand")
-
-
-def _too_deep(document: object, found: Iterable[Entry]) -> Iterator[RefusedEntry]:
-    """Observations where nobody looks: in other resources, inside what is inside, in the answer to a request."""
-    seen = 0
-    for entry in found:
-        read = sum(1 for _ in contained_observations(entry)) + (entry.resource_type == OBSERVATION)
-        inner = observations_in(entry.resource)
-        seen += inner
-        for number in range(1, inner - read + 1):
-            yield _unread(entry, f", observation {number} inside it")
-    for number in range(1, observations_in(document) - seen + 1):
-        yield _unread(_DOCUMENT, f", observation {number} outside its entries")
-
-
-def _unread(entry: Entry, suffix: str) -> RefusedEntry:
-    where = f"{entry.position}{suffix}"
-    reason = "not read where it stands"
-    return RefusedEntry(where=where, resource_type=OBSERVATION, type=Refusal.NOT_READ_THERE, reason=reason)
 
 
 def _not_the_patient(entry: Entry) -> RefusedEntry:
@@ -161,54 +210,135 @@ def _not_the_patient(entry: Entry) -> RefusedEntry:
     return _refused(entry, Refusal.SUBJECT_MISMATCH, "this document is not certainly about the one expected patient")
 
 
-class _Reading:
-    """The results of one document, sorted into draws."""
+def _not_there(entry: Entry) -> RefusedEntry:
+    where = entry.position
+    return RefusedEntry(where=where, resource_type=OBSERVATION, type=Refusal.NOT_READ_THERE, reason=_UNREAD)
 
-    def __init__(self, references: References, groups: Groups, sender: str | None) -> None:
-        self.draws: dict[Draw, list[LabResult]] = {}
+
+_UNREAD: Final = "not read where it stands"
+
+
+class _Reading:
+    """The results of one document, sorted into draws, and what it takes back."""
+
+    def __init__(
+        self, references: References, groups: Groups, machine: str, sender: str | None, shared: frozenset[str]
+    ) -> None:
+        self.draws: dict[object, list[LabResult]] = {}
+        self.withdrawn: list[ResultWithdrawn] = []
         self._references = references
         self._groups = groups
+        self._machine = machine
         self._sender = sender
+        self._shared = shared
 
-    def take(self, entry: Entry, above: tuple[Entry, ...]) -> Iterator[RefusedEntry]:
-        """Put the results of one observation to their draw; yield the parts that became none."""
-        if len(above) > MAX_GROUPS:
-            yield _refused(entry, Refusal.TOO_MANY_GROUPS, f"more than {MAX_GROUPS} reports and panels list it")
-            return
-        if doubt := next((n for g in above if (n := not_to_be_read("", g.resource))), None):
-            reason = f"so says a report or panel that lists it: {doubt.reason}"
-            yield _refused(entry, doubt.refusal, reason)
-            return
-        if self._is_only_a_panel(entry):
+    def take(self, entry: Entry, above: tuple[Entry, ...], *doubts: NotRead) -> Iterator[RefusedEntry]:
+        """Put the results of one observation to their draw; yield the parts that nobody may use."""
+        found = [*doubts, *self._doubts(entry, above)]
+        if not found and self._is_only_a_panel(entry):
             yield _refused(entry, Refusal.ONLY_A_PANEL, "it has no value of its own; its members are read")
             return
-        specimen, report = self._references.accession(entry.resource), report_id(above)
-        accession = specimen or identifier_words(entry.resource.get("identifier"))
-        status = standing(status_of(entry.resource), above)
-        origin = Origin(status, self._sender or sender_of(entry.resource), accession, report)
-        draw = draw_of(entry.resource, specimen, report)
+        report = report_id(above)
+        accession = self._references.accession(entry.resource)
+        drawn = drawn_of(entry.resource)
+        draw = (drawn.at, drawn.text, accession, report)
+        specimen = self._references.specimen(entry.resource)
+        origin = Origin(
+            status=standing(status_of(entry.resource), above),
+            drawn=older(specimen, drawn),
+            about=self._about(entry.resource, drawn),
+            doubts=tuple(found),
+            shared=tuple(self._identity(entry, accession, report).items()),
+        )
         for result in results_of(entry.resource, origin):
-            if isinstance(result, NoResult):
-                yield _refused(entry, result.refusal, result.reason, result.suffix)
-            else:
-                self.draws.setdefault(draw, []).append(result)
+            kept = result.result if isinstance(result, NotRead) else result
+            if kept is not None and (gone := without_a_code(kept)):
+                self.withdrawn.append(gone)
+            elif kept is not None:
+                self.draws.setdefault(draw, []).append(kept)
+            if isinstance(result, NotRead):
+                yield _refused(entry, result.refusal, result.reason, result.suffix, kept=kept is not None)
+
+    def take_hidden(
+        self, entry: Entry, people: list[Person | None], expected: ExpectedSubject
+    ) -> Iterator[RefusedEntry]:
+        """An observation where nobody looks, if it is not certainly about another: what it may say is unknown."""
+        if names_a_subject(entry.resource):
+            person = self._references.person(entry.resource)
+            if one_subject([*people, person], expected) is None:
+                yield _not_there(entry)
+                return
+        bare = Entry(entry.position, entry.resource)
+        yield from self.take(bare, (), NotRead("", Refusal.NOT_READ_THERE, _UNREAD))
+
+    def take_back(self, one: TakenBack) -> Iterator[RefusedEntry]:
+        """A withdrawal of what is not here: whatever it joins is withdrawn, and else what it may mean is unknown."""
+        self.withdrawn.append(one.withdrawn)
+        yield _refused(one.entry, Refusal.WITHDRAWS_ANOTHER, one.reason, kept=True)
+
+    def _doubts(self, entry: Entry, above: tuple[Entry, ...]) -> Iterator[NotRead]:
+        if len(above) > MAX_GROUPS:
+            yield NotRead("", Refusal.TOO_MANY_GROUPS, f"more than {MAX_GROUPS} reports and panels list it")
+        if entry.modified or (entry.inside is not None and entry.inside.modified):
+            yield NotRead("", Refusal.MODIFIED, "a modifier around it is not understood")
+        for group in above[:MAX_GROUPS]:
+            for doubt in doubts_of("", group.resource):
+                yield doubt._replace(reason=f"so says a report or panel that lists it: {doubt.reason}")
+        if patient := self._references.patient(entry.resource):
+            reason = doubt_of_patient(patient)
+            if reason is not None:
+                yield NotRead("", Refusal.PATIENT_REPLACED, reason)
+        specimen = self._references.specimen(entry.resource)
+        if specimen and (reason := doubt_of(specimen, drawn_of(entry.resource))):
+            yield NotRead("", Refusal.SPECIMEN, reason)
+
+    def _about(self, observation: Resource, drawn: Drawn) -> About:
+        patient = self._references.patient(observation) or {}
+        born = words(patient.get("birthDate"))
+        return About(
+            words(patient.get("gender")), full_date(born) if born else None, drawn.at.date() if drawn.at else None
+        )
+
+    def _identity(self, entry: Entry, accession: str | None, report: str | None) -> dict[str, Any]:
+        observation = entry.resource
+        own = tuple(dict.fromkeys(name for name in _identifiers(observation) if name not in self._shared))
+        lasting = self._references.lasting_specimen(observation)
+        return {
+            "sender": self._sender or sender_of(observation),
+            "accession": accession or identifier_words(observation.get("identifier")),
+            "report_id": report,
+            "resource": None if entry.inside else resource_key(self._machine, observation.get("id")),
+            "home": entry.home,
+            "identifiers": own or None,
+            "specimen": lasting if lasting != accession else None,
+            "specimen_type": kind_of(self._references.specimen(observation)),
+            **version_of(observation),
+        }
 
     def _is_only_a_panel(self, entry: Entry) -> bool:
         listed = self._groups.listed(entry)
         silent = not says_something(entry.resource) and not entry.resource.get("component")
-        return silent and listed.all > listed.missing and not_to_be_read("", entry.resource) is None
+        return silent and listed.all > len(listed.missing) and not list(doubts_of("", entry.resource))
 
 
 def _messages(results: list[LabResult], subject: Subject, by: Actor) -> Iterator[LabResults]:
     for part in _parts(results):
-        unnamed = LabResults(
-            id="fhir",
-            by=by,
-            subject_hash=subject.subject_hash,
-            birth_hash=subject.birth_hash,
-            results=part,
-        )
-        yield unnamed.model_copy(update={"id": _message_id(unnamed)})
+        yield _named(LabResults(id="fhir", by=by, results=part, **_subject(subject)))
+
+
+def _withdrawals(withdrawn: list[ResultWithdrawn], subject: Subject, by: Actor) -> Iterator[LabResults]:
+    each = list(dict.fromkeys(withdrawn))
+    for first in range(0, len(each), MAX_RESULTS):
+        part = tuple(each[first : first + MAX_RESULTS])
+        yield _named(LabResults(id="fhir", by=by, results=(), withdrawn=part, **_subject(subject)))
+
+
+def _subject(subject: Subject) -> dict[str, Any]:
+    return {"subject_hash": subject.subject_hash, "birth_hash": subject.birth_hash}
+
+
+def _named(unnamed: LabResults) -> LabResults:
+    return unnamed.model_copy(update={"id": _message_id(unnamed)})
 
 
 def _parts(results: list[LabResult]) -> Iterator[tuple[LabResult, ...]]:

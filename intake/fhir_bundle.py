@@ -10,6 +10,7 @@ from datetime import date
 from typing import Final, NamedTuple
 
 from intake.fhir_shapes import Resource, an_id, an_object, identifier_words, objects, words
+from intake.fhir_specimens import has_modifier
 from intake.outcome import ExpectedSubject
 
 _TYPE: Final = re.compile(r"[A-Za-z]{1,64}")
@@ -29,6 +30,8 @@ class Entry:
     resource: Resource
     full_url: str | None = None
     inside: "Entry | None" = None
+    modified: bool = False
+    """Whether the entry around it, or the document, has a modifier that is not understood."""
 
     @property
     def resource_type(self) -> str:
@@ -42,6 +45,12 @@ class Entry:
         own = self.resource.get("id")
         named = self.resource_type == "Observation" and isinstance(own, str) and _ID.fullmatch(own)
         return f"{self.position} ({own})" if named else self.position
+
+    @property
+    def home(self) -> str | None:
+        """The address below which the sender keeps this resource, where the document says it."""
+        address, _, kind = (self.full_url or "").rpartition("/")[0].rpartition("/")
+        return an_id(address) if address.startswith(("http://", "https://")) and kind == self.resource_type else None
 
     def references(self) -> Iterator[str]:
         """The texts by which another entry may refer to this one."""
@@ -83,38 +92,48 @@ class References:
         """The person of `Observation.subject`, or `None` where it does not lead to an identifier of one patient."""
         subject = an_object(observation.get("subject"))
         named = _identifiers([subject.get("identifier")])
-        reference = subject.get("reference")
-        if not self._is_here(reference):
+        if not self._is_here(subject.get("reference")):
             return Person(named) if named and _may_be_a_patient(subject) else None
-        patient = self._find("Patient", reference, observation) or {}
+        patient = self.patient(observation) or {}
         identifiers = _identifiers(patient.get("identifier"))
         if not set(named) <= set(identifiers):  # the reference means one person and the identifier another
             return None
-        born = patient.get("birthDate")
-        return Person(identifiers, None if born is None else str(born).strip())
+        return Person(identifiers, _birth_of(patient))
+
+    def patient(self, observation: Resource) -> Resource | None:
+        """The Patient of this document whom an observation is about."""
+        return self._find("Patient", an_object(observation.get("subject")).get("reference"), observation)
 
     def people(self, observation: Resource, reports: Iterable[Resource]) -> Iterator[Person | None]:
-        """The person of an observation, and those of the reports that list it, which must be the same one.
+        """The person of an observation, and those of its specimen and of the reports that list it: all one and the same.
 
-        A report that leads to nobody here does not contradict an observation that refers to the same place.
+        One that leads to nobody here does not contradict an observation that refers to the same place.
         """
         yield self.person(observation)
-        for report in reports:
-            found = self.person(report)
-            if names_a_subject(report) and (found or not _same_reference(report, observation)):
+        for other in (*reports, self.specimen(observation)):
+            found = self.person(other)
+            if names_a_subject(other) and (found or not _same_reference(other, observation)):
                 yield found
+
+    def specimen(self, observation: Resource) -> Resource:
+        """The Specimen of this document of which an observation was made; empty where there is none."""
+        reference = an_object(observation.get("specimen")).get("reference")
+        return self._find("Specimen", reference, observation) or {}
 
     def accession(self, observation: Resource) -> str | None:
         """What ties the results of one specimen together, the same in every document the sender makes of it.
 
         The accession number or identifier of the specimen, else a reference that outlives this document.
         """
-        specimen = an_object(observation.get("specimen"))
-        reference = specimen.get("reference")
-        found = self._find("Specimen", reference, observation) or {}
+        found = self.specimen(observation)
         known = identifier_words([found.get("accessionIdentifier")]) or identifier_words(found.get("identifier"))
-        known = known or identifier_words([specimen.get("identifier")])
-        return known or (None if is_local(reference) else an_id(reference))
+        known = known or identifier_words([an_object(observation.get("specimen")).get("identifier")])
+        return known or self.lasting_specimen(observation)
+
+    def lasting_specimen(self, observation: Resource) -> str | None:
+        """The reference to the specimen where it outlives this document."""
+        reference = an_object(observation.get("specimen")).get("reference")
+        return None if is_local(reference) else an_id(reference)
 
     def _is_here(self, reference: object) -> bool:
         return isinstance(reference, str) and (is_local(reference) or without_version(reference) in self._resources)
@@ -151,6 +170,22 @@ def without_version(reference: str) -> str:
     return reference.partition("/_history/")[0]
 
 
+def lone_patient(entries: Iterable[Entry]) -> Person | None:
+    """The one Patient of a document that holds nothing about anybody, such as a list of deletions."""
+    patients = [entry.resource for entry in entries if entry.resource_type == "Patient"]
+    if len(patients) != 1:
+        return None
+    identifiers = _identifiers(patients[0].get("identifier"))
+    return Person(identifiers, _birth_of(patients[0])) if identifiers else None
+
+
+def doubt_of_patient(patient: Resource) -> str | None:
+    """Why nothing about this Patient may be used: the record was replaced, or says what nobody here understands."""
+    if any(link.get("type") == "replaced-by" for link in objects(patient.get("link"))):
+        return "the record of its patient was replaced by another"
+    return "its patient has a modifier that is not understood" if has_modifier(patient) else None
+
+
 def names_a_subject(observation: Resource) -> bool:
     """Whether the observation says at all who it is about; a display name alone does not."""
     subject = an_object(observation.get("subject"))
@@ -169,7 +204,7 @@ def one_subject(people: Iterable[Person | None], expected: ExpectedSubject) -> S
     hashes = [dict.fromkeys(expected.hash_of(system, value) for system, value in p.identifiers) for p in known]
     shared = [h for h in hashes[0] if all(h in others for others in hashes)]
     meant = shared if expected.subject_hash is None else [h for h in shared if h == expected.subject_hash]
-    births = {_full_date(person.birth_date) for person in known if person.birth_date is not None}
+    births = {full_date(person.birth_date) for person in known if person.birth_date is not None}
     if not meant or len(births) > 1 or None in births:
         return None
     birth = next(iter(births), None)
@@ -196,7 +231,12 @@ def _may_be_a_patient(subject: Resource) -> bool:
     return to_patient and subject.get("type") in (None, "Patient")
 
 
-def _full_date(text: str) -> date | None:
+def _birth_of(patient: Resource) -> str | None:
+    born = patient.get("birthDate")
+    return None if born is None else str(born).strip()
+
+
+def full_date(text: str) -> date | None:
     try:
         return date.fromisoformat(text) if _DATE.fullmatch(text) else None
     except ValueError:  # 31 February

@@ -40,10 +40,10 @@ class Name(NamedTuple):
 
 
 class Listed(NamedTuple):
-    """How many observations a group lists, and how many of these are not in the document."""
+    """How many observations a group lists, and by which references those that are not in the document."""
 
     all: int
-    missing: int
+    missing: tuple[str, ...]
 
 
 class Groups:
@@ -73,9 +73,9 @@ class Groups:
 
     def listed(self, group: Entry) -> Listed:
         """What a group lists, itself left out."""
-        found = [self._observations.get(name, []) for name in _listed_by(group)]
-        others = [here for here in found if here != [group]]
-        return Listed(len(others), sum(not here for here in others))
+        found = {name: self._observations.get(name, []) for name in _listed_by(group)}
+        others = {name: here for name, here in found.items() if here != [group]}
+        return Listed(len(others), tuple(name.reference for name, here in others.items() if not here))
 
     def _directly_above(self, one: Entry, seen: set[Name]) -> Iterator[Entry]:
         if one.inside:
@@ -104,17 +104,34 @@ def contained_observations(entry: Entry) -> Iterator[Entry]:
             yield Entry(f"{entry.position}, contained {number}", whole, inside=entry)
 
 
-def observations_in(value: object) -> int:
-    """How many observations there are in a value, however deep."""
-    found, waiting = 0, [value]
+def hidden_observations(document: object, found: Iterable[Entry]) -> Iterator[Entry]:
+    """Observations where nobody looks: in other resources, inside what is inside, in the answer to a request."""
+    seen: set[int] = set()
+    for entry in found:
+        read = [entry.resource]
+        if entry.resource_type in (REPORT, OBSERVATION):
+            read += [an_object(inner) for inner in as_list(entry.resource.get("contained"))]
+        seen.update(map(id, read))
+        inside = [one for one in _observations_in(entry.resource) if id(one) not in seen]
+        seen.update(map(id, inside))
+        for number, one in enumerate(inside, start=1):
+            yield Entry(f"{entry.position}, observation {number} inside it", one, inside=entry)
+    outside = [one for one in _observations_in(document) if id(one) not in seen]
+    for number, one in enumerate(outside, start=1):
+        yield Entry(f"document, observation {number} outside its entries", one)
+
+
+def _observations_in(value: object) -> Iterator[Resource]:
+    """The observations in a value, however deep."""
+    waiting = [value]
     while waiting:
         one = waiting.pop()
         if isinstance(one, dict):
-            found += one.get("resourceType") == OBSERVATION
-            waiting.extend(one.values())
+            if one.get("resourceType") == OBSERVATION:
+                yield one
+            waiting.extend(reversed(list(one.values())))
         elif isinstance(one, list):
-            waiting.extend(one)
-    return found
+            waiting.extend(reversed(one))
 
 
 def report_id(groups: Iterable[Entry]) -> str | None:

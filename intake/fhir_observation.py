@@ -1,17 +1,19 @@
-"""One FHIR `Observation`: its own result and those of its components, or the reason why there is none.
+"""One FHIR `Observation`: its own result and those of its components, usable or not.
 
-Units, codes and what a value means stay with the sender's words; a result that contradicts itself keeps its words
-and loses its number, so that `clinical` answers that it cannot be used (LAB-05).
+Units, codes and what a value means stay with the sender's words; a result that contradicts itself, or of which somebody who
+knows as little as we do must not read more, keeps its words and loses its number, so that `clinical` answers that it cannot
+be used (LAB-05, LAB-12, LAB-14). Only a part that is certainly about another is no result.
 """
 
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from intake import fhir_shapes as shapes
+from intake.fhir_ranges import About, limits
 from intake.fhir_shapes import Quantity, Resource, an_object, any_words, objects, words
+from intake.fhir_specimens import Drawn, has_modifier
 from intake.outcome import Refusal
-from models.facts import LabResult, LabStatus
+from models.facts import NO_CODE, LabResult, LabStatus
 from models.sent import sent_result
 
 EFFECTIVE: Final = ("effectiveDateTime", "effectiveInstant", "effectivePeriod", "effectiveTiming")
@@ -23,31 +25,35 @@ class Origin(NamedTuple):
     """What all results of one observation share, besides what it says itself: read from the document around it."""
 
     status: LabStatus
-    sender: str | None = None
-    accession: str | None = None
-    report_id: str | None = None
+    drawn: Drawn
+    about: About = About()
+    doubts: tuple["NotRead", ...] = ()
+    shared: tuple[tuple[str, Any], ...] = ()
+    """Fields of `LabResult` as they are: sender, accession, identities …"""
 
 
-class Draw(NamedTuple):
-    """Which results go into one message: taken at one time, from one specimen, for one report."""
+class NotRead(NamedTuple):
+    """A part of an observation that could not be read, or only as words. `suffix` says which part, for a person.
 
-    collected_at: datetime | None
-    collected_text: str | None
-    specimen: str | None
-    report_id: str | None
-
-
-class NoResult(NamedTuple):
-    """A part of an observation that became no result. `suffix` says which part, for a person."""
+    With `result` it is kept as a result that nobody may use; without it, it is about another and nothing is kept.
+    """
 
     suffix: str
     refusal: Refusal
     reason: str
+    result: LabResult | None = None
 
 
-def draw_of(observation: Resource, specimen: str | None, report_id: str | None) -> Draw:
-    """The draw that an observation belongs to. An observation's own identifier plays no part: it would part a panel."""
-    return Draw(*_collected(observation), specimen, report_id)
+def drawn_of(observation: Resource) -> Drawn:
+    """When the specimen was taken, or the sender's words where they are no point in time (LAB-04). Never `issued`."""
+    stated = [observation[key] for key in EFFECTIVE if observation.get(key) is not None]
+    if not stated:
+        return Drawn(None, None)
+    if len(stated) > 1:
+        return Drawn(None, any_words(stated))
+    spoken = an_object(stated[0]).get("start", stated[0])
+    taken = shapes.instant(spoken)
+    return Drawn(taken, None if taken else any_words(spoken), words(spoken) if taken else None)
 
 
 def status_of(observation: Resource) -> LabStatus:
@@ -62,31 +68,37 @@ def sender_of(observation: Resource) -> str | None:
     return next((name for kind in (*_SENDERS, None) for found, name in named if found == kind and name), None)
 
 
-def results_of(observation: Resource, origin: Origin) -> Iterator[LabResult | NoResult]:
+def results_of(observation: Resource, origin: Origin) -> Iterator[LabResult | NotRead]:
     """Every part of the observation, in order: its own value first, then each component with its own code.
 
     A panel without a value of its own is only its components; an observation with neither is a result without a
     value, because what was ordered and did not come makes the analyte unknown.
     """
     components = shapes.as_list(observation.get("component"))
-    if refused := not_to_be_read("", observation):
-        yield refused
-        return
     shared = _shared(observation, origin)
+    own = {name: value for name, value in observation.items() if name != "component"}
+    whole = (*origin.doubts, *doubts_of("", own))
     if not components or says_something(observation):
-        yield _result("", observation, shared)
+        yield _result("", observation, shared, origin.about, whole)
     for number, component in enumerate(components, start=1):
         suffix, part = f", component {number}", an_object(component)
-        yield not_to_be_read(suffix, part) or _result(suffix, part, shared)
+        own_key = _component_key(shared.get("resource"), part, number)
+        yield _result(suffix, part, {**shared, **own_key}, origin.about, (*whole, *doubts_of(suffix, part)))
 
 
-def not_to_be_read(suffix: str, part: Resource) -> NoResult | None:
+def _component_key(resource: str | None, component: Resource, number: int) -> dict[str, Any]:
+    """A component is one result of several in its resource, known by its code; identifiers of all are none of its own."""
+    code = shapes.coded(component.get("code"))
+    own = "+".join(code.loincs or code.others or (str(number),))
+    return {"resource": shapes.an_id(f"{resource}#{own}") if resource else None, "identifiers": None}
+
+
+def doubts_of(suffix: str, part: Resource) -> Iterator[NotRead]:
     """Why a part, or what a report or panel lists, must not be read by somebody who knows as little as we do."""
-    if part.get("modifierExtension") or part.get("implicitRules"):  # FHIR: not to be read by those who do not know them
-        return NoResult(suffix, Refusal.MODIFIED, "a modifier that changes the meaning is not understood")
+    if has_modifier(part) or part.get("implicitRules"):  # FHIR: not to be read by those who do not know them
+        yield NotRead(suffix, Refusal.MODIFIED, "a modifier that changes the meaning is not understood")
     if part.get("focus"):
-        return NoResult(suffix, Refusal.ABOUT_ANOTHER, "its focus is somebody or something else than its subject")
-    return None
+        yield NotRead(suffix, Refusal.ABOUT_ANOTHER, "its focus is somebody or something else than its subject")
 
 
 def says_something(part: Resource) -> bool:
@@ -95,38 +107,64 @@ def says_something(part: Resource) -> bool:
 
 
 def _shared(observation: Resource, origin: Origin) -> dict[str, Any]:
-    collected_at, collected_text = _collected(observation)
+    period = an_object(observation.get("effectivePeriod"))
     return {
-        "collected_at": collected_at,
-        "collected_text": collected_text,
+        "collected_at": origin.drawn.at,
+        "collected_text": origin.drawn.text,
+        "ends_at": shapes.instant(period.get("end")),
         "issued_at": shapes.instant(observation.get("issued")),
         "method": shapes.concept_words(observation.get("method")),
-        **origin._asdict(),
+        "status": origin.status,
+        **dict(origin.shared),
     }
 
 
-def _result(suffix: str, part: Resource, shared: dict[str, Any]) -> LabResult | NoResult:
-    codes = shapes.loincs(part.get("code"))
-    if not codes:
-        return NoResult(suffix, Refusal.NO_LOINC, "no LOINC code")
-    if len(codes) > 1:  # in FHIR their order says nothing, so none of them may be picked
-        return NoResult(suffix, Refusal.SEVERAL_LOINCS, f"{len(codes)} different LOINC codes and none chosen")
+def _result(
+    suffix: str, part: Resource, shared: dict[str, Any], about: About, doubts: tuple[NotRead, ...]
+) -> LabResult | NotRead:
+    code = shapes.coded(part.get("code"))
     absent = _absent_reason(part)
-    value, comparator, text, unit = _contradicted(_value(part)) if absent else _value(part)
-    uln, lln, limit_unit = shapes.limits(part.get("referenceRange"))
-    return sent_result(
-        loinc=codes[0],
+    value = _contradicted(_value(part)) if absent else _value(part)
+    range_ = limits(part.get("referenceRange"), about)
+    doubt = doubts[0] if doubts else _code_doubt(suffix, code)
+    words_only = any(d.refusal in _WORDS_ONLY for d in doubts)
+    first = code.loincs[0] if code.loincs else NO_CODE
+    told = _contradicted(value) if words_only else value
+    if any(d.refusal is Refusal.ABOUT_ANOTHER for d in doubts):
+        told = Quantity(unit=value.unit)  # whatever it is, it is not this patient's
+    result = sent_result(
+        loinc=first,
         display=shapes.concept_words(part.get("code")),
-        value=value,
-        comparator=comparator,
-        text=text,
-        unit=unit,
-        uln=uln,
-        lln=lln,
-        limit_unit=limit_unit,
+        value=told.value,
+        comparator=None if words_only else told.comparator,
+        text=told.text,
+        unit=told.unit,
+        unit_words=value.words,
+        uln=range_.uln,
+        lln=range_.lln,
+        limit_unit=range_.unit,
+        limit_unit_words=range_.words,
         absent_reason=absent,
+        codes=(*(shapes.an_id(f"{shapes.LOINC}|{other}") or other for other in code.loincs[1:]), *code.others) or None,
+        names=tuple(name for name in code.names if name != shapes.concept_words(part.get("code"))) or None,
+        doubt="; ".join(d.reason for d in doubts) or range_.doubt,
         **shared,
     )
+    return doubt._replace(suffix=suffix, result=result) if doubt else result
+
+
+_WORDS_ONLY: Final = frozenset(
+    {Refusal.MODIFIED, Refusal.ABOUT_ANOTHER, Refusal.NOT_READ_THERE, Refusal.TOO_MANY_GROUPS}
+)
+"""What may mean something else than it seems: its number is kept as words."""
+
+
+def _code_doubt(suffix: str, code: shapes.Coded) -> NotRead | None:
+    if not code.loincs:
+        return NotRead(suffix, Refusal.NO_LOINC, "no LOINC code")
+    if len(code.loincs) > 1:  # in FHIR their order says nothing, so none of them may be picked
+        return NotRead(suffix, Refusal.SEVERAL_LOINCS, f"{len(code.loincs)} different LOINC codes and none chosen")
+    return None
 
 
 def _stated(part: Resource) -> list[str]:
@@ -152,18 +190,6 @@ def _contradicted(value: Quantity) -> Quantity:
     if value.value is None:
         return value
     return Quantity(text=f"{value.comparator or ''}{value.value}", unit=value.unit)
-
-
-def _collected(observation: Resource) -> tuple[datetime | None, str | None]:
-    """When the specimen was taken, or the sender's words where they are no point in time (LAB-04). Never `issued`."""
-    stated = [observation[key] for key in EFFECTIVE if observation.get(key) is not None]
-    if not stated:
-        return None, None
-    if len(stated) > 1:
-        return None, any_words(stated)
-    spoken = an_object(stated[0]).get("start", stated[0])
-    taken = shapes.instant(spoken)
-    return taken, None if taken else any_words(spoken)
 
 
 def _performer_kind(performer: Resource) -> str | None:

@@ -1,7 +1,7 @@
 """The FHIR R4 data types that carry a laboratory result, read forgivingly: what has another shape reads as not there.
 
-Words are kept as the sender wrote them, trimmed and cut to a length. No word is understood here, but for the three
-systems FHIR itself names: LOINC, UCUM, and the meaning of a reference range.
+Words are kept as the sender wrote them, trimmed and cut to a length. No word is understood here, but for the
+systems FHIR itself names: LOINC and UCUM.
 """
 
 import json
@@ -16,7 +16,8 @@ from models.bounds import shortened
 
 LOINC: Final = "http://loinc.org"
 UCUM: Final = "http://unitsofmeasure.org"
-RANGE_MEANING: Final = "http://terminology.hl7.org/CodeSystem/referencerange-meaning"
+_OF_LOINC: Final = frozenset({"loinc.org", "urn:oid:2.16.840.1.113883.6.1", "2.16.840.1.113883.6.1"})
+_OF_UCUM: Final = frozenset({"unitsofmeasure.org", "urn:oid:2.16.840.1.113883.6.8", "2.16.840.1.113883.6.8"})
 COMPARATORS: Final = ("<", "<=", ">=", ">")
 
 SHORT: Final = 200
@@ -29,20 +30,24 @@ Resource = dict[str, object]
 
 
 class Quantity(NamedTuple):
-    """A FHIR Quantity: a number with its comparator and unit, or the sender's words where it is no usable number."""
+    """A FHIR Quantity: a number with its comparator and unit, or the sender's words where it is no usable number.
+
+    `words` is the unit as it is written for people, where that is not the code.
+    """
 
     value: Decimal | None = None
     comparator: str | None = None
     text: str | None = None
     unit: str | None = None
+    words: str | None = None
 
 
-class Limits(NamedTuple):
-    """The laboratory's own limits with their unit."""
+class Coded(NamedTuple):
+    """What a CodeableConcept says: its LOINC codes, and the other codes and the names where there is not exactly one."""
 
-    uln: Decimal | None = None
-    lln: Decimal | None = None
-    unit: str | None = None
+    loincs: tuple[str, ...]
+    others: tuple[str, ...]
+    names: tuple[str, ...]
 
 
 def an_object(value: object) -> Resource:
@@ -86,13 +91,29 @@ def concept_words(concept: object, longest: int = SHORT) -> str | None:
     return next((text for c in candidates if (text := words(c, longest))), None)
 
 
-def loincs(concept: object) -> tuple[str, ...]:
-    """The LOINC codes of a CodeableConcept, each once, or only the one that a person chose (`userSelected`)."""
-    codings = [
-        c for c in objects(an_object(concept).get("coding")) if c.get("system") == LOINC and words(c.get("code"))
-    ]
-    chosen = [c for c in codings if c.get("userSelected") is True] or codings
-    return tuple(dict.fromkeys(code for c in chosen if (code := words(c.get("code")))))
+def coded(concept: object) -> Coded:
+    """The LOINC codes, each once, or only the one that a person chose (`userSelected`); the others as `system|code`."""
+    named = an_object(concept)
+    codings = [c for c in objects(named.get("coding")) if words(c.get("code")) or words(c.get("display"))]
+    of_loinc = [c for c in codings if is_loinc(c.get("system")) and words(c.get("code"))]
+    chosen = [c for c in of_loinc if c.get("userSelected") is True] or of_loinc
+    loincs = tuple(dict.fromkeys(code for c in chosen if (code := words(c.get("code")))))
+    if len(loincs) == 1:
+        return Coded(loincs, (), ())
+    rest = [c for c in codings if not is_loinc(c.get("system")) and words(c.get("code"))]
+    others = dict.fromkeys(shortened(f"{words(c.get('system')) or ''}|{words(c.get('code'))}") for c in rest)
+    told = (named.get("text"), *(c.get("display") for c in codings))
+    return Coded(loincs, tuple(others), tuple(dict.fromkeys(name for one in told if (name := words(one)))))
+
+
+def is_loinc(system: object) -> bool:
+    """Whether this names LOINC: its address with or without a slash at the end, or its OID."""
+    return _host(system) in _OF_LOINC
+
+
+def _host(system: object) -> str:
+    told = system.strip().casefold().rstrip("/") if isinstance(system, str) else ""
+    return told.removeprefix("https://").removeprefix("http://").removeprefix("www.")
 
 
 def identifier_words(identifiers: object) -> str | None:
@@ -119,35 +140,21 @@ def instant(value: object) -> datetime | None:
 def quantity(value: object) -> Quantity:
     """A Quantity. A comparator that R4 does not know would change the meaning of the number, so both become words."""
     given = an_object(value)
-    number, comparator, unit = given.get("value"), given.get("comparator"), _unit(given)
+    number, comparator, (unit, in_words) = given.get("value"), given.get("comparator"), _unit(given)
     if number is None:
         return Quantity(unit=unit, text=None if given else any_words(value))
     sane = _sane(number)
     if sane is None or comparator not in (None, *COMPARATORS):
         spoken = (str(part) for part in (comparator, number) if part is not None)
         return Quantity(unit=unit, text=words(" ".join(spoken)))
-    return Quantity(value=sane, comparator=words(comparator), unit=unit)
+    return Quantity(value=sane, comparator=words(comparator), unit=unit, words=in_words)
 
 
-def limits(ranges: object) -> Limits:
-    """The limits of the normal range: of those typed `normal` and those without a type, if they agree.
-
-    Different limits (by age, sex or method) leave that side empty: which one applies is never guessed. The lower limit
-    is left out as well where its unit is not the upper one's.
-    """
-    normal = [r for r in objects(ranges) if _is_normal(r)]
-    high, low = _agreed(normal, "high"), _agreed(normal, "low")
-    if high and low and high.unit != low.unit:
-        low = None
-    return Limits(high.value if high else None, low.value if low else None, (high or low or Quantity()).unit)
-
-
-def _unit(given: Resource) -> str | None:
-    """The UCUM code where the sender says UCUM, else the sender's words, for `clinical` to answer in them (CONV-01)."""
-    coded = words(given.get("code"))
-    if coded and given.get("system") == UCUM:
-        return coded
-    return words(given.get("unit")) or coded
+def _unit(given: Resource) -> tuple[str | None, str | None]:
+    """The UCUM code where the sender says UCUM, else the sender's words (CONV-01); and the other of the two, if it differs."""
+    code, written = words(given.get("code")), words(given.get("unit"))
+    first, second = (code, written) if code and _host(given.get("system")) in _OF_UCUM else (written, code)
+    return (first, second if second != first else None) if first else (second, None)
 
 
 def _sane(number: object) -> Decimal | None:
@@ -155,19 +162,3 @@ def _sane(number: object) -> Decimal | None:
     if not isinstance(number, Decimal) or len(number.as_tuple().digits) > MAX_DIGITS:
         return None
     return number if abs(number.adjusted()) <= MAX_DECIMAL_EXPONENT else None
-
-
-def _is_normal(reference_range: Resource) -> bool:
-    meaning = reference_range.get("type")
-    if meaning is None:
-        return True
-    codings = objects(an_object(meaning).get("coding"))
-    return any(c.get("system") == RANGE_MEANING and c.get("code") == "normal" for c in codings)
-
-
-def _agreed(ranges: list[Resource], side: str) -> Quantity | None:
-    stated = {quantity(r[side]) for r in ranges if r.get(side) is not None}
-    if len(stated) != 1:
-        return None
-    limit = stated.pop()
-    return limit if limit.value is not None and limit.comparator is None else None

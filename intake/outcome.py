@@ -27,6 +27,8 @@ class Refusal(StrEnum):
     NOT_READ_THERE = "NotReadThere"
     TOO_MANY_GROUPS = "TooManyGroups"
     WITHDRAWS_ANOTHER = "WithdrawsAnother"
+    SPECIMEN = "SpecimenUnfit"
+    PATIENT_REPLACED = "PatientReplaced"
 
 
 LOST_NOTHING: Final = frozenset({Refusal.NOT_AN_OBSERVATION, Refusal.ONLY_A_PANEL})
@@ -36,13 +38,15 @@ LOST_NOTHING: Final = frozenset({Refusal.NOT_AN_OBSERVATION, Refusal.ONLY_A_PANE
 class RefusedEntry(Frozen):
     """One entry (or a part of one) that became no result. `reason` holds words of ours only, never a patient's value.
 
-    `where` counts from 1 as a person does: `entry 3 (obs-alt), component 2`; `document` is all that was sent.
+    `where` counts from 1 as a person does: `entry 3 (obs-alt), component 2`; `document` is all that was sent. `kept` says
+    that it is in a message all the same, as a result or withdrawal that nobody may use: what it may be is unknown (LAB-12).
     """
 
     where: str
     resource_type: str
     type: Refusal
     reason: str
+    kept: bool = False
 
 
 class Intake(Frozen):

@@ -10,8 +10,8 @@ from typing import Final, NoReturn
 from intake.outcome import Refusal
 from models.base import NOT_TEXT, number_of
 
-MAX_BYTES: Final = 256 * 1024
-"""The largest document a door takes; a chart of years is to be sent in parts."""
+MAX_BYTES: Final = 16 * 1024 * 1024
+"""The largest document a door takes: a chart of many years, and what a machine of 2 GB reads beside its other work."""
 
 MAX_DEPTH: Final = 64
 """The deepest nesting; FHIR as it is sent stays below 20."""
@@ -34,7 +34,7 @@ def read_json(raw: bytes) -> object:
     A byte order mark is read over. A number whose exponent no decimal can hold comes back as its text.
     """
     if len(raw) > MAX_BYTES:
-        raise Unreadable(Refusal.TOO_LARGE, f"more than {MAX_BYTES // 1024} KiB")
+        raise Unreadable(Refusal.TOO_LARGE, f"more than {MAX_BYTES // 1024 // 1024} MiB")
     text = _decoded(raw)
     if _depth(text) > MAX_DEPTH:
         raise _bad(f"nested deeper than {MAX_DEPTH} levels")

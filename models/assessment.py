@@ -2,13 +2,14 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Final, Literal, get_args
+from typing import Annotated, Any, Final, Literal, get_args
 
 from pydantic import Field
 
 from models.base import Frozen, Instant, Number, content_hash
 from models.facts import DoseSlot, Fact
-from models.people import Role
+from models.obligation_kinds import GRAVEST, ObligationKind, kind_of_former
+from models.people import PHYSICIANS, Actor, Role
 
 RECORD_DIFFERS: Final = "RecordDiffers"
 """The type of a refusal that is not the last word on its message: once record and execution are at one it is judged anew."""
@@ -73,7 +74,8 @@ class Finding(Frozen):
 
     `clears` says what would open it; `earliest_at` when that can be at the earliest, where time decides it. `subject`
     tells findings of one rule apart (`alt`, `antihistamine`); an override names rule and subject. `overridden` says who
-    set it aside and why; such a finding asks for nothing.
+    set it aside, why and until when; such a finding asks for nothing. `countersign` names an override of it that waits for
+    its second signature.
     """
 
     rule: str
@@ -87,6 +89,7 @@ class Finding(Frozen):
     confidence: str | None = None
     override: str | None = None
     overridden: str | None = None
+    countersign: str | None = None
 
     @property
     def binding(self) -> str:
@@ -95,11 +98,19 @@ class Finding(Frozen):
         return content_hash({"rule": self.rule, "subject": self.subject, "said": said})
 
 
+class Turn(Frozen):
+    """Whose turn it is besides the first one, what is asked of this role, and what ends it."""
+
+    owner: Role
+    action: str
+    clears: str = ""
+
+
 class DosePlan(Frozen):
     """The dose that is next: mg/m² x BSA -> mg (0.01, half up) -> mL at 0.25 mg/mL -> vials of 0.9 mg.
 
-    `bsa_m2` is shown to 2 decimals and not rounded in the calculation (RND-02). `rounded_from` is the mg computed, where
-    the prescriber chose to round them down.
+    `bsa_m2` is not rounded in the calculation (RND-02); it is shown with 2 decimals, or as many as give the same mg.
+    `rounded_from` is the mg computed, where the prescriber chose to round them down.
     """
 
     cycle: int
@@ -122,25 +133,63 @@ class DosePlan(Frozen):
 
 
 Standing = Literal["coming", "due", "overdue"]
-Rung = Literal["due", "overdue"]
+Rung = Literal["due", "overdue", "again"]
+
+
+def _kind_of_former(said: dict[str, Any]) -> ObligationKind:
+    """Earlier releases kept an obligation without its kind."""
+    return kind_of_former(said.get("key", ""))
+
+
+class CallAnswer(Frozen):
+    """Who has taken a call, or put it off until `until`, and when (CALL-01)."""
+
+    by: Actor
+    at: Instant
+    until: Instant | None = None
+
+    def words(self) -> str:
+        """`acknowledged by nurse:n-1`, `snoozed by nurse:n-1`."""
+        return f"{'snoozed' if self.until else 'acknowledged'} by {self.by}"
+
+    def is_for(self, role: Role) -> bool:
+        """Whether it answers the calls to this role; a prescriber is a physician."""
+        return self.by.role is role or (role is Role.PHYSICIAN and self.by.role in PHYSICIANS)
 
 
 class Obligation(Frozen):
     """Something due from somebody. Its instants depend on facts and protocol, never on the time of asking.
 
     `due_at` is reached at `now >= due_at`; it is overdue at `now > overdue_at`. `next_change_at` is the first rung
-    strictly after the time of asking, or none.
+    strictly after the time of asking, or none. `also` are those who are called for it besides its owner (CALL-01); with
+    `once` they are not called again when it is overdue. `answers` are what they said last: that silences, and never closes.
     """
 
     key: str
+    kind: ObligationKind = Field(default_factory=_kind_of_former)
     title: str
     rule: str
     owner: Role
+    also: tuple[Role, ...] = ()
     due_at: Instant
     overdue_at: Instant
     standing: Standing
     next_change_at: Instant | None = None
     clears: str
+    once: bool = False
+    answers: tuple[CallAnswer, ...] = ()
+
+    @property
+    def owners(self) -> tuple[Role, ...]:
+        """Everybody who is called for it, its owner first."""
+        return (self.owner, *self.also)
+
+    def called(self, rung: Rung, now: datetime) -> tuple[Role, ...]:
+        """Who is called when this rung fires now: nobody who has taken the call or put it off."""
+        if rung == "overdue" and self.once:
+            return ()
+        quiet = [a for a in self.answers if a.until is None or now < a.until]
+        return tuple(role for role in self.owners if not any(a.is_for(role) for a in quiet))
 
     def standing_at(self, now: datetime) -> Standing:
         """How it stands at another time, were nothing done about it."""
@@ -157,7 +206,10 @@ class Obligation(Frozen):
 
 
 class CommandAnswer(Frozen):
-    """Whether a command may be given now; if not, the refusal's type and what stands in the way, by rule."""
+    """Whether a command may be given now; if not, the refusal's type and what stands in the way, by rule.
+
+    `why` of one that may be given: what it asks for.
+    """
 
     command: str
     may: bool
@@ -170,7 +222,8 @@ class CommandAnswer(Frozen):
 class Assessment(Frozen):
     """Where the course stands as of one instant, until another (`valid_until`, none: time alone changes nothing).
 
-    `owner` is whose turn it is, `next_action` what is asked of this role.
+    `owner` is whose turn it is, `next_action` what is asked of this role, `others` whose turn it is at the same time.
+    `signatures` are those that stand under the next dose.
     """
 
     state: CourseState
@@ -188,11 +241,60 @@ class Assessment(Frozen):
     cycle_totals_mg_per_m2: tuple[str, ...] = ()
     owner: Role = Role.PRESCRIBER
     next_action: str = ""
+    next_action_clears: str = ""
+    others: tuple[Turn, ...] = ()
+    signatures: tuple[str, ...] = ()
 
     @property
     def standing(self) -> tuple[Finding, ...]:
         """The findings that ask for something, gravest first."""
         return tuple(f for f in self.findings if f.verdict is not None)
+
+    @property
+    def turns(self) -> tuple[tuple[Role, str], ...]:
+        """Whose turn it is, and what is asked of each."""
+        first = ((self.owner, self.next_action),) if self.next_action else ()
+        return (*first, *((turn.owner, turn.action) for turn in self.others))
+
+    @property
+    def lacking(self) -> tuple[Finding, ...]:
+        """What is still missing between a signature and the start, while nothing asks for more."""
+        if self.verdict not in (Verdict.MAY_AUTHORISE, Verdict.MAY_START):
+            return ()
+        return tuple(f for f in self.findings if f.verdict is None and f.clears is not None)
+
+    @property
+    def set_aside(self) -> tuple[Finding, ...]:
+        """The findings that people have set aside for the next dose."""
+        return tuple(f for f in self.findings if f.overridden is not None)
+
+    def asked_by(self, finding: Finding) -> str:
+        """What a finding asks for, in words; data are not missing yet while the dose that needs them is too early."""
+        if finding.overridden is not None:
+            return "set aside"
+        if finding.verdict is Verdict.NEED_DATA and self.verdict in (Verdict.TOO_EARLY, Verdict.OMIT):
+            return "will be needed"
+        return str(finding.verdict) if finding.verdict is not None else ""
+
+    def next_step(self) -> str:
+        """What would be answered to the next step towards the dose, if it were tried now; empty where no dose is next."""
+        if self.next_dose is None:
+            return ""
+        rules = {f.rule for f in self.lacking}
+        command = "authorise_dose" if "OWN-01" in rules else "verify_dose" if "OWN-02" in rules else "start_infusion"
+        if self.state is CourseState.CYCLE_REVIEW:
+            command = "start_next_cycle"
+        elif self.verdict not in (Verdict.MAY_AUTHORISE, Verdict.MAY_START):
+            command = "authorise_dose"
+        answer = next((a for a in self.commands if a.command == command), None)
+        if answer is None:
+            return ""
+        return f"{command} may be given" if answer.may else f"{answer.why}"
+
+    @property
+    def called_now(self) -> tuple[Obligation, ...]:
+        """The gravest that became known at this very instant (CALL-01)."""
+        return tuple(o for o in self.obligations if o.kind in GRAVEST and o.due_at == self.as_of)
 
     @property
     def next_due(self) -> Obligation | None:
@@ -226,13 +328,14 @@ class Receipt(Frozen):
 
     @classmethod
     def of(cls, message_id: str, decision: int, card: Assessment) -> "Receipt":
-        """The answer to a message that became this decision."""
+        """The answer to a message that became this decision: what is new and grave is said first (CALL-01)."""
+        now = "".join(f"now: {o.title} ({o.rule}; clears with {o.clears}). " for o in card.called_now)
         return cls(
             message_id=message_id,
             decision=decision,
             state=card.state,
             verdict=card.verdict,
-            sentence=card.sentence(),
+            sentence=f"{now}{card.sentence()}",
         )
 
 
@@ -261,6 +364,11 @@ class Refused(Frozen):
     def rules(self) -> tuple[str, ...]:
         """The rule ids behind the refusal, in order, each once."""
         return tuple(dict.fromkeys(f.rule for f in self.findings))
+
+    @property
+    def type_and_rules(self) -> str:
+        """What may be read by everybody: `DoseGateClosed (NON-08, DATA-02)`."""
+        return f"{self.type} ({', '.join(self.rules)})" if self.rules else self.type
 
 
 Ruling = Annotated[Accepted | Refused, Field(discriminator="outcome")]

@@ -47,6 +47,7 @@ HEAD_BYTES: Final = 4096
 MADE_ELSEWHERE: Final = frozenset(
     {
         *("reaction_id", "preparation_id", "accession", "report_id", "sender", "loinc"),
+        *("resource", "identifiers", "specimen", "loincs", "codes", "home"),
         *("target", "hold", "course_id", "subject_hash", "birth_hash"),
     }
 )
@@ -91,6 +92,9 @@ EXCEPTIONS: Final[Mapping[str, Bound]] = {
     "lln": _RESULT,
     "collected_at": _LABORATORY,
     "issued_at": _LABORATORY,
+    "updated_at": _LABORATORY,
+    "ends_at": _LABORATORY,
+    "version": Bound(0, 2**63 - 1, "a sender counts its versions as it likes"),
     **dict.fromkeys(("drawn_ml", "total_ml", "infused_ml"), Bound(Decimal(0), Decimal(10_000), "a bag has 50 mL")),
     "rate_ml_per_h": Bound(Decimal("0.1"), Decimal(10_000), "an infusion that goes on runs, and ends within weeks"),
     "cycle": Bound(
@@ -162,6 +166,8 @@ def with_short_ids(document: Any) -> Any:
 def _short_in_document(name: str, value: Any) -> Any:
     if name in MADE_ELSEWHERE and isinstance(value, str) and value and len(value) <= LONGEST_ID_SENT:
         return shortened(value)
+    if name in MADE_ELSEWHERE and isinstance(value, list):
+        return [_short_in_document(name, item) for item in value]
     return with_short_ids(value)
 
 

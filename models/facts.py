@@ -5,12 +5,13 @@ Units and codes stay as the sender gave them; `clinical` understands them, so th
 """
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import ConfigDict, Field, model_validator
 
 from models.base import Day, Frozen, Instant, KeptNumber, Name, Number, Words
-from models.people import By
+from models.obligation_kinds import ObligationKind, kind_of_former
+from models.people import By, Role
 from models.pins import Acknowledgement, ProtocolPin
 
 CYCLE_DAYS = (1, 8, 15)
@@ -38,12 +39,29 @@ class LabStatus(StrEnum):
         return cls.UNKNOWN
 
 
+NO_CODE: Final = "none"
+"""Stands for the LOINC code of a result that came without one."""
+
+
 class LabResult(Frozen):
     """One analyte of one draw, in the sender's words.
 
     `uln` and `lln` are the limits of the laboratory that made the result, in `limit_unit` (the result's own unit when
     empty). What cannot be read as a number or a time is kept in `text` and `collected_text`: such a result is never
     lost and never used (LAB-05). It is read so when it arrives (`models.sent`); here it is decoded as it was kept.
+
+    What joins two messages about one result (LAB-08): `resource`, the sending system with the id of the resource
+    (`<system>|<id>`); any of `identifiers`, business identifiers (`<system>|<value>`) of this one result, without one
+    that several analytes of a message share; `accession`, `specimen` or `report_id`, with analyte and minute. What tells
+    which came later (LAB-09): `version` (`meta.versionId` where it is a number), `updated_at` (`meta.lastUpdated`),
+    `issued_at`. What is not known is `None`.
+
+    An entry that is no plain result is kept as one all the same, so that what it may have been stays unknown (LAB-12):
+    `loinc` is `none` where there is no such code, `codes` (`<system>|<code>`) and `names` are whatever else was said of
+    what it measures, and `doubt` says why the entry must not be used whatever it measures (LAB-14). `unit_words` and
+    `limit_unit_words` are there where the sender writes another unit in words than in its code; `specimen_type` is what the
+    specimen is, `ends_at` the end of a period, `home` the address below which the sender keeps the resource: two homes are
+    two senders, though one machine brings both.
     """
 
     # Not strict: a result is made of what a laboratory wrote, and what was kept of it is text.
@@ -68,6 +86,44 @@ class LabResult(Frozen):
     accession: str | None = None
     report_id: str | None = None
     method: str | None = None
+    resource: str | None = None
+    identifiers: tuple[str, ...] | None = None
+    version: int | None = None
+    updated_at: Instant | None = None
+    specimen: str | None = None
+    codes: tuple[Name, ...] | None = None
+    names: tuple[Name, ...] | None = None
+    doubt: str | None = None
+    unit_words: str | None = None
+    limit_unit_words: str | None = None
+    specimen_type: str | None = None
+    ends_at: Instant | None = None
+    home: str | None = None
+
+
+class ResultWithdrawn(Frozen):
+    """A withdrawal or deletion that says no code of one analyte: entered in error, cancelled or deleted (LAB-09, E1).
+
+    It withdraws every result that any of its identities joins (LAB-08). One that joins nothing makes the analytes of
+    `loincs` unknown, or all that gate a dose where it names none, until a message joins it or a person dismisses it.
+    A withdrawal with the code of its analyte is a `LabResult` with that status. Fields are those of `LabResult`.
+    """
+
+    model_config = ConfigDict(strict=False)
+
+    kind: Literal["result_withdrawn"] = "result_withdrawn"
+    how: Literal["entered-in-error", "cancelled", "deleted"]
+    display: str | None = None
+    loincs: tuple[Name, ...] | None = None
+    issued_at: Instant | None = None
+    sender: str | None = None
+    accession: str | None = None
+    report_id: str | None = None
+    resource: str | None = None
+    identifiers: tuple[str, ...] | None = None
+    version: int | None = None
+    updated_at: Instant | None = None
+    specimen: str | None = None
 
 
 class PremedicationClass(StrEnum):
@@ -133,10 +189,14 @@ class MedicalHistory(Frozen):
 
 
 class PregnancyTest(Frozen):
-    """A pregnancy test (MON-11); only for a person of child-bearing potential."""
+    """A pregnancy test (MON-11); `specimen` is `None` where nobody said of what.
+
+    A positive one ends by a physician's negative word after a later negative serum test.
+    """
 
     kind: Literal["pregnancy_test"] = "pregnancy_test"
     result: Literal["negative", "positive", "unclear"]
+    specimen: Literal["serum", "urine"] | None = None
 
 
 class Height(Frozen):
@@ -184,7 +244,8 @@ class Ecg(Frozen):
 class VodExamination(Frozen):
     """Signs of veno-occlusive disease looked for (MON-15); `None` = not examined.
 
-    The last five belong to the criteria for children and to severity (VOD-10, SEV-04); they are not asked before a dose.
+    Refractory thrombocytopenia and weight gain despite diuretics are asked for in children (VOD-10). What follows them
+    belongs to severity (SEV-01, SEV-04) and is not asked before a dose.
     """
 
     kind: Literal["vod_examination"] = "vod_examination"
@@ -197,6 +258,10 @@ class VodExamination(Frozen):
     weight_gain_despite_diuretics: bool | None = None
     multi_organ_dysfunction: bool | None = None
     first_symptom_on: Day | None = None
+    ascites_amount: Literal["minimal", "moderate", "drained"] | None = None
+    coagulation: Literal["normal", "impaired", "factors_given"] | None = None
+    oxygen: Literal["none", "below_2_l_per_min", "from_2_l_per_min", "ventilated"] | None = None
+    new_cognitive_impairment: bool | None = None
 
 
 class Imaging(Frozen):
@@ -209,21 +274,29 @@ class Imaging(Frozen):
 
 
 class InfectionBleedingCheck(Frozen):
-    """Infection and bleeding looked for (MON-16); temperature in degrees Celsius, `None` = not examined."""
+    """Infection and bleeding looked for (MON-16); temperature in degrees Celsius, `None` = not examined.
+
+    Symptoms of anaemia are asked for with them and hold nothing: the haemoglobin is looked at.
+    """
 
     kind: Literal["infection_bleeding"] = "infection_bleeding"
     temperature_c: Number | None = None
     infection: bool | None = None
     active_bleeding: bool | None = None
+    anaemia_symptoms: bool | None = None
 
 
 class Toxicity(Frozen):
-    """A toxicity that a clinician graded (CTCAE); grade 0 = resolved. InO-related until attributed elsewhere."""
+    """A toxicity that a clinician graded (CTCAE); grade 0 = resolved. InO-related until attributed elsewhere.
+
+    `reason`: why lipase or amylase is of a lower grade than the laboratory's, which a second person confirms (CT-28).
+    """
 
     kind: Literal["toxicity"] = "toxicity"
     term: Name
     grade: Annotated[int, Field(ge=0, le=5)]
     attributed_to_ino: bool | None = None
+    reason: Words | None = None
 
 
 class ToxicityAttribution(Frozen):
@@ -600,10 +673,11 @@ class HoldReleased(Frozen):
 
 
 class CycleStarted(Frozen):
-    """The prescriber started this further cycle."""
+    """The prescriber started this further cycle; `reason` says why a further one comes before a planned transplant."""
 
     kind: Literal["cycle_started"] = "cycle_started"
     cycle: CycleNumber
+    reason: str | None = None
 
 
 class CycleExtensionDetails(Frozen):
@@ -754,12 +828,43 @@ class FactSetAside(Frozen):
 
 
 class RungFired(Frozen):
-    """A rung of an obligation's escalation ladder that has fired: once, and never again."""
+    """A rung of an obligation's escalation ladder that has fired: once, and never again. `calls` are those called by it.
+
+    `again`: the time is over until which somebody had put the call off (`snooze`), which is `until`.
+    """
 
     kind: Literal["rung_fired"] = "rung_fired"
     obligation: str
-    rung: Literal["due", "overdue"]
+    obligation_kind: ObligationKind | None = None
+    rung: Literal["due", "overdue", "again"]
     due_at: Instant
+    until: Instant | None = None
+    calls: tuple[Role, ...] | None = None
+
+    @property
+    def of(self) -> ObligationKind:
+        """The kind of the obligation, which earlier releases did not write."""
+        return self.obligation_kind or kind_of_former(self.obligation)
+
+
+class CallAnswered(Frozen):
+    """Which call is answered: the key of its obligation, and when that fell due."""
+
+    obligation: Name
+    due_at: Instant
+
+
+class CallAcknowledged(CallAnswered):
+    """Somebody has taken the call, by name (CALL-01): it rings no more for their role. What it asks for stays open."""
+
+    kind: Literal["call_acknowledged"] = "call_acknowledged"
+
+
+class CallSnoozed(CallAnswered):
+    """Somebody puts the call off for their role: it rings again at `until`. What it asks for stays open."""
+
+    kind: Literal["call_snoozed"] = "call_snoozed"
+    until: Instant
 
 
 class ObligationMet(Frozen):
@@ -854,16 +959,21 @@ Reportable = Annotated[Reports, Field(discriminator="kind")]
 
 
 class Correction(Frozen):
-    """COR-01: the target fact was wrong. `replacement` stands in its place; none means it is retracted."""
+    """COR-01: the target fact was wrong. `replacement` stands in its place; none means it is retracted.
+
+    COR-03: what stands in its place is as old as what was wrong, unless `measured_at` says otherwise.
+    """
 
     kind: Literal["correction"] = "correction"
     target: str
     replacement: Reportable | None = None
+    measured_at: Instant | None = None
     reason: Words
 
 
 Body = Annotated[
     Reports
+    | ResultWithdrawn
     | UnreadableMessage
     | ResponseProposed
     | DoseAuthorised
@@ -892,6 +1002,8 @@ Body = Annotated[
     | UnreadableResolved
     | FactSetAside
     | RungFired
+    | CallAcknowledged
+    | CallSnoozed
     | ObligationMet
     | Correction
     | RecordCompared

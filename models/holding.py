@@ -5,9 +5,10 @@ from typing import Final
 
 from models.assessment import Assessment, CourseState, Finding, Obligation, Verdict
 from models.facts import Fact, RungFired
+from models.obligation_kinds import ObligationKind
 from models.people import CLOCK, Role
 
-RULES_KEY: Final = "rules-not-evaluated"
+RULES_KEY: Final = ObligationKind.RULES.key()
 RULES_WORDS: Final = "rules could not be evaluated"
 CLEARS: Final = "the service mended"
 OVERDUE_AFTER: Final = timedelta(hours=1)
@@ -18,6 +19,7 @@ def held_without_rules(
 ) -> Assessment:
     """What was due stays due, no dose may be given, an administrator is called; `where` says what failed, no value."""
     called = Obligation(
+        kind=ObligationKind.RULES,
         key=RULES_KEY,
         title=RULES_WORDS,
         rule="RULES-01",
@@ -45,6 +47,6 @@ def held_without_rules(
 
 def call_of(since: datetime, now: datetime) -> Fact:
     """The rung of the call to the administrator, once for each time that the rules fail."""
-    what = RungFired(obligation=RULES_KEY, rung="due", due_at=since)
+    what = RungFired(obligation=RULES_KEY, obligation_kind=ObligationKind.RULES, rung="due", due_at=since)
     fact_id = f"clock/{RULES_KEY}/{since:%Y-%m-%dT%H:%M:%S.%fZ}"
     return Fact(id=fact_id, by=CLOCK, at=since, recorded_at=now, what=what)

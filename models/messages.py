@@ -4,9 +4,9 @@ Every message carries `id` (its idempotency key), `by` and `at` (when it was tru
 A `Statement` reports what happened and is refused only for form, role or identity; a `Request` asks and may be refused.
 """
 
-from typing import Annotated, Any, ClassVar, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from models.base import Frozen, Instant, Name, Number, Words, content_hash
 from models.facts import (
@@ -28,6 +28,7 @@ from models.facts import (
     PreparationDetails,
     ReactionDetails,
     ResponseDetails,
+    ResultWithdrawn,
     ResumptionDetails,
     RoundingDetails,
     TransplantDetails,
@@ -80,10 +81,17 @@ class MachineMessage(Message):
 
 
 class LabResults(MachineMessage):
-    """One draw of one patient."""
+    """One draw of one patient, and what was withdrawn without the code of one analyte."""
 
     name: ClassVar[str] = "lab_results"
-    results: Annotated[tuple[SentResult, ...], Field(min_length=1, max_length=200)]
+    results: Annotated[tuple[SentResult, ...], Field(max_length=200)]
+    withdrawn: Annotated[tuple[ResultWithdrawn, ...], Field(max_length=200)] | None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if not self.results and not self.withdrawn:
+            raise ValueError("a message of a laboratory holds a result or a withdrawal")
+        return self
 
 
 class ClinicalFindings(MachineMessage):
@@ -316,10 +324,11 @@ class ReleaseHold(Request):
 
 
 class StartNextCycle(Request):
-    """Start this further cycle."""
+    """Start this further cycle; a third one before a planned transplant with its reason (DOSE-08a)."""
 
     name: ClassVar[str] = "start_next_cycle"
     cycle: CycleNumber
+    reason: Words | None = None
 
 
 class FinishDosing(Request):
@@ -366,6 +375,26 @@ class AcknowledgeDivergence(Request, Acknowledgement):
     """Acknowledge one divergence of the protocol that the course is being amended to."""
 
     name: ClassVar[str] = "acknowledge_divergence"
+
+
+class AboutACall(Request):
+    """The key of the obligation that calls; `due_at`, where given, must be the time at which it fell due."""
+
+    obligation: Name
+    due_at: Instant | None = None
+
+
+class AcknowledgeCall(AboutACall):
+    """I take this call: it rings no more for my role. Nothing that it asks for is closed (CALL-01)."""
+
+    name: ClassVar[str] = "acknowledge"
+
+
+class SnoozeCall(AboutACall):
+    """Put this call off: it rings again for my role at `until`. Nothing that it asks for is closed (CALL-01)."""
+
+    name: ClassVar[str] = "snooze"
+    until: Instant
 
 
 class ReconcileRecord(Request):
@@ -424,6 +453,8 @@ COMMANDS: dict[str, type[Command]] = {
         DeclareNoTransplant,
         AmendProtocol,
         AcknowledgeDivergence,
+        AcknowledgeCall,
+        SnoozeCall,
         ReconcileRecord,
         MoveToCurrentBuild,
     )

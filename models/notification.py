@@ -14,7 +14,7 @@ class Notification(Frozen):
     title: str
     rule: str
     owner: Role
-    rung: Literal["due", "overdue"]
+    rung: Literal["due", "overdue", "again"]
     due_at: Instant
     fired_at: Instant
 

@@ -186,6 +186,7 @@ class VodLimits(Written):
     conditioning: Entry
     watch_gain_above: Entry
     watch_within: Entry
+    rising_days: Entry
 
 
 class OtherLimits(Written):
@@ -291,6 +292,8 @@ class Observing(Written):
     stop_grade: Entry
     running_grade: Entry
     death_grade: Entry
+    ends_call_before: Entry
+    infusion_fit: Entry
     resume_rate: Entry
 
 
@@ -325,6 +328,7 @@ class Monitoring(Written):
     tls_late: Entry
     pancreas: Entry
     prophylaxis_since: Entry
+    prophylaxis_again: Entry
     contraception_women: Entry
     contraception_men: Entry
     breast_feeding: Entry
@@ -448,8 +452,10 @@ class ResponseLimits(Written):
 class Calling(Written):
     """How soon a person must have looked at what only a person can settle (ALERT)."""
 
+    gravest: Entry
     urgent: Entry
     ordinary: Entry
+    snooze_max: Entry
 
 
 class Plausible(Written):

@@ -25,8 +25,11 @@ def kept_as_sent(data: Any) -> Any:
     for limit in ("uln", "lln"):
         if not _is_number(kept.get(limit)):
             kept.pop(limit)
-    if not _is_aware_time(kept.get("issued_at")):
-        kept.pop("issued_at")
+    for time in ("issued_at", "updated_at", "ends_at"):
+        if not _is_aware_time(kept.get(time)):
+            kept.pop(time)
+    if not _is_count(kept.get("version")):
+        kept.pop("version")
     if kept.get("status") not in tuple(LabStatus):
         kept["status"] = LabStatus.UNKNOWN.value
     return kept
@@ -50,6 +53,7 @@ SentReport = Annotated[SentResult | Findings | OtherReports, Field(discriminator
 _RESULT: TypeAdapter[LabResult] = TypeAdapter(SentResult)
 _NUMBER: TypeAdapter[Decimal] = TypeAdapter(Number)
 _TIME: TypeAdapter[Any] = TypeAdapter(Instant)
+_VERSION: TypeAdapter[int] = TypeAdapter(int)
 
 
 def sent_result(**fields: Any) -> LabResult:
@@ -69,6 +73,16 @@ def _is_number(value: Any) -> bool:
         return False
     try:
         _NUMBER.validate_python(value if isinstance(value, Decimal) else str(value))
+    except ValidationError:
+        return False
+    return True
+
+
+def _is_count(value: Any) -> bool:
+    if value is None:
+        return True
+    try:
+        _VERSION.validate_python(value)
     except ValidationError:
         return False
     return True

@@ -162,7 +162,8 @@ class WorklistItemRow(Row, table=True):
     """What a person must do: one obligation with one due time. Open while `resolved_by` (a decision's number) is empty.
 
     `standing` is the highest rung that has fired, or `closed_as_overdue`: monitoring is over, and the item stays with
-    its owner (MON-17). `message_sha256` and `fact_id` are set where a message waits for a person to read it.
+    its owner (MON-17). `also` are the roles called besides its owner, with blanks between. `message_sha256` and `fact_id`
+    are set where a message waits for a person to read it.
     """
 
     __tablename__ = "worklist_item"
@@ -170,9 +171,11 @@ class WorklistItemRow(Row, table=True):
     course_id: str = Field(primary_key=True, foreign_key="course.course_id")
     obligation: str = Field(primary_key=True)
     due_at: datetime = Field(primary_key=True, sa_type=InstantText)
+    kind: str
     overdue_at: datetime | None = Field(default=None, sa_type=InstantText)
     title: str
     owner: str = Field(index=True)
+    also: str = ""
     rule: str
     standing: str
     message_sha256: str | None = None

@@ -5,13 +5,29 @@ What belongs here: how values become payloads. The encryption is in `payload_cod
 
 import dataclasses
 
+from temporalio.api.failure.v1 import Failure
 from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.converter import DataConverter, DefaultFailureConverterWithEncodedAttributes
+from temporalio.converter import DataConverter, DefaultFailureConverterWithEncodedAttributes, PayloadConverter
+from temporalio.exceptions import ApplicationError
 
+from models.assessment import Refused
 from plumbing.keys import TEST_KEY_RING, KeyRing
 from plumbing.payload_codec import EncryptionCodec
 
-__all__ = ["TEST_KEY_RING", "data_converter"]
+__all__ = ["TEST_KEY_RING", "FailuresByTypeAndClause", "data_converter"]
+
+
+class FailuresByTypeAndClause(DefaultFailureConverterWithEncodedAttributes):
+    """Messages and stack traces of failures are encrypted; of a refusal its type and clauses stay in clear.
+
+    So the Web UI says why an update was refused. Every value and every word of a person stays in the details.
+    """
+
+    def to_failure(self, exception: BaseException, payload_converter: PayloadConverter, failure: Failure) -> None:
+        super().to_failure(exception, payload_converter, failure)
+        if isinstance(exception, ApplicationError):
+            refused = next((detail for detail in exception.details if isinstance(detail, Refused)), None)
+            failure.message = refused.type_and_rules if refused is not None else failure.message
 
 
 def data_converter(key_ring: KeyRing | None, *, refuse_plaintext: bool = False) -> DataConverter:
@@ -27,5 +43,5 @@ def data_converter(key_ring: KeyRing | None, *, refuse_plaintext: bool = False) 
         pydantic_data_converter,
         payload_codec=EncryptionCodec(key_ring, refuse_plaintext=refuse_plaintext),
         # Otherwise messages and stack traces of failures go out in clear.
-        failure_converter_class=DefaultFailureConverterWithEncodedAttributes,
+        failure_converter_class=FailuresByTypeAndClause,
     )

@@ -214,7 +214,7 @@ def _call_of(row: NotificationRow) -> Call:
         title=row.title,
         rule=row.rule,
         owner=Role(row.owner),
-        rung=cast("Literal['due', 'overdue']", row.rung),
+        rung=cast("Literal['due', 'overdue', 'again']", row.rung),
         due_at=row.due_at,
         fired_at=row.fired_at,
     )

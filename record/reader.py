@@ -11,6 +11,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models.assessment import CourseState, Verdict
 from models.base import Frozen, Instant
+from models.obligation_kinds import ObligationKind
 from models.people import Role
 from models.pins import ProtocolPin
 from models.record import GENESIS_SHA256, RecordEntry
@@ -76,8 +77,10 @@ class WorklistItem(Frozen):
 
     course_id: str
     obligation: str
+    kind: ObligationKind
     title: str
     owner: Role
+    also: tuple[Role, ...] = ()
     rule: str
     due_at: Instant
     overdue_at: Instant | None
@@ -121,7 +124,7 @@ async def worklist(engine: AsyncEngine, role: Role | None = None) -> list[Workli
     """The open items that can be read, of one role or of all, first due first."""
     async with AsyncSession(reading(engine)) as session:
         found = await open_items(session)
-    return [item for item in found.read if role in (None, item.owner)]
+    return [item for item in found.read if role in (None, item.owner, *item.also)]
 
 
 async def open_items(session: AsyncSession) -> Found[WorklistItem]:
@@ -208,8 +211,10 @@ def worklist_item(row: WorklistItemRow) -> WorklistItem:
     return WorklistItem(
         course_id=row.course_id,
         obligation=row.obligation,
+        kind=one_of(ObligationKind, "kind", row.kind),
         title=row.title,
         owner=one_of(Role, "owner", row.owner),
+        also=tuple(one_of(Role, "also", role) for role in row.also.split()),
         rule=row.rule,
         due_at=row.due_at,
         overdue_at=row.overdue_at,

@@ -8,10 +8,12 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Literal
 
-from clinical.due import DOSE, INFUSION, LIVER, OBSERVATION
-from clinical.harm import Harm, harm_of, harm_of_turn
+from clinical.harm import Harm, harm_of_turn
+from clinical.kinds import harm_of
+from clinical.unread import SHOWN
 from models.assessment import Assessment, CourseState, Finding, Obligation, Verdict
 from models.base import Frozen, Instant, counted, plain
+from models.obligation_kinds import GRAVEST, LIVER_TESTS, ObligationKind
 from models.people import PHYSICIANS, Role
 from record.calls import UnreachedPerson
 from record.inbox import InboxItem
@@ -29,22 +31,25 @@ NOT_WATCHED = "not-watched"
 
 Standing = Literal["coming", "due", "overdue"]
 
-MONITORING = (LIVER, "monitoring-ends")
-ABOUT: dict[CourseState, tuple[str, ...]] = {
-    CourseState.INFUSION: (f"{INFUSION}-",),
-    CourseState.INFUSION_INTERRUPTED: (f"{INFUSION}-",),
-    CourseState.OBSERVATION: (f"{OBSERVATION}-",),
-    CourseState.REACTION: ("reaction-",),
-    CourseState.CYTOREDUCTION: ("cytoreduction-review",),
+MONITORING = LIVER_TESTS | {ObligationKind.MONITORING_ENDS}
+REACTIONS = frozenset({ObligationKind.REACTION, ObligationKind.REACTION_RUNNING, ObligationKind.REACTION_BACK})
+ABOUT: dict[CourseState, frozenset[ObligationKind]] = {
+    CourseState.INFUSION: frozenset({ObligationKind.INFUSION}),
+    CourseState.INFUSION_INTERRUPTED: frozenset({ObligationKind.INFUSION}),
+    CourseState.OBSERVATION: frozenset({ObligationKind.OBSERVATION}),
+    CourseState.REACTION: REACTIONS,
+    CourseState.CYTOREDUCTION: frozenset({ObligationKind.CYTOREDUCTION}),
     CourseState.LIVER_MONITORING: MONITORING,
     CourseState.DISCONTINUED: MONITORING,
 }
-"""State -> how the key of an obligation begins that is about the same as the course's turn; elsewhere it is the dose."""
+"""State -> the kinds of obligation that are about the same as the course's turn; elsewhere it is the next dose."""
 
 CLEARED_BY: dict[tuple[CourseState, Role], str] = {
     (CourseState.DOSE_ADJUSTMENT, Role.PRESCRIBER): "authorise_dose",
     (CourseState.DOSE_ADJUSTMENT, Role.PHARMACIST): "verify_dose",
-    (CourseState.PREMEDICATION, Role.NURSE): "record_premedication and record_preparation, then start_infusion",
+    (CourseState.PREMEDICATION, Role.NURSE): "start_infusion",
+    (CourseState.PREMEDICATION, Role.PHARMACIST): "record_preparation",
+    (CourseState.PREMEDICATION, Role.PRESCRIBER): "authorise_dose with earlier_start_reason",
     (CourseState.LIVER_MONITORING, Role.COORDINATOR): "the end of monitoring (MON-17)",
 }
 """What ends a turn that no finding explains."""
@@ -76,8 +81,10 @@ class Line(Frozen):
     now: Instant
     as_of: Instant
     key: str
+    kind: ObligationKind | None = None
     what: str
     owner: Role
+    also: tuple[Role, ...] = ()
     rule: str
     clears: str
     harm: Harm
@@ -88,16 +95,21 @@ class Line(Frozen):
 
     @property
     def urgency(self) -> tuple[int, Harm, timedelta, str, str]:
-        """What the worklist is sorted by: what cannot be read, what is overdue, what is due today, the rest; then by harm."""
+        """What the worklist is sorted by: what cannot be read, what is nobody's to call for, the gravest (CALL-01), what
+        is overdue, what is due today, the rest; then by harm.
+        """
         until_due = self.due_at - self.now if self.due_at else timedelta()
         if self.key == NOT_WATCHED:  # whatever else is due in that course, nobody will call for it
+            return -2, self.harm, until_due, self.course_id, self.key
+        if self.harm is Harm.GRAVEST and self.standing != "coming":
             return -1, self.harm, until_due, self.course_id, self.key
-        rank = -2 if self.unreadable else 0 if self.standing == "overdue" else 1 if until_due <= SOON else 2
+        rank = -3 if self.unreadable else 0 if self.standing == "overdue" else 1 if until_due <= SOON else 2
         return rank, self.harm, until_due, self.course_id, self.key
 
     def is_for(self, role: Role) -> bool:
         """Whether it is this role's to do; a prescriber is a physician. What cannot be read may be anybody's."""
-        return self.unreadable or self.owner is role or (self.owner is Role.PHYSICIAN and role in PHYSICIANS)
+        mine = (self.owner, *self.also)
+        return self.unreadable or role in mine or (Role.PHYSICIAN in mine and role in PHYSICIANS)
 
 
 class BoardRow(Frozen):
@@ -170,7 +182,17 @@ def _lines_of(course: CourseInWard, wall: datetime) -> list[Line]:
     opened = _opened(course, course.assessment, wall)
     turn, others = (None, opened) if course.over else _turn(course, course.assessment, opened, wall)
     today = [line for line in others if line.due_at is None or line.due_at <= line.now + SOON]
-    return [turn, *today] if turn else today
+    return [turn, *_further_turns(course, turn, wall), *today] if turn else today
+
+
+def _further_turns(course: CourseInWard, turn: Line, wall: datetime) -> list[Line]:
+    """What others can do at the same time is an item of theirs (OWN-01): premedication, preparation, second signatures."""
+    slot = f"{course.assessment.next_dose}: " if course.assessment.next_dose else ""
+    lines = [
+        _line(course, wall, f"turn-{other.owner}", f"{slot}{other.action}", other.owner, turn.rule, other.clears)
+        for other in course.assessment.others
+    ]
+    return [line.model_copy(update={"harm": harm_of_turn(course.assessment.state)}) for line in lines]
 
 
 def board_rows(ward: Ward) -> list[BoardRow]:
@@ -198,16 +220,17 @@ def _opened(course: CourseInWard, assessment: Assessment, wall: datetime) -> lis
 
 
 def _of_obligation(course: CourseInWard, o: Obligation, wall: datetime) -> Line:
-    line = _line(course, wall, o.key, o.title, o.owner, o.rule, o.clears)
-    return _dated(line, o.due_at, o.overdue_at)
+    answered = f" ({'; '.join(a.words() for a in o.answers)})" if o.answers else ""
+    silences = f"; acknowledge obligation={o.key} silences the call" if o.kind in GRAVEST else ""
+    line = _line(course, wall, o.key, f"{o.title}{answered}", o.owner, o.rule, f"{o.clears}{silences}")
+    return _dated(_of_kind(line, o.kind, o.also), o.due_at, o.overdue_at)
 
 
 def _of_item(course: CourseInWard, item: WorklistItem, wall: datetime) -> Line:
     unread = item.message_sha256 is not None and item.fact_id is not None
-    key = f"unreadable-{item.message_sha256[:12]}" if unread and item.message_sha256 else item.obligation
-    line = _dated(
-        _line(course, wall, key, item.title, item.owner, item.rule, _clears(item)), item.due_at, item.overdue_at
-    )
+    key = item.kind.key(item.message_sha256[:SHOWN]) if unread and item.message_sha256 else item.obligation
+    line = _line(course, wall, key, item.title, item.owner, item.rule, _clears(item))
+    line = _dated(_of_kind(line, item.kind, item.also), item.due_at, item.overdue_at)
     return line.model_copy(update={"standing": "overdue"}) if "overdue" in item.standing else line
 
 
@@ -233,7 +256,7 @@ def _clears(item: WorklistItem) -> str:
         return "resolve_unreadable: transcribe its values or dismiss it"
     if item.message_sha256 is not None:
         return "its sender says whose it is; nothing closes this item yet"
-    return "a complete liver panel" if item.obligation.startswith(LIVER) else "the next decision of the course"
+    return "a complete liver panel" if item.kind in LIVER_TESTS else "the next decision of the course"
 
 
 def unreadable_lines(ward: Ward) -> list[Line]:
@@ -280,7 +303,7 @@ def _of_nobody(one: Unwatched, wall: datetime) -> Line:
         owner=Role.ADMINISTRATOR,
         rule=RULE,
         clears=one.clears,
-        harm=harm_of(NOT_WATCHED),
+        harm=Harm.URGENT,
         standing="overdue",
     )
 
@@ -302,7 +325,7 @@ def _of_channels(ward: Ward) -> list[Line]:
                 owner=Role.ADMINISTRATOR,
                 rule="",
                 clears="the channel mended; a call that failed is tried again by itself for a day",
-                harm=harm_of("not-called"),
+                harm=Harm.URGENT,
                 due_at=min(kept_at),
             )
         )
@@ -320,8 +343,8 @@ def _turn(
     At the bedside and in monitoring the obligation has the better words, and stands for the turn; about a dose the turn
     has them, and takes over the dose's times. An overdue dose stays with its owner when the turn is somebody else's.
     """
-    about, dose = _about(assessment), f"{DOSE}-{assessment.next_dose}"
-    same = sorted((x for x in opened if x.key.startswith(about)), key=lambda x: x.urgency)
+    about, dose = _about(assessment), ObligationKind.DOSE.key(str(assessment.next_dose))
+    same = sorted((x for x in opened if x.kind in about or x.key == dose), key=lambda x: x.urgency)
     mine = next((x for x in same if _same_person(x.owner, assessment.owner)), None)
     if mine is not None and mine.key != dose:
         return mine, [x for x in opened if x is not mine]
@@ -334,14 +357,14 @@ def _turn(
     return _dated(turn, theirs.due_at, theirs.overdue_at), left
 
 
-def _about(assessment: Assessment) -> tuple[str, ...]:
-    """How the keys of obligations begin that ask for the same as the turn."""
+def _about(assessment: Assessment) -> frozenset[ObligationKind]:
+    """The kinds of obligation that ask for the same as the turn; none where it is the next dose."""
     if assessment.owner is Role.ADMINISTRATOR:
-        return ("rules-",)
-    urgent = tuple(o.key for o in assessment.obligations if harm_of(o.key) is Harm.URGENT)
+        return frozenset({ObligationKind.RULES})
+    urgent = frozenset(o.kind for o in assessment.obligations if harm_of(o.kind) <= Harm.URGENT)
     if urgent and _asking(assessment, Verdict.HOLD_URGENT):
         return urgent
-    return ABOUT.get(assessment.state, (f"{DOSE}-{assessment.next_dose}",))
+    return ABOUT.get(assessment.state, frozenset())
 
 
 def _same_person(a: Role, b: Role) -> bool:
@@ -353,7 +376,11 @@ def _turn_line(course: CourseInWard, assessment: Assessment, wall: datetime) -> 
     finding = urgent or _asking(assessment, assessment.verdict)
     slot = f"{assessment.next_dose}: " if assessment.next_dose else ""
     because = f" – {finding.reason}" if finding else ""
-    clears = (finding.clears if finding else None) or CLEARED_BY.get((assessment.state, assessment.owner), "")
+    clears = (
+        assessment.next_action_clears
+        or (finding.clears if finding else None)
+        or CLEARED_BY.get((assessment.state, assessment.owner), "")
+    )
     what, rule = f"{slot}{assessment.next_action}{because}", finding.rule if finding else ""
     line = _line(course, wall, "turn", what, assessment.owner, rule, clears)
     harm = Harm.URGENT if urgent else harm_of_turn(assessment.state)
@@ -379,8 +406,12 @@ def _line(course: CourseInWard, wall: datetime, key: str, what: str, owner: Role
         owner=owner,
         rule=rule,
         clears=clears,
-        harm=harm_of(key),
+        harm=Harm.URGENT,
     )
+
+
+def _of_kind(line: Line, kind: ObligationKind, also: tuple[Role, ...]) -> Line:
+    return line.model_copy(update={"kind": kind, "also": also, "harm": harm_of(kind)})
 
 
 def _dated(line: Line, due_at: datetime | None, overdue_at: datetime | None) -> Line:
@@ -429,4 +460,16 @@ def _why(assessment: Assessment, finding: Finding | None) -> str:
     if finding is not None:
         return finding.reason
     dose = assessment.dose
-    return f"nothing stands in the way of {plain(dose.mg)} mg" if dose else "no dose is due"
+    if dose is None:
+        return "no dose is due"
+    aside = "".join(f"; {f.rule} {f.overridden}" for f in assessment.set_aside)
+    lacking = "; ".join(f"{f.rule}: {f.reason}{_from(assessment, f)}" for f in assessment.lacking)
+    if lacking:
+        return f"{plain(dose.mg)} mg; missing before the start: {lacking}{aside}"
+    return f"nothing stands in the way of {plain(dose.mg)} mg{aside}"
+
+
+def _from(assessment: Assessment, finding: Finding) -> str:
+    """When time alone ends what is missing."""
+    at = finding.earliest_at
+    return f" (until {at:%H:%M} UTC)" if at is not None and at > assessment.as_of else ""

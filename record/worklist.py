@@ -9,10 +9,12 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, assert_never
 
-from clinical.due import FURTHER_UNREADABLE, UNREADABLE
+from clinical.due import FURTHER
+from clinical.kinds import KINDS
 from clinical.unread import SHOWN
 from models.assessment import Obligation
 from models.facts import Fact, ObligationMet, RungFired, UnreadableMessage, UnreadableResolved
+from models.obligation_kinds import ObligationKind
 from models.people import Role
 from models.record import RecordEntry, RefusedMessage
 from models.tables import WorklistItemRow
@@ -104,8 +106,9 @@ def _obligation_item(entry: RecordEntry, fired: RungFired) -> WorklistItemRow:
         WorklistItemRow(
             course_id=entry.course_id,
             obligation=fired.obligation,
+            kind=str(fired.of),
             due_at=fired.due_at,
-            standing=fired.rung,
+            standing="due",
             opened_by=entry.number,
             **_words(known, fired),
         )
@@ -113,16 +116,28 @@ def _obligation_item(entry: RecordEntry, fired: RungFired) -> WorklistItemRow:
 
 
 def _words(known: Obligation | None, fired: RungFired) -> dict[str, Any]:
-    if known is None:  # a rung that fired for what is gone by now: a person must still see it
+    if (
+        known is None and fired.obligation_kind is None
+    ):  # of an earlier release, and gone by now: a person must still see it
         return {"title": fired.obligation, "owner": str(Role.COORDINATOR), "rule": "", "overdue_at": None}
-    overdue_at = known.overdue_at if known.due_at == fired.due_at else None
-    return {"title": known.title, "owner": str(known.owner), "rule": known.rule, "overdue_at": overdue_at}
+    if known is None:
+        of_kind = KINDS[fired.of]
+        owner, *also = map(str, fired.calls or of_kind.owners)
+        return {"title": of_kind.words, "owner": owner, "also": " ".join(also), "rule": "", "overdue_at": None}
+    return {
+        "title": known.title,
+        "owner": str(known.owner),
+        "also": " ".join(known.also),
+        "rule": known.rule,
+        "overdue_at": known.overdue_at if known.due_at == fired.due_at else None,
+    }
 
 
 def _is_one_of_many(entry: RecordEntry, unreadable: UnreadableMessage) -> bool:
     """Whether the assessment sums it up with others: one item stands for all of those, that of their obligation."""
     keys = {o.key for o in entry.assessment.obligations}
-    return FURTHER_UNREADABLE in keys and f"{UNREADABLE}-{unreadable.sha256[:SHOWN]}" not in keys
+    kind = ObligationKind.UNREADABLE
+    return kind.key(FURTHER) in keys and kind.key(unreadable.sha256[:SHOWN]) not in keys
 
 
 def _unreadable_item(entry: RecordEntry, fact: Fact, unreadable: UnreadableMessage) -> WorklistItemRow:
@@ -130,6 +145,7 @@ def _unreadable_item(entry: RecordEntry, fact: Fact, unreadable: UnreadableMessa
         WorklistItemRow(
             course_id=entry.course_id,
             obligation=f"unreadable_message:{fact.id}",
+            kind=str(ObligationKind.UNREADABLE),
             due_at=entry.at,
             title="a message could not be read: transcribe or dismiss it",
             owner=str(Role.PHYSICIAN),
@@ -147,6 +163,7 @@ def _refused_item(entry: RecordEntry, refused: RefusedMessage) -> WorklistItemRo
         WorklistItemRow(
             course_id=entry.course_id,
             obligation=f"message_refused:{refused.sha256}",
+            kind=str(ObligationKind.REFUSED),
             due_at=entry.at,
             title=f"a message was not taken into the chart ({refused.type}): find out why",
             owner=str(Role.COORDINATOR),

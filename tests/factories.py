@@ -145,7 +145,9 @@ class ChartBuilder:
 
     def examined(self, at: datetime) -> "ChartBuilder":
         """No sign of VOD, no fever, no bleeding."""
-        none = dict.fromkeys(("ruq_pain", "hepatomegaly", "painful_hepatomegaly", "ascites", "oedema"), False)
+        signs = ("ruq_pain", "hepatomegaly", "painful_hepatomegaly", "ascites", "oedema")
+        in_children = ("refractory_thrombocytopenia", "weight_gain_despite_diuretics")
+        none = dict.fromkeys((*signs, *in_children), False)
         self.add({"kind": "vod_examination", **none}, at, Role.PHYSICIAN)
         self.add(
             {"kind": "infection_bleeding", "temperature_c": "36.8", "infection": False, "active_bleeding": False}, at

@@ -148,6 +148,9 @@ NUMBERS = {
     "observation.vital_signs_later": "30 min",
     "observation.death_grade": "5 1",
     "observation.resume_rate": "25 mL/h",
+    # M: INF-07
+    "observation.ends_call_before": "30 min",
+    "observation.infusion_fit": "25 %",
     # §7.1: SEV-01 … SEV-03
     "severity.criteria_needed": "2 criteria",
     "severity.risk_factors_needed": "2 factors",

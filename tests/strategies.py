@@ -66,8 +66,19 @@ lab_results = st.builds(
             "value": st.sampled_from([None, "haemolysed", "1E+400", "NaN"]),
             "accession": st.sampled_from(["a-1", "a-2"]),
             "issued_at": moments.map(datetime.isoformat),
+            "resource": st.sampled_from(["lab|r-1", "lab|r-2"]),
+            "identifiers": st.sampled_from([["lab|i-1"], ["lab|i-1", "lab|i-2"]]),
+            "version": st.integers(1, 3),
         },
     ),
+)
+withdrawals = _body(
+    "result_withdrawn",
+    how=st.sampled_from(["entered-in-error", "cancelled", "deleted"]),
+    resource=st.sampled_from([None, "lab|r-1", "lab|r-9"]),
+    accession=st.sampled_from([None, "a-1", "a-9"]),
+    loincs=st.sampled_from([None, ["1742-6"], ["777-3", "751-8"]]),
+    version=st.none() | st.integers(1, 3),
 )
 
 FINDINGS = {
@@ -176,7 +187,9 @@ REPORTS = {
     | _body("transplant", transplanted_on=_days_of_year),
 }
 _targets = st.sampled_from([f"f{i}" for i in range(1, 60)])
+_call = {"obligation": st.sampled_from(["reaction-running-r", "dose-C1D8"]), "due_at": moments.map(datetime.isoformat)}
 OTHERS = {
+    "result_withdrawn": withdrawals,
     "unreadable_message": _body(
         "unreadable_message",
         signal=st.just("lab_results"),
@@ -240,6 +253,8 @@ OTHERS = {
         rung=st.sampled_from(["due", "overdue"]),
         due_at=moments.map(datetime.isoformat),
     ),
+    "call_acknowledged": _body("call_acknowledged", **_call),
+    "call_snoozed": _body("call_snoozed", until=moments.map(datetime.isoformat), **_call),
     "obligation_met": _body(
         "obligation_met",
         obligation=st.just("dose-C1D8"),
@@ -391,6 +406,7 @@ def command_contents(slot: DoseSlot, mg: str, known_ids: list[str]) -> dict[str,
             lambda rule: {**dose, "rule": rule, "reason": "benefit"},
             st.sampled_from(["NON-08", "NON-02", "PRE-07", "QT-02", "MON-16"]),
         ),
+        **dict.fromkeys(("acknowledge", "snooze"), st.just({"obligation": f"dose-{slot}", "until": D1.isoformat()})),
         "countersign": st.builds(lambda target: {"target": target}, ids),
         "extend_cycle": st.just({"cycle": 1, "because": "toxicity"}),
         "correct_fact": st.builds(lambda target: {"target": target, "reason": "it was wrong"}, ids),

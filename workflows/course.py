@@ -619,7 +619,7 @@ class CourseWorkflow:
         now = workflow.now()
         for o in self._due:
             for rung in o.rungs_until(now):
-                self._call_rung(o, rung)
+                self._call_rung(o, rung, called=o.called(rung, now))
         self._due = tuple(o.as_of(now) for o in self._due)
         if self._assessment is not None:
             self._assessment = self._assessment.model_copy(update={"obligations": self._due})
@@ -811,12 +811,14 @@ class CourseWorkflow:
         self._show()
 
     def _call_for(self, facts: Sequence[Fact], assessment: Assessment) -> None:
-        """Every rung that fired calls its owner, once: a rung fires once."""
+        """Every rung that fired calls those it names, once: a rung fires once."""
         known = {o.key: o for o in assessment.obligations}
         for fact in facts:
             rung = fact.what
             if isinstance(rung, RungFired) and rung.obligation in known and rung.obligation != RULES_KEY:
-                self._call_rung(known[rung.obligation], rung.rung, rung.due_at, fact.recorded_at)
+                # One that was put off rings by its own time: the key of a call is new each time it is made.
+                due_at = rung.until or rung.due_at
+                self._call_rung(known[rung.obligation], rung.rung, due_at, fact.recorded_at, rung.calls)
 
     def _call_rung(
         self,
@@ -824,8 +826,12 @@ class CourseWorkflow:
         rung: Rung,
         due_at: datetime | None = None,
         fired_at: datetime | None = None,
+        called: Sequence[Role] | None = None,
     ) -> None:
-        self._call(o.key, o.title, o.rule, o.owner, due_at or o.due_at, rung, fired_at)
+        """Each of those called by a call of their own; the owner's has the key of the obligation alone."""
+        for role in o.owners if called is None else called:
+            key = o.key if role is o.owner else f"{o.key}-{role}"
+            self._call(key, o.title, o.rule, role, due_at or o.due_at, rung, fired_at)
 
     def _call_each(self, key: str, title: str, rule: str, *owners: Role) -> None:
         """Several people are called at once, each by a call of their own."""
@@ -963,5 +969,4 @@ def _error(kind: str, words: str) -> ApplicationError:
 
 def _refusal(refusal: Refused) -> ApplicationError:
     """Type and rules in the text; the card travels in the details, which the codec encrypts."""
-    rules = f" ({', '.join(refusal.rules)})" if refusal.rules else ""
-    return ApplicationError(f"{refusal.type}{rules}", refusal, type=refusal.type, non_retryable=True)
+    return ApplicationError(refusal.type_and_rules, refusal, type=refusal.type, non_retryable=True)

@@ -12,6 +12,7 @@ from temporalio.common import SearchAttributeKey, SearchAttributeUpdate
 
 with workflow.unsafe.imports_passed_through():
     from models.assessment import Assessment, CourseState, Obligation
+    from models.base import counted
     from workflows.heads import DIFFERS
 
 COURSE_STATE = SearchAttributeKey.for_keyword("CourseState")
@@ -77,10 +78,12 @@ def details_of(assessment: Assessment, since: datetime, decisions: int, trouble:
         f"**{assessment.sentence()}**",
         *_turn(assessment),
         *_why(assessment),
+        *_before_the_start(assessment),
+        *_set_aside(assessment),
         *_due(assessment),
         "---",
         f"As of {_instant(assessment.as_of)}, {_until(assessment)}. All times are the course's own."
-        f" Cycle {assessment.cycle}, protocol {assessment.protocol}, {decisions} decisions so far."
+        f" Cycle {assessment.cycle}, protocol {assessment.protocol}, {counted(decisions, 'decision')} so far."
         f' In a search: `CourseState = "{assessment.state}"`, `GateVerdict = "{assessment.verdict}"`.',
     ]
     return "\n\n".join(lines)
@@ -93,9 +96,9 @@ def _until(assessment: Assessment) -> str:
 
 
 def _turn(assessment: Assessment) -> list[str]:
-    if not assessment.next_action:
+    if not assessment.turns:
         return []
-    return [f"It is the turn of: **{assessment.owner}** – {_line(assessment.next_action)}"]
+    return ["It is the turn of: " + "; ".join(f"**{owner}** – {_line(action)}" for owner, action in assessment.turns)]
 
 
 def _why(assessment: Assessment) -> list[str]:
@@ -103,10 +106,24 @@ def _why(assessment: Assessment) -> list[str]:
     if not standing:
         return []
     reasons = (
-        f"- **{f.rule}** asks for {f.verdict}: {_line(f.reason)}. **Clears with:** {_line(f.clears or 'nothing known')}."
+        f"- **{f.rule}** – {assessment.asked_by(f)}: {_line(f.reason)}. **Clears with:** {_line(f.clears or 'nothing known')}."
         for f in standing
     )
     return ["### Why, and what would change it\n" + "\n".join(reasons)]
+
+
+def _before_the_start(assessment: Assessment) -> list[str]:
+    """Who has signed, what is missing before the start, and what would be answered to the next step now."""
+    step = assessment.next_step()
+    lines = [f"- signed: {words}" for words in assessment.signatures]
+    lines += [f"- missing: **{f.rule}** {_line(f.reason)}, {_line(f.clears or '')}" for f in assessment.lacking]
+    lines += [f"- next step: {_line(step)}"] if step else []
+    return ["### Before the start\n" + "\n".join(lines)] if lines else []
+
+
+def _set_aside(assessment: Assessment) -> list[str]:
+    lines = [f"- **{f.rule}**: {_line(f.reason)} – {_line(f.overridden or '')}" for f in assessment.set_aside]
+    return ["### Set aside by people\n" + "\n".join(lines)] if lines else []
 
 
 def _due(assessment: Assessment) -> list[str]:
@@ -114,7 +131,13 @@ def _due(assessment: Assessment) -> list[str]:
     if not assessment.obligations:
         return [f"{heading}Nothing has a date; the course waits for what is named above, or for a message."]
     ordered = sorted(assessment.obligations, key=lambda o: (o.due_at, o.key))
-    return [heading + "\n".join(f"- **{o.owner}**: {_line(o.title)} – {_standing(o)}" for o in ordered)]
+    return [heading + "\n".join(f"- **{_who(o)}**: {_line(o.title)} – {_standing(o)}" for o in ordered)]
+
+
+def _who(obligation: Obligation) -> str:
+    """Everybody who is called, and what they answered (CALL-01)."""
+    answered = "".join(f" ({a.words()})" for a in obligation.answers)
+    return f"{' and '.join(obligation.owners)}{answered}"
 
 
 def _standing(obligation: Obligation) -> str:

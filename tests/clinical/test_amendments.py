@@ -132,4 +132,4 @@ def test_the_level_and_the_doses_given_survive_an_amendment() -> None:
     course = PaperCourse(ChartBuilder().ready().dose(1, 1, D1), D1 + timedelta(days=2))
     decided(course, "amend_protocol", amend(ARTICLE, *DIVERGENCES))
     card = assess(course.chart, load_protocol(ARTICLE), course.now)
-    assert (card.next_dose, card.cycle_totals_mg_per_m2) == ("C1D8", ("C1: 0.5 mg/m²",))
+    assert (card.next_dose, card.cycle_totals_mg_per_m2) == ("C1D8", ("C1: 0.50 mg/m² (0.91 mg)",))

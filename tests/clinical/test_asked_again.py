@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clinical.decide import decide
-from clinical.due import AGAIN, FIRST_DOSE
 from models.assessment import Assessment, Obligation
 from models.carried import DecideRequest, Decision
 from models.chart import Chart
 from models.facts import ObligationMet, RungFired
+from models.obligation_kinds import ObligationKind
 from models.people import Role
 from models.phase import ENDED
 from plumbing.protocol_files import load_protocol
@@ -58,7 +58,7 @@ def transplanted() -> tuple[Chart, datetime]:
 
 def test_mon_03_a_weekly_test_after_transplant_that_is_missed_is_called_for_every_week_until_monitoring_ends() -> None:
     chart, now = transplanted()
-    key, calls, last = f"{AGAIN}-coordinator", [], now
+    key, calls, last = f"{ObligationKind.AGAIN}-coordinator", [], now
     for at, decision in by_time_alone(chart, now, monitoring=True):
         last = at
         if called(decision, key):
@@ -74,7 +74,7 @@ def test_mon_03_a_weekly_test_after_transplant_that_is_missed_is_called_for_ever
 
 def test_a_test_that_comes_after_all_ends_the_weekly_calls() -> None:
     chart, now = transplanted()
-    key = f"{AGAIN}-coordinator"
+    key = f"{ObligationKind.AGAIN}-coordinator"
     at, _ = next((at, decision) for at, decision in by_time_alone(chart, now, monitoring=True) if called(decision, key))
     facts = [f for _, d in zip(range(40), by_time_alone(chart, now, monitoring=True), strict=False) for f in d[1].facts]
     builder = ChartBuilder()
@@ -97,7 +97,7 @@ def held_after_a_dose() -> Chart:
 @pytest.mark.parametrize("chart", [held_and_never_treated, held_after_a_dose], ids=lambda c: c.__name__)
 def test_a_held_course_that_is_never_treated_is_called_for_every_week_also_after_day_28(chart: object) -> None:
     assert callable(chart)
-    key, calls = f"{AGAIN}-prescriber", []
+    key, calls = f"{ObligationKind.AGAIN}-prescriber", []
     for at, decision in by_time_alone(chart(), D1 + 2 * DAY):
         calls += [at] if called(decision, key) else []
         if at > D1 + 120 * DAY:
@@ -117,16 +117,21 @@ def test_a_course_in_which_nothing_is_given_asks_the_prescriber_a_week_after_the
 
 
 def opened(card: Assessment) -> Obligation:
-    return next(o for o in card.obligations if o.key == FIRST_DOSE)
+    return next(o for o in card.obligations if o.key == ObligationKind.FIRST_DOSE)
 
 
 def test_it_ends_with_the_first_dose() -> None:
     builder = ChartBuilder().screened(D1 - 20 * DAY)
-    fired = {"kind": "rung_fired", "obligation": FIRST_DOSE, "rung": "due", "due_at": (D1 - 13 * DAY).isoformat()}
+    fired = {
+        "kind": "rung_fired",
+        "obligation": ObligationKind.FIRST_DOSE,
+        "rung": "due",
+        "due_at": (D1 - 13 * DAY).isoformat(),
+    }
     builder.add(fired, D1 - 13 * DAY, Role.ADMINISTRATOR)
     builder.dose(1, 1, D1)
     _, decision = next(by_time_alone(builder.chart(), D1 + timedelta(hours=3)))
-    assert ends(decision, FIRST_DOSE) == ["the first dose was given"]
+    assert ends(decision, ObligationKind.FIRST_DOSE) == ["the first dose was given"]
 
 
 @few

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from clinical.due import PREPARATION, key_of
+from clinical.due import hashed
 from models.assessment import CourseState, Refused, Verdict
+from models.obligation_kinds import ObligationKind
 from models.people import Actor, Role
 from tests.factories import (
     ARTICLE,
@@ -317,13 +318,15 @@ def test_two_different_identifiers_are_checked(identifiers: list[str], enough: b
         assert (ruling.type, ruling.rules) == ("IdentityNotChecked", ("IDN-02",))
 
 
-def test_the_last_start_and_the_expiry_of_a_bag_are_obligations_of_the_pharmacist() -> None:
+def test_a_bag_that_waits_calls_pharmacist_and_nurse_before_its_last_start() -> None:
     course = may_start()
-    bag = next(o for o in course.card.obligations if o.key == key_of(PREPARATION, "bag-1"))
+    bag = next(o for o in course.card.obligations if o.key == ObligationKind.PREPARATION.key(hashed("bag-1")))
     made_at = D1 + H
-    assert (bag.due_at, bag.overdue_at, bag.owner) == (made_at + 7 * H, made_at + 8 * H, Role.PHARMACIST)
+    assert (bag.due_at, bag.overdue_at) == (made_at + 7 * H - 30 * MIN, made_at + 7 * H)
+    assert (bag.rule, bag.owners) == ("INF-07", (Role.PHARMACIST, Role.NURSE))
     CHANGES["a newer alt"](course)
-    assert not any(o.key == key_of(PREPARATION, "bag-1") for o in course.card.obligations)
+    bag = next(o for o in course.card.obligations if o.key == bag.key)
+    assert bag.clears == "discard bag-1, for no signature stands that it was made under, and prepare anew"
 
 
 # ── infusion and observation (INF-01, INF-02, INF-04) ──────────────────────────────────────────────────────────────
@@ -387,11 +390,11 @@ def test_observation_does_not_end_before_the_infusion_did() -> None:
     [
         (None, False, CourseState.REACTION, Verdict.HOLD_URGENT),
         (None, True, CourseState.REACTION, Verdict.HOLD_URGENT),
-        (1, False, CourseState.INFUSION, Verdict.NO_DOSE_DUE),
+        (1, False, CourseState.INFUSION_INTERRUPTED, Verdict.NO_DOSE_DUE),
         (2, False, CourseState.REACTION, Verdict.HOLD_URGENT),
-        (2, True, CourseState.INFUSION, Verdict.NO_DOSE_DUE),
+        (2, True, CourseState.INFUSION_INTERRUPTED, Verdict.NO_DOSE_DUE),
         (3, False, CourseState.REACTION, Verdict.DISCONTINUED),
-        (3, True, CourseState.INFUSION, Verdict.DISCONTINUED),
+        (3, True, CourseState.INFUSION_INTERRUPTED, Verdict.DISCONTINUED),
         (4, False, CourseState.REACTION, Verdict.DISCONTINUED),
     ],
 )

@@ -284,7 +284,7 @@ def unusable(analyte: str) -> Answer:
         limits = {"uln": Decimal(ULN_IN[unit])} if unit in ULN_IN else {}
         limits |= {"lln": Decimal("0.1")} if analyte in LLN else {}
         chart.result(analyte, in_unit(analyte, value, unit), D1 - HOUR, unit=unit, **limits)
-        return Case(chart.chart(), load_protocol(protocol), D1).known(analyte) is None
+        return not Case(chart.chart(), load_protocol(protocol), D1).opening(analyte).values
 
     return answer
 
@@ -448,7 +448,7 @@ BOUNDARIES: dict[str, tuple[Boundary, ...]] = {
     ),
     "limits.potassium_later_age": (
         Boundary(
-            "<=", given(lambda ago: then(day_8(), lab("potassium", "2.9", ago=ago)), asking("QT-05")), step=SECOND
+            "<=", given(lambda ago: then(day_8(), lab("potassium", "3.2", ago=ago)), saying("QT-05")), step=SECOND
         ),
     ),
     # the patient
@@ -600,8 +600,8 @@ BOUNDARIES: dict[str, tuple[Boundary, ...]] = {
     "monitoring.grace": (
         Boundary(">", obligation(day_8(), lambda c: day(15) - 3 * HOUR, "MON-04", "overdue"), step=SECOND),
     ),
-    "calls.urgent": (
-        Boundary(">", obligation(suspected, lambda c: c.now - HOUR, "ALERT-02", "overdue", key="vod"), step=SECOND),
+    "calls.gravest": (
+        Boundary(">", obligation(suspected, lambda c: c.now - 2 * HOUR, "ALERT-02", "overdue", key="vod"), step=SECOND),
     ),
 }
 

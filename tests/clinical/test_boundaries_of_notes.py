@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from clinical.case import Case
-from clinical.due import ECG
 from clinical.risk import hard_alerts, risk_factors
 from clinical.severity import Severity, criteria, in_children
-from clinical.vod import Signs
+from clinical.vod_signs import Signs
 from demo.bundles import NORMAL
+from models.obligation_kinds import ObligationKind
 from models.people import Role
 from plumbing.protocol_files import load_protocol
 from tests.boundaries import (
@@ -573,7 +573,7 @@ def potassium_ago(ago: timedelta) -> Story:
 
 
 def tracing(**intervals: str) -> Story:
-    """An ECG of an hour ago whose QTcF must be computed or reviewed."""
+    """An ObligationKind.ECG of an hour ago whose QTcF must be computed or reviewed."""
     return then(first_dose(), charted({"kind": "ecg", "qt_ms": "380", **intervals}, ago=HOUR))
 
 
@@ -888,6 +888,22 @@ def since_now(course: PaperCourse) -> datetime:
     return course.now
 
 
+def closed_late(protocol: str) -> PaperCourse:
+    """The infusion runs, and it is charted now that the patient was not eligible."""
+    course = PaperCourse(ChartBuilder(protocol).ready(D1), D1 - 40 * MIN)
+    course.ready_to_start().started()
+    stated = next(f for f in course.chart.facts if f.what.kind == "eligibility")
+    wrong = {
+        "kind": "eligibility",
+        "cd22_positive": False,
+        "b_cell_precursor_all": True,
+        "relapsed_or_refractory": True,
+    }
+    replaced = {**wrong, "method": "flow cytometry"}
+    course.does("correct_fact", Role.PRESCRIBER, target=stated.id, replacement=replaced, reason="misread")
+    return course
+
+
 GARBLED = {"kind": "unreadable_message", "signal": "lab_results", "sha256": "ab" * 32, "size": 12, "reason": "not JSON"}
 
 
@@ -938,7 +954,7 @@ DUE: dict[str, tuple[Boundary, ...]] = {
     ),
     "monitoring.before_dose": (Boundary("<=", stands(a_day_before, "MON-01", *OPEN, key="before-C1D8"), step=SECOND),),
     "monitoring.blood_count": due(dosed, "MON-01", since=lambda c: D1 - 2 * HOUR, key="blood-count"),
-    "monitoring.qt_drug": due(prolonging, "MON-06", key=ECG),
+    "monitoring.qt_drug": due(prolonging, "MON-06", key=ObligationKind.ECG),
     "monitoring.tls_first_from": due(dosed, "MON-08"),
     "monitoring.tls_first_until": late(dosed, "MON-08"),
     "monitoring.tls_second": due(tls_drawn(6 * HOUR), "MON-08"),
@@ -968,6 +984,7 @@ DUE: dict[str, tuple[Boundary, ...]] = {
         Boundary("<=", stands(lambda d: panel_after_transplant(int(d) - 28), "MON-03"), **ONE),
     ),
     "monitoring.suspected": due(suspected, "ALERT-02", since=since_now, key="liver-test-daily"),
+    "calls.urgent": late(closed_late, "ELIG-01", since=since_now),
     "calls.ordinary": late(garbled, "LAB-05", since=since_now),
     "limits.recovery_alert": (Boundary(">=", given(not_recovered, saying("NON-09")), **ONE),),
     "limits.recovery_max": (Boundary(">", given(not_recovered, asks_for("NON-09", "not recovered")), **ONE),),

@@ -65,4 +65,4 @@ def test_there_is_no_cap_for_a_heavy_patient() -> None:
     chart.add({"kind": "weight", "kg": "180"}, D1)
     card = assess(chart.chart(), load_protocol(LABEL), D1)
     assert card.dose is not None
-    assert (card.dose.weight_kg, str(card.dose.bsa_m2)) == (180, "2.92")
+    assert (card.dose.weight_kg, str(card.dose.bsa_m2)) == (180, "2.915")

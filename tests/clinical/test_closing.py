@@ -84,7 +84,7 @@ def test_a_result_in_between_means_that_the_patient_was_seen() -> None:
 
 def test_a_patient_who_stops_keeps_the_liver_tests_unless_they_are_declined() -> None:
     course = closed("patient_stops")
-    assert (course.card.state, phase(course)) == (CourseState.DISCONTINUED, "monitoring")
+    assert (course.card.state, phase(course)) == (CourseState.LIVER_MONITORING, "monitoring")
     assert any(o.key.startswith("liver-test") for o in course.card.obligations)
     course.does("close_course", Role.PHYSICIAN, reason="patient_stops", monitoring_declined=True)
     assert (course.card.state, course.card.obligations) == (CourseState.CLOSED, ())

@@ -1,13 +1,16 @@
-"""COR-01: a corrected fact re-opens what it decided. COR-02: a retracted stop stands until two physicians confirm it."""
+"""COR-01, COR-03, COR-04: what a correction re-opens, how old it is, what is derived again. COR-02: a stop waits for two."""
 
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
+from clinical.reading import Reading
 from models.assessment import Accepted, CourseState, Verdict
 from models.people import Actor, Role
-from tests.factories import D1, ChartBuilder, PaperCourse, a_lab, standing_rules
+from plumbing.protocol_files import load_protocol
+from tests.factories import D1, LABEL, ChartBuilder, PaperCourse, a_lab, standing_rules
+from tests.scenarios import gives
 
 MIN, H, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 D8 = D1 + 7 * DAY
@@ -60,6 +63,50 @@ def test_a_corrected_measurement_is_as_old_as_it_was() -> None:
     assert not any(f.reason.startswith("weight is older") for f in course.card.standing)
 
 
+TARGETS: dict[str, tuple[dict[str, Any], Role]] = {
+    "weight": ({"kind": "weight", "kg": "71"}, Role.NURSE),
+    "vod_examination": ({"kind": "vod_examination", "oedema": True}, Role.PHYSICIAN),
+    "infection_bleeding": ({"kind": "infection_bleeding", "temperature_c": "36.6"}, Role.NURSE),
+    "ecg": ({"kind": "ecg", "qtcf_ms": "430"}, Role.NURSE),
+    "eligibility": ({"kind": "eligibility", "cd22_positive": True}, Role.PRESCRIBER),
+}
+
+
+@pytest.mark.parametrize("kind", TARGETS)
+@pytest.mark.parametrize(
+    "said", ["by the command", "in a chart file", "twice in a chart file", "with a time of its own"]
+)
+def test_what_stands_in_place_of_a_wrong_fact_is_as_old_as_that(kind: str, said: str) -> None:
+    """COR-03: the instant of correcting is no time of measurement, whoever writes it down where."""
+    (right, by), chart = TARGETS[kind], ChartBuilder().ready()
+    wrong, now = next(f for f in chart.facts if f.what.kind == kind), D1 + 3 * DAY
+    course = PaperCourse(chart, now)
+    own = now - H
+    correction = {"kind": "correction", "target": wrong.id, "replacement": right, "reason": "it was wrong"}
+    if said == "by the command":
+        course.does("correct_fact", by, target=wrong.id, replacement=right, reason="it was wrong")
+    else:
+        with course.charting() as written:
+            measured = {"measured_at": own.isoformat()} if said == "with a time of its own" else {}
+            first = written.add({**correction, **measured}, now - MIN, by)
+            if said == "twice in a chart file":
+                written.add({**correction, "target": first}, now, by)
+    standing = next(f for f in Reading(course.chart, load_protocol(LABEL), now).facts if f.what.kind == kind)
+    assert standing.at == (own if said == "with a time of its own" else wrong.at)
+    assert (standing.id, standing.recorded_at > wrong.recorded_at) != (wrong.id, False)
+
+
+def test_a_result_corrected_without_a_time_was_drawn_when_the_wrong_one_was() -> None:
+    course = PaperCourse(second_dose(), D8)
+    target = next(f for f in course.chart.facts if getattr(f.what, "loinc", "") == "1742-6" and f.at > D1)
+    high = a_lab("alt", "160", at=D8 - H).model_dump(mode="json", exclude={"collected_at"})
+    corrected(course, target.id, high)
+    assert standing_rules(course.card) == ["NON-08"]
+    assert next(f for f in course.card.standing).inputs[0].taken_at == target.at
+    corrected(course, fact_of(course, "correction"), {**high, "collected_text": "this morning"})
+    assert "LAB-04" in standing_rules(course.card)
+
+
 def test_a_corrected_administration_keeps_its_date_for_spacing() -> None:
     course = PaperCourse(ChartBuilder().ready(), D1)
     course.does("record_administration", Role.NURSE, cycle=1, day=1, mg="1.54", at=D1 - 2 * DAY)
@@ -99,7 +146,7 @@ def test_a_transplant_whose_date_was_corrected_does_not_open_dosing_again() -> N
     course = PaperCourse(chart, D8)
     right = {"kind": "transplant", "transplanted_at": D8 - DAY}
     corrected(course, fact_of(course, "transplant"), right)
-    assert (course.card.state, course.card.next_dose) == (CourseState.DISCONTINUED, None)
+    assert (course.card.state, course.card.next_dose) == (CourseState.LIVER_MONITORING, None)
     assert course.refused("authorise_dose", Role.PRESCRIBER, cycle=1, day=8).type == "NotTheDoseDue"
 
 
@@ -249,3 +296,112 @@ def test_cor_02_a_confirmed_error_does_not_cover_the_next_reaction() -> None:
     _countersigns(course, stop, Role.PHYSICIAN, "p-2")
     course.does("report_reaction", Role.NURSE, reaction_id="r-2", grade=3, resolved_at=D8)
     assert standing_rules(course.card) == ["NON-05"]
+
+
+# ── COR-04: what was derived from a corrected fact ─────────────────────────────────────────────────────────────────
+
+
+def says_what_changed(course: PaperCourse) -> str:
+    return " / ".join(f.reason for f in course.card.findings if f.rule == "COR-04")
+
+
+def first_dose_given() -> PaperCourse:
+    """C1D1 signed and given with 70 kg; D8 is due, and the patient weighs 66 kg."""
+    course = gives(PaperCourse(ChartBuilder().ready(), D1), 1, 1)
+    course.now = D8
+    with course.charting() as chart:
+        chart.ready_again(D8, kg="66")
+    return course
+
+
+@pytest.mark.parametrize(
+    ("right_kg", "dosing_kg", "mg"),
+    [("61", "61", "0.85"), ("74", "66", "0.88"), ("73", "73", "0.93"), ("70", "70", "0.91")],
+    ids=["66 kg would be fluid", "66 kg are 10.8 % less", "66 kg are 9.6 % less", "the same again"],
+)
+def test_a_dosing_weight_that_rested_on_a_corrected_weight_is_derived_again(
+    right_kg: str, dosing_kg: str, mg: str
+) -> None:
+    course = first_dose_given()
+    before = course.card.dose
+    assert before is not None
+    assert (str(before.weight_kg), says_what_changed(course)) == ("70", "")
+    wrong = next(f.id for f in course.chart.facts if f.what.kind == "weight")
+    corrected(course, wrong, {"kind": "weight", "kg": right_kg})
+    plan = course.card.dose
+    assert plan is not None
+    assert (str(plan.weight_kg), str(plan.mg)) == (dosing_kg, mg)
+    assert f"corrected to {right_kg} kg" in says_what_changed(course)
+    assert ("C1D1 was signed with, 70 kg" in says_what_changed(course)) == (right_kg != "70")
+
+
+def test_what_was_carried_on_from_a_corrected_weight_is_derived_again_too() -> None:
+    """D8 was signed with the 70 kg of day 1, though the patient weighed 70 kg again: it rests on day 1 (BSA-08)."""
+    course = gives(PaperCourse(ChartBuilder().ready(), D1), 1, 1)
+    course.now = D8
+    gives(course, 1, 8)
+    course.now = D1 + 14 * DAY
+    with course.charting() as chart:
+        chart.ready_again(course.now, kg="62")
+    wrong = next(f.id for f in course.chart.facts if f.what.kind == "weight")
+    corrected(course, wrong, {"kind": "weight", "kg": "61"})
+    plan = course.card.dose
+    assert plan is not None
+    assert str(plan.weight_kg) == "61"
+    assert course.card.cycle_totals_mg_per_m2 == ("C1: 1.39 mg/m² (2.36 mg)",)  # by the 1.70 m² of 61 kg
+
+
+def test_a_weight_that_a_laboratory_system_corrects_or_takes_back_is_derived_again() -> None:
+    chart = ChartBuilder().ready().without("weight")
+    chart.result("weight", "70", D1 - 3 * H, accession="a-1")
+    course = gives(PaperCourse(chart, D1), 1, 1)
+    course.now = D8
+    with course.charting() as more:
+        more.ready_again(D8, kg="62")
+        more.result("weight", "61", D1 - 3 * H, accession="a-1", status="corrected", recorded_at=D8 - MIN)
+    plan = course.card.dose
+    assert plan is not None
+    assert str(plan.weight_kg) == "61"
+    assert "C1D1 was signed with, 70 kg" in says_what_changed(course)
+
+
+@pytest.mark.parametrize(
+    ("kind", "right", "words"),
+    [
+        ("height", {"kind": "height", "cm": "160"}, "height of 2026-03-01, 170 cm, was corrected to 160 cm"),
+        ("height", None, "height of 2026-03-01, 170 cm, was taken back"),
+        (
+            "lab_result",
+            {**a_lab("alt", "90").model_dump(mode="json")},
+            "ALT of 2026-03-02, 30 U/L, was corrected to 90 U/L",
+        ),
+    ],
+)
+def test_the_card_says_what_is_derived_again(kind: str, right: dict[str, Any] | None, words: str) -> None:
+    course = first_dose_given()
+    wrong = next(
+        f for f in course.chart.facts if f.what.kind == kind and getattr(f.what, "loinc", "1742-6") == "1742-6"
+    )
+    corrected(course, wrong.id, right)
+    assert words in says_what_changed(course)
+    assert "by prescriber:prescriber-1" in says_what_changed(course)
+
+
+def test_a_corrected_response_gives_another_dose_and_the_card_says_so() -> None:
+    at = D1 + 28 * DAY
+    course = PaperCourse(ChartBuilder().ready().cycle(1, D1).ready_for_cycle(at, "CR"), at)
+    dose = course.card.dose
+    assert dose is not None
+    assert str(dose.mg_per_m2) == "0.5"
+    corrected(course, fact_of(course, "response"), {"kind": "response", "cycle": 1, "response": "none"})
+    dose = course.card.dose
+    assert dose is not None
+    assert str(dose.mg_per_m2) == "0.8"
+    assert "CR, was corrected to none" in says_what_changed(course)
+
+
+def test_what_changed_is_history_once_the_next_dose_was_given() -> None:
+    course = first_dose_given()
+    corrected(course, fact_of(course, "height"), {"kind": "height", "cm": "160"})
+    gives(course, 1, 8, kg="66")
+    assert says_what_changed(course) == ""

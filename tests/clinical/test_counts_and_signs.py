@@ -178,8 +178,8 @@ def test_on_day_8_potassium_holds_below_3_and_only_where_a_recent_one_exists(
     assert ("QT-05" in notes(course.card)) == noted
 
 
-def test_on_day_8_a_potassium_of_more_than_seven_days_ago_says_nothing() -> None:
-    for drawn, asked in ((D8 - 7 * DAY, ["QT-05"]), (D8 - 7 * DAY - SECOND, [])):
+def test_on_day_8_a_low_potassium_holds_however_old_it_is() -> None:
+    for drawn, asked in ((D8 - 7 * DAY, ["QT-05"]), (D8 - 7 * DAY - SECOND, ["QT-05"])):
         chart = ChartBuilder().ready().without("potassium").dose(1, 1, D1).ready_again(D8)
         chart.result("potassium", "2.5", drawn)
         assert rules(chart, D8) == asked
@@ -206,3 +206,21 @@ def test_a_release_opens_nothing_else() -> None:
     held = course.does("hold", Role.NURSE, reason="unwell")
     course.does("release_hold", Role.PRESCRIBER, hold=held.id, reason="seen")
     assert standing_rules(course.card) == ["NON-08"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (None, "symptoms of anaemia were not asked for"),
+        (True, "symptoms of anaemia: look at the haemoglobin"),
+        (False, None),
+    ],
+    ids=str,
+)
+def test_mon_16_asks_for_symptoms_of_anaemia_and_holds_nothing(answer: bool | None, said: str | None) -> None:
+    chart, seen = second_dose(), {"temperature_c": "36.8", "infection": False, "active_bleeding": False}
+    chart.add({"kind": "infection_bleeding", **seen, "anaemia_symptoms": answer}, D8)
+    card = PaperCourse(chart, D8).card
+    assert card.verdict is Verdict.MAY_AUTHORISE
+    found = [f.reason for f in card.findings if f.rule == "MON-16"]
+    assert (found == []) if said is None else found[0].startswith(said)

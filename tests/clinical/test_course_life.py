@@ -93,19 +93,24 @@ def test_a_cycle_goes_through_its_states_in_order() -> None:
 
 
 @pytest.mark.parametrize(
-    ("command", "content", "verdict"),
+    ("command", "content", "state", "verdict"),
     [
-        ("finish_dosing", {"reason": "enough"}, Verdict.NO_DOSE_DUE),
-        ("discontinue", {"reason": "harm"}, Verdict.DISCONTINUED),
-        ("record_transplant", {"transplanted_on": "2026-03-09"}, Verdict.NO_DOSE_DUE),
+        ("finish_dosing", {"reason": "enough"}, CourseState.LIVER_MONITORING, Verdict.NO_DOSE_DUE),
+        ("discontinue", {"reason": "harm"}, CourseState.DISCONTINUED, Verdict.DISCONTINUED),
+        (
+            "record_transplant",
+            {"transplanted_on": "2026-03-09"},
+            CourseState.LIVER_MONITORING,
+            Verdict.NO_DOSE_DUE,
+        ),
     ],
 )
 def test_every_way_out_of_dosing_leads_to_liver_monitoring(
-    command: str, content: dict[str, Any], verdict: Verdict
+    command: str, content: dict[str, Any], state: CourseState, verdict: Verdict
 ) -> None:
     course = PaperCourse(ChartBuilder().ready().dose(1, 1, D1).ready_again(D8), D8)
     course.does(command, Role.PRESCRIBER, **content)
-    assert (course.card.state, course.card.verdict) == (CourseState.DISCONTINUED, verdict)
+    assert (course.card.state, course.card.verdict) == (state, verdict)
     monitored = decided(course.chart, course, monitoring=True)
     assert (monitored.assessment.state, monitored.phase.kind) == (CourseState.LIVER_MONITORING, "monitoring")
 

@@ -10,7 +10,7 @@ import pytest
 
 from clinical.case import Case
 from clinical.ctcae import Grade, grade_in_row, grade_of
-from clinical.results import Known
+from clinical.known import Known
 from models.people import Role
 from models.protocol import GradeRow
 from plumbing.protocol_files import load_protocol

@@ -101,6 +101,16 @@ def test_the_window_closes_with_the_second_local_midnight_after_its_nominal_date
     assert (card.verdict, card.state, standing_rules(card)) == (Verdict.DELAYED, CourseState.HELD, ["DAY-06"])
 
 
+@pytest.mark.parametrize("on", [11, 12, 14, 16, 18, 21, 28, 60])
+def test_a_day_8_that_nobody_decided_stays_delayed_whatever_window_opens_meanwhile(on: int) -> None:
+    """DAY-06: neither the window of day 15 nor the length of the cycle decides in place of the prescriber."""
+    now = D1 + (on - 1) * DAY + DAY
+    course = asked(ChartBuilder().ready().dose(1, 1, D1), now)
+    assert (course.card.next_dose, course.card.verdict) == ("C1D8", Verdict.DELAYED)
+    assert course.refused("authorise_dose", Role.PRESCRIBER, cycle=1, day=15).type == "NotTheDoseDue"
+    assert course.refused("start_next_cycle", Role.PRESCRIBER, cycle=2).type == "CycleNotOver"
+
+
 def test_too_early_says_from_when() -> None:
     course = asked(ChartBuilder().ready().dose(1, 1, D1), D1 + 5 * DAY)
     refused = course.refused("authorise_dose", Role.PRESCRIBER, cycle=1, day=8)

@@ -81,15 +81,18 @@ def test_the_boundaries_of_a_vial(bsa: str, mg_per_m2: str, mg: str, ml: str, vi
 
 @modest
 @given(heights, weights, st.sampled_from(PROTOCOLS))
-def test_the_card_computes_with_the_whole_bsa_and_shows_two_digits(
+def test_the_card_computes_with_the_whole_bsa_and_shows_enough_digits_to_come_to_the_same_mg(
     height: Decimal, weight: Decimal, protocol: str
 ) -> None:
     chart = ChartBuilder(protocol).ready().without("height", "weight")
     chart.add({"kind": "height", "cm": str(height)}, D1 - DAY)
     chart.add({"kind": "weight", "kg": str(weight)}, D1 - DAY)
     dose, bsa = plan(PaperCourse(chart, D1)), bsa_m2("mosteller", height, weight)
-    assert dose.bsa_m2 == bsa.quantize(Decimal("0.01"), rounding=ROUND_HALF_UP)
-    assert dose.mg == dose_mg(Decimal("0.5" if protocol == ARTICLE else "0.8"), bsa)
+    digits = -int(dose.bsa_m2.as_tuple().exponent)
+    assert dose.bsa_m2 == bsa.quantize(Decimal(1).scaleb(-digits), rounding=ROUND_HALF_UP)
+    assert dose.mg == dose_mg(dose.mg_per_m2, dose.bsa_m2) == dose_mg(dose.mg_per_m2, bsa)
+    fewer = bsa.quantize(Decimal(1).scaleb(1 - digits), rounding=ROUND_HALF_UP)
+    assert digits == 2 or dose_mg(dose.mg_per_m2, fewer) != dose.mg, "and no more than it needs"
     assert dose.ml == dose.mg * 4
     assert dose.vials == vials_for(dose.mg, VIAL)
     assert (dose.weight_kg, dose.height_cm, dose.level) == (weight, height, "L0")

@@ -297,3 +297,39 @@ def test_the_questions_are_answered_by_messages() -> None:
     course.does("record_finding", Role.PRESCRIBER, finding=answers)
     course.does("record_finding", Role.PHYSICIAN, finding={"kind": "medical_history", **NOTHING})
     assert course.card.verdict is Verdict.MAY_AUTHORISE
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_the_article_says_whose_length_of_cycle_1_it_takes(protocol: str) -> None:
+    """DIV-03: 28 days stand in the article beside the later cycles; 21 days are the label's for cycle 1."""
+    course = PaperCourse(first_dose(protocol), D1)
+    said = [f.reason for f in course.card.findings if f.rule == "DIV-03"]
+    assert bool(said) == (protocol == ARTICLE)
+    assert all("28 d here" in words and "21 days are the label's" in words for words in said)
+    later = PaperCourse(ChartBuilder(protocol).ready().cycle(1, D1).dose(2, 1, D1 + 28 * DAY), D1 + 29 * DAY)
+    assert "DIV-03" not in set(notes(later.card))
+
+
+# ── a statement that leaves a question open takes no answer back (M.0) ─────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("protocol", "rule", "no"),
+    [
+        *((protocol, "ELIG-01", {question: False}) for protocol in PROTOCOLS for question in MET),
+        (EU, "EU-02", {"ph_positive": True, "tki_failed": False}),
+        (EU, "EU-03", {"cd22_percent": "0"}),
+    ],
+)
+def test_not_eligible_stands_until_the_same_question_is_answered_again(
+    protocol: str, rule: str, no: dict[str, Any]
+) -> None:
+    course = stated(protocol, **no)
+    yes = {**MET, "cd22_percent": "92", "ph_positive": False}
+    for others in ({}, {name: answer for name, answer in yes.items() if name not in no}, {"cd22_percent": "920"}):
+        with course.charting() as chart:
+            chart.add({"kind": "eligibility", **others}, D1 - H)
+        assert only(course, rule).verdict is Verdict.PROPOSE_DISCONTINUE, others
+    with course.charting() as chart:
+        chart.add({"kind": "eligibility", **yes}, D1 - H, Role.PRESCRIBER)
+    assert course.card.verdict is Verdict.MAY_AUTHORISE

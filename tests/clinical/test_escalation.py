@@ -6,12 +6,14 @@ from typing import NamedTuple
 
 import pytest
 
-from clinical.closures import MET_BY
+from clinical.closures import Fired
 from clinical.decide import decide
-from clinical.due import ECG, PREPARATION, REACTION, key_of
-from clinical.harm import OF_OBLIGATIONS
+from clinical.due import hashed
+from clinical.harm import Harm
+from clinical.kinds import KINDS
 from models.carried import DecideRequest
 from models.facts import ObligationMet
+from models.obligation_kinds import GRAVEST, ObligationKind
 from models.people import Role
 from plumbing.protocol_files import load_protocol
 from tests.factories import CBC as BLOOD_COUNT
@@ -192,7 +194,7 @@ MET = (
         "the tests came",
     ),
     Met(
-        key_of(ECG, "the-drug"),
+        ObligationKind.ECG.key(hashed("the-drug")),
         with_qt_drug,
         D1 + 6 * DAY,
         both(fact(kind="ecg", qtcf_ms="430"), drawn("potassium", "magnesium", "calcium", "albumin")),
@@ -235,7 +237,7 @@ MET = (
         "vod-judgement",
         suspected,
         D1 + 2 * DAY,
-        fact(kind="vod_judged", judgement="confirmed"),
+        fact(Role.PHYSICIAN, kind="vod_judged", judgement="confirmed"),
         D1 + 3 * DAY,
         "a physician judged",
     ),
@@ -254,7 +256,7 @@ def test_a_reaction_and_a_result_that_called_a_person_are_met_by_the_report_that
     chart.add({"kind": "reaction", "reaction_id": "r-1"}, D1 + 5 * MIN)
     graded = fact(kind="reaction", reaction_id="r-1", grade=1)
     assert (
-        ends(chart, D1 + 5 * MIN, graded, D1 + 6 * MIN)[key_of(REACTION, "r-1")].why
+        ends(chart, D1 + 5 * MIN, graded, D1 + 6 * MIN)[ObligationKind.REACTION.key(hashed("r-1"))].why
         == "the reaction was reported further"
     )
     high = ChartBuilder().ready(potassium="13")
@@ -262,13 +264,15 @@ def test_a_reaction_and_a_result_that_called_a_person_are_met_by_the_report_that
 
 
 def test_a_preparation_is_met_by_its_start() -> None:
-    how = [rule for begins, rule in MET_BY if begins == "preparation-"]
+    kind = ObligationKind.PREPARATION
     label = load_protocol(LABEL)
     from clinical.case import Case
 
     case = Case(day_1().chart(), label, D1 + 3 * H)
-    assert how[0](case, key_of(PREPARATION, "p-1-1"), D1, D1) == "the preparation was started"
-    assert how[0](case, key_of(PREPARATION, "p-2-2"), D1, D1) is None
+    fired = Fired(kind, kind.key(hashed("p-1-1")), D1, D1, ())
+    assert KINDS[kind].met_by(case, fired) == "the preparation was started"
+    fired = Fired(kind, kind.key(hashed("p-2-2")), D1, D1, ())
+    assert KINDS[kind].met_by(case, fired) is None
 
 
 # ── withdrawn, closed as overdue ───────────────────────────────────────────────────────────────────────────────────
@@ -368,11 +372,8 @@ def test_the_end_of_monitoring_is_met_by_its_end() -> None:
     assert decided.phase.kind == "ended"
 
 
-def test_every_kind_that_can_fire_has_its_word_for_being_met() -> None:
-    met_by = tuple(begins for begins, _ in MET_BY)
-    never = {"rules-not-evaluated", "message_refused:"}  # these are made outside the rules
-    assert [
-        b
-        for b, _ in OF_OBLIGATIONS
-        if b not in never and not b.startswith(met_by) and not any(m.startswith(b) for m in met_by)
-    ] == []
+def test_the_table_of_kinds_is_total() -> None:
+    assert list(KINDS) == list(ObligationKind), "in the order of the kinds"
+    assert all(kind.words and kind.owners for kind in KINDS.values())
+    assert {kind for kind, row in KINDS.items() if row.harm is Harm.GRAVEST} == GRAVEST
+    assert all(Role.NURSE in KINDS[kind].owners and Role.PHYSICIAN in KINDS[kind].owners for kind in GRAVEST)

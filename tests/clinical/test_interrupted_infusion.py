@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from clinical.due import REACTION, key_of
+from clinical.due import hashed
 from models.assessment import CourseState, Verdict
 from models.facts import InfusionCompleted
+from models.obligation_kinds import ObligationKind
 from models.people import Role
 from tests.factories import D1, ChartBuilder, PaperCourse
 
@@ -141,7 +142,9 @@ def test_irr_symptoms_that_come_back_hold_until_a_physician_grades_them(grade: i
     card = course.card
     assert (card.state, card.verdict) == (CourseState.REACTION, Verdict.HOLD_URGENT)
     assert any("came back: a physician grades it (grade 3 by definition)" in f.reason for f in card.findings)
-    assert any(o.key == f"{key_of(REACTION, 'r-1')}-again" and o.due_at == course.now for o in card.obligations)
+    assert any(
+        o.key == ObligationKind.REACTION_BACK.key(hashed("r-1")) and o.due_at == course.now for o in card.obligations
+    )
     assert resumes(course).type == "ReactionNotOver"
     over = course.later(minutes=5).now
     course.does("report_reaction", Role.NURSE, reaction_id="r-1", grade=2, resolved_at=over)
@@ -172,3 +175,30 @@ def test_irr_only_what_was_seen_after_the_end_came_back(after_its_end: timedelta
     seen_at = course.now + after_its_end
     course.later(minutes=5).does("report_reaction", Role.NURSE, reaction_id="r-1", grade=2, at=seen_at)
     assert any("came back" in f.reason for f in course.card.findings) is back
+
+
+def test_after_a_reaction_that_ends_the_drug_nobody_is_told_to_let_the_infusion_go_on() -> None:
+    course = interrupted()
+    course.does("report_reaction", Role.PHYSICIAN, reaction_id="r-1", symptoms="dyspnoea", grade=3)
+    assert course.card.verdict is Verdict.DISCONTINUED
+    due = next(o for o in course.card.obligations if o.kind is ObligationKind.INFUSION)
+    assert "resume" not in f"{due.title} {due.clears}"
+    assert due.clears is not None
+    assert due.clears.startswith("complete_infusion")
+    course.does("complete_infusion", Role.NURSE, infused_ml="17")
+    assert ObligationKind.INFUSION not in {o.kind for o in course.card.obligations}
+
+
+def test_irr_04_a_reaction_while_it_runs_first_asks_whether_the_infusion_stands_still() -> None:
+    course = running().later(minutes=20)
+    course.does("report_reaction", Role.NURSE, reaction_id="r-1", symptoms="dyspnoea")
+    asked = next(o for o in course.card.obligations if o.kind is ObligationKind.INFUSION)
+    assert (asked.rule, asked.standing, asked.clears) == (
+        "INF-05",
+        "due",
+        "interrupt_infusion with what the pump shows",
+    )
+    course.does("interrupt_infusion", Role.NURSE, infused_ml="16")
+    after = next(o for o in course.card.obligations if o.kind is ObligationKind.INFUSION)
+    assert after.clears is not None
+    assert after.clears.startswith("resume_infusion")

@@ -70,7 +70,7 @@ def test_a_dose_late_for_another_reason_is_held_from_the_first_sign_of_toxicity_
     chart.result("alt", "160", planned + late * DAY - H)
     card = PaperCourse(chart, planned + (late + 9) * DAY + H).card
     assert card.verdict is Verdict.HOLD
-    assert [f.reason for f in card.findings if f.rule == "DUR-01" and said in f.reason]
+    assert [f.reason for f in card.findings if f.rule == "DUR-02" and said in f.reason]
 
 
 def test_a_cycle_begun_again_after_months_is_not_said_to_have_been_interrupted_for_months() -> None:

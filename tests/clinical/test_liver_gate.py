@@ -128,13 +128,15 @@ def test_values_within_their_limits_on_different_days_are_not_one_panel() -> Non
     assert "NON-02" not in standing_rules(PaperCourse(chart, now + timedelta(hours=1)).card)
 
 
-def test_a_hold_by_a_result_that_was_entered_in_error_is_gone() -> None:
+def test_a_hold_by_a_result_that_was_entered_in_error_is_gone_with_the_next_usable_one() -> None:
     chart = ChartBuilder().ready().dose(1, 1, D1).ready_again(D8)
     sent = {"accession": "a-7", "issued_at": DRAWN}
     chart.result("bilirubin", "2.4", DRAWN, **sent)
     chart.result("alt", "200", DRAWN, **sent)
     assert standing_rules(PaperCourse(chart, D8).card) == ["NON-02", "NON-06"]
     chart.result("alt", "200", DRAWN, **{**sent, "status": "entered-in-error", "recorded_at": D8})
+    assert standing_rules(PaperCourse(chart, D8).card) == ["NON-02", "NON-06"]
+    chart.result("alt", "30", DRAWN + timedelta(minutes=1))
     assert standing_rules(PaperCourse(chart, D8).card) == ["NON-08", "NON-06"]
 
 

@@ -21,8 +21,7 @@ def test_a_high_alt_names_its_last_value_and_the_day_of_the_next_test() -> None:
     chart = ChartBuilder().ready().dose(1, 1, D1)
     chart.labs(D1 + 3 * DAY, *LIVER, alt="160")
     case = case_at(chart, D1 + 4 * DAY)
-    alt = case.known("alt")
-    assert alt is not None
+    (alt,) = case.holding("alt")
     assert (
         last_and_next(case, alt, Test.LIVER)
         == "; last 160 U/L on Thursday 5 March 09:00; next due Saturday 7 March 09:00"

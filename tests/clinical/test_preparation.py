@@ -9,7 +9,7 @@ import pytest
 from clinical.case import Case
 from clinical.dosing import dose_notes
 from models.assessment import Verdict
-from models.facts import DoseSlot
+from models.facts import DoseSlot, Preparation
 from models.people import Role
 from plumbing.protocol_files import load_protocol
 from tests.factories import ARTICLE, D1, LABEL, ChartBuilder, PaperCourse, notes
@@ -106,3 +106,14 @@ def test_premedication_given_against_an_allergy_is_said_while_it_counts(drug: st
     assert ("PRE-01" in notes(course.card)) == noted
     course.now = D1 + 120 * MIN + SECOND
     assert "PRE-01" not in notes(course.card)
+
+
+@pytest.mark.parametrize("claimed", [None, "cli-another/0"])
+def test_idn_02_a_corrected_preparation_stays_under_the_signature_that_it_was_made_under(claimed: str | None) -> None:
+    course = prepared(dilution_started_at=None)
+    assert course.refused("start_infusion", Role.NURSE, **START).rules == ("PREP-11",)
+    bag = next(f for f in course.chart.facts if isinstance(f.what, Preparation))
+    mended = bag.what.model_copy(update={"dilution_started_at": course.now, "authorisation": claimed})
+    course.does("correct_fact", Role.PHARMACIST, target=bag.id, replacement=mended.model_dump(), reason="time left out")
+    assert course.card.verdict is Verdict.MAY_START
+    course.does("start_infusion", Role.NURSE, **START)

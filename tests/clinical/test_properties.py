@@ -22,7 +22,7 @@ from clinical.case import Case
 from clinical.decide import decide
 from clinical.explain import explain
 from clinical.judge import ROLES
-from clinical.results import Known
+from clinical.known import Known
 from models.assessment import Accepted, Assessment, Refused, Verdict
 from models.carried import Carried, DecideRequest, Decision
 from models.chart import Chart
@@ -59,13 +59,14 @@ def opened(card: Assessment) -> set[str]:
 
 
 def decided(card: Assessment) -> dict[str, Any]:
-    """All that an assessment decides, without the order in which it was found out."""
+    """All that an assessment decides, without the order in which it was found out, and what it says of corrections (COR-04)."""
+    said = [f for f in card.findings if f.rule != "COR-04"]
     return {
         "verdict": card.verdict,
         "state": card.state,
         "next": card.next_dose,
         "dose": card.dose,
-        "findings": sorted((f.rule, str(f.verdict), f.reason, f.subject) for f in card.findings),
+        "findings": sorted((f.rule, str(f.verdict), f.reason, f.subject) for f in said),
         "commands": [(c.command, c.may, c.refusal) for c in card.commands],
         "due": [(o.key, o.due_at, o.overdue_at, o.standing) for o in card.obligations],
     }
@@ -171,7 +172,8 @@ def told(
     with with_one_more.charting() as chart:
         said = {"unit": unit, "comparator": comparator, **limits}
         chart.result(analyte, in_unit(analyte, value, unit), course.now - MIN, **said)
-    return with_one_more.card, Case(with_one_more.chart, with_one_more.protocol, course.now).known(analyte)
+    found = Case(with_one_more.chart, with_one_more.protocol, course.now).opening(analyte)
+    return with_one_more.card, next(iter(found.values), None)
 
 
 def pool(analyte: str) -> list[Decimal]:

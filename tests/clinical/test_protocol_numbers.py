@@ -139,8 +139,10 @@ def test_what_nobody_has_published_is_marked_as_a_proposal(name: str) -> None:
 def test_every_number_of_the_file_is_looked_at_here() -> None:
     """A new number must be put beside its clause, or named as our own below."""
     ours = {
+        "calls.gravest",
         "calls.urgent",
         "calls.ordinary",
+        "calls.snooze_max",
         "regimen.day8_offset",
         "regimen.day15_offset",
         "ages.future_tolerance",
@@ -156,6 +158,8 @@ def test_every_number_of_the_file_is_looked_at_here() -> None:
         "monitoring.prophylaxis_since",
         "observation.stop_grade",
         "observation.running_grade",
+        "vod.rising_days",
+        "monitoring.prophylaxis_again",
         "limits.toxicity_grade",
         "ctcae.noted_from",
         "ctcae.noted_for",

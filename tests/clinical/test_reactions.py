@@ -4,8 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from clinical.due import REACTION, key_of
+from clinical.due import hashed
 from models.assessment import CourseState, Verdict
+from models.obligation_kinds import ObligationKind
 from models.people import Role
 from tests.factories import D1, ChartBuilder, PaperCourse
 
@@ -23,12 +24,62 @@ def reaction_notes(course: PaperCourse) -> list[str]:
     return [f.reason for f in course.card.findings if f.rule == "NON-04" and f.verdict is None]
 
 
-def test_grade_1_goes_on_and_is_watched_more_closely() -> None:
+def infusing(minutes: int = 20) -> PaperCourse:
     course = PaperCourse(ChartBuilder().ready(D1), D1).ready_to_start()
     course.started()
-    course.later(minutes=10).does("report_reaction", Role.NURSE, reaction_id="r-1", grade=1)
+    return course.later(minutes=minutes)
+
+
+@pytest.mark.parametrize("grade", [None, 1, 2, 3])
+def test_any_reaction_stops_the_infusion(grade: int | None) -> None:
+    """IRR-04: also one of grade 1, and one that nobody has graded; what had run in by then is what was given."""
+    course = infusing()
+    course.does("report_reaction", Role.NURSE, reaction_id="r-1", grade=grade)
+    assert not any(o.title.endswith("ends") for o in course.card.obligations if o.rule == "INF-01")
+    assert any(o.rule == "INF-05" for o in course.card.obligations)
+    course.later(minutes=5).does("complete_infusion", Role.NURSE, stopped_early=True)
+    assert "0.48 of 1.45 mg" in course.card.cycle_totals_mg_per_m2[0]
+
+
+def test_grade_1_may_go_on_at_once_after_grading_and_is_watched_more_closely() -> None:
+    course = infusing(10)
+    course.does("report_reaction", Role.NURSE, reaction_id="r-1")
+    refused = course.refused("resume_infusion", Role.NURSE, rate_ml_per_h="50")
+    assert refused.type == "ReactionNotOver"
+    course.does("report_reaction", Role.NURSE, reaction_id="r-1", grade=1)
+    assert course.card.state is CourseState.INFUSION_INTERRUPTED
+    may = "reaction of grade 1: the infusion may go on at once (resume_infusion), watched more closely"
+    assert reaction_notes(course) == [may]
+    course.does("resume_infusion", Role.NURSE, rate_ml_per_h="50")
     assert course.card.state is CourseState.INFUSION
     assert reaction_notes(course) == ["reaction of grade 1: the infusion goes on, watched more closely"]
+    course.does("report_reaction", Role.NURSE, reaction_id="r-1", grade=1, resolved_at=course.now)
+    assert course.card.state is CourseState.INFUSION, "a further word on the same reaction stops nothing"
+
+
+def test_what_the_pump_shows_may_be_said_after_the_reaction() -> None:
+    course = infusing()
+    course.does("report_reaction", Role.NURSE, reaction_id="r-1", grade=1)
+    course.later(minutes=1).does("interrupt_infusion", Role.NURSE, infused_ml="15")
+    assert course.refused("interrupt_infusion", Role.NURSE).type == "AlreadyInterrupted"
+    resumed = course.does("resume_infusion", Role.NURSE, rate_ml_per_h="50")
+    assert str(getattr(resumed.what, "remaining_ml", None)) == "35"
+
+
+def test_one_that_nobody_let_go_on_and_that_is_charted_as_whole_is_asked_about() -> None:
+    course = infusing()
+    course.does("report_reaction", Role.NURSE, reaction_id="r-1", grade=1)
+    course.later(minutes=40).does("complete_infusion", Role.NURSE)
+    assert any(f.rule == "INF-07" for f in course.card.findings)
+    assert "1.45 mg at most" in course.card.cycle_totals_mg_per_m2[0]
+
+
+def test_a_reaction_before_the_infusion_or_after_it_stops_nothing() -> None:
+    course = infusing(60)
+    course.does("complete_infusion", Role.NURSE)
+    course.later(minutes=5).does("report_reaction", Role.NURSE, reaction_id="r-1", grade=1)
+    assert not any(f.rule == "INF-07" for f in course.card.findings)
+    assert course.card.cycle_totals_mg_per_m2 == ("C1: 0.80 mg/m² (1.45 mg)",)
 
 
 def test_grade_2_while_it_runs_asks_for_corticosteroid_and_antihistamine() -> None:
@@ -58,7 +109,7 @@ def test_grade_3_and_more_stop_the_drug_and_only_grade_5_asks_to_close_the_recor
     course.does("report_reaction", Role.PHYSICIAN, reaction_id="r-1", grade=grade)
     assert course.card.verdict is Verdict.DISCONTINUED
     assert reaction_notes(course) == []
-    calls = [o for o in course.card.obligations if o.key == f"{key_of(REACTION, 'r-1')}-death"]
+    calls = [o for o in course.card.obligations if o.key == ObligationKind.DEATH.key(hashed("r-1"))]
     assert [(o.owner, o.due_at) for o in calls] == ([(Role.PHYSICIAN, course.now)] if grade == 5 else [])
     course.does("close_course", Role.PHYSICIAN, reason="death")
     assert (course.card.state, course.card.obligations) == (CourseState.CLOSED, ())

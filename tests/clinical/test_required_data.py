@@ -232,7 +232,7 @@ def test_eligibility_is_stated_by_the_prescriber_with_a_method() -> None:
         (True, ["positive"], Verdict.HOLD),
         (False, ["positive"], Verdict.HOLD),
         (True, ["positive", "unclear"], Verdict.HOLD),
-        (True, ["positive", "negative"], Verdict.MAY_AUTHORISE),
+        (True, ["positive", "negative"], Verdict.HOLD),
         (True, ["negative", "unclear"], Verdict.NEED_DATA),
     ],
 )

@@ -531,8 +531,15 @@ def test_sc_01_signed_premedicated_and_prepared_the_dose_may_start_and_runs_for_
 
 
 def test_sc_01_the_article_gives_a_total_of_one_and_a_half_in_cycle_1() -> None:
-    cards = {p: PaperCourse(ChartBuilder(p).ready().cycle(1, D1), day(21)).card for p in PROTOCOLS}
-    total = {LABEL: "C1: 1.8 mg/m²", ARTICLE: "C1: 1.5 mg/m²", EU: "C1: 1.8 mg/m²"}
+    cards = {}
+    for protocol in PROTOCOLS:
+        course = first_dose()(protocol)
+        for number in (1, 8, 15):
+            course.now = day(number)
+            gives(course, 1, number)
+        cards[protocol] = course.card
+    label, article = "C1: 1.80 mg/m² (3.27 mg)", "C1: 1.50 mg/m² (2.73 mg)"
+    total = {LABEL: label, ARTICLE: article, EU: label}
     assert {p: card.cycle_totals_mg_per_m2 for p, card in cards.items()} == {p: (total[p],) for p in PROTOCOLS}
     assert cards[ARTICLE].divergences == ("DIV-01", "DIV-03", "DIV-07")
     assert {cards[p].divergences for p in PROTOCOLS if p != ARTICLE} == {()}
@@ -578,7 +585,7 @@ def test_sc_14_the_whole_cycle_is_cut_by_a_quarter(
         with course.charting() as chart:
             chart.ready_again(course.now)
     assert found == doses
-    totals = {"none": "C2: 1.35 mg/m²", "CR": "C2: 1.125 mg/m²"}
+    totals = {"none": "C2: 1.35 mg/m² (2.45 mg)", "CR": "C2: 1.12 mg/m² (2.04 mg)"}
     assert course.card.cycle_totals_mg_per_m2[-1] == totals[response]
 
 
@@ -588,7 +595,7 @@ def test_sc_18_at_level_2_day_15_is_dropped_and_day_1_of_the_next_cycle_is_next(
     course.now += 7 * DAY
     gives(course, 3, 8)
     assert course.card.next_dose == "C4D1"
-    assert course.card.cycle_totals_mg_per_m2[-1] == "C3: 0.975 mg/m²"
+    assert course.card.cycle_totals_mg_per_m2[-1] == "C3: 0.97 mg/m² (1.77 mg)"
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)

@@ -602,9 +602,10 @@ ROWS = (
     ),
     Row(
         "X-58 LAB-04",
-        "the newest ALT was entered in error: the one before it counts",
+        "an ALT that nobody knows here was entered in error",
         then(day_8(), lab("alt", "400", status="entered-in-error")),
-        Verdict.MAY_AUTHORISE,
+        Verdict.NEED_DATA,
+        ("LAB-09",),
     ),
     Row(
         "X-59 CONV-01",

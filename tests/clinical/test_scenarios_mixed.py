@@ -291,12 +291,12 @@ ROWS = (
         ("MON-16",),
     ),
     Row(
-        "Y-21 MON-11 DATA-01",
-        "an hCG came after the negative test, and nobody has said what it means",
+        "Y-21 MON-11",
+        "an hCG without its laboratory's limit came after the negative test",
         then(of_child_bearing_potential(first_dose()), hcg("1200")),
         Verdict.NEED_DATA,
-        ("DATA-01",),
-        also=says("DATA-01", "hCG 1200", "pregnancy test"),
+        ("MON-11",),
+        also=says("MON-11", "hCG 1200", "pregnancy test"),
     ),
     Row(
         "Y-22 MON-11 DATA-01",
@@ -588,6 +588,7 @@ def test_dose_08_asks_for_the_mrd_that_decides_about_a_third_cycle() -> None:
         chart.cycle(number, day(28 * number - 27), response="CR")
     chart.ready_for_cycle(day(57), "CR", 2)
     card = PaperCourse(chart, day(57)).card
-    (found,) = said(card, "DOSE-08")
+    found, asked = said(card, "DOSE-08")
     assert (found.verdict, card.verdict) == (None, Verdict.MAY_AUTHORISE)
     assert "MRD of cycle 2 is not recorded" in found.reason
+    assert "asks for a reason" in asked.reason

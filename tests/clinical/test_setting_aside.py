@@ -49,7 +49,7 @@ def refused(chart: Chart, one: SetFactAside) -> Refused:
 
 def ready_with_a_strange_result() -> tuple[Chart, str]:
     builder = ChartBuilder().ready()
-    target = builder.add(a_lab("sodium", "-7", at=D1 - MIN), D1 - MIN, Role.LABORATORY)
+    target = builder.add(a_lab("sodium", "139", at=D1 - MIN), D1 - MIN, Role.LABORATORY)
     return builder.chart(), target
 
 
@@ -98,7 +98,7 @@ def test_a_person_can_read_what_was_set_aside() -> None:
         "lab_result",
         "set aside by prescriber:p-1 and physician:ph-2: the rules cannot bear it",
     )
-    assert json.loads(base64.b64decode(message.head_base64))["what"]["value"] == "-7"
+    assert json.loads(base64.b64decode(message.head_base64))["what"]["value"] == "139"
 
 
 @pytest.mark.parametrize(
@@ -138,8 +138,8 @@ def test_a_correction_is_set_aside_and_then_the_fact_that_it_corrected() -> None
     chart, target = ready_with_a_strange_result()
     course = PaperCourse(ChartBuilder(), D1)
     course.chart = chart
-    wrong = a_lab("sodium", "-8", at=D1 - MIN).model_dump(mode="json")
-    correction = course.does("correct_fact", Role.NURSE, target=target, replacement=wrong, reason="typed wrongly")
+    wrong = a_lab("sodium", "138", at=D1 - MIN).model_dump(mode="json")
+    correction = course.does("correct_fact", Role.PHYSICIAN, target=target, replacement=wrong, reason="typed wrongly")
     found = refused(course.chart, word(PRESCRIBER, target))
     assert (found.type, correction.id in found.message) == ("CorrectedAlready", True)
     chart = said(course.chart, word(PRESCRIBER, correction.id), word(PHYSICIAN, correction.id))

@@ -8,7 +8,7 @@ import pytest
 from clinical.case import Case
 from clinical.risk import risk_factors
 from clinical.severity import Severity, criteria, in_children
-from clinical.vod import Signs
+from clinical.vod_signs import Signs
 from models.assessment import Finding
 from models.people import Role
 from plumbing.protocol_files import load_protocol
@@ -149,6 +149,7 @@ def test_the_days_end_with_the_diagnosis_and_the_card_changes_by_itself_until_th
     chart, midnight = began(4), datetime.fromisoformat("2026-04-12T00:00:00+02:00")
     assert changes(chart) == midnight
     chart.add({"kind": "vod_judged", "judgement": "excluded", "other_cause": "sepsis"}, NOW, Role.PHYSICIAN)
+    chart.add({"kind": "vod_examination", **PAINFUL, "ruq_pain": True}, NOW, Role.PHYSICIAN)
     assert changes(chart) == midnight
     later = NOW + timedelta(days=5)
     assert severity(chart, later) == "severe, low confidence"
@@ -260,6 +261,11 @@ def test_a_physician_s_suspicion_alone_is_graded_too() -> None:
     assert [f.rule for f in course.card.findings if f.rule.startswith("SEV-")] == ["SEV-06"]
 
 
+def as_far_as_told(words: str) -> str:
+    """Of a child it is a lower bound while not all categories were told; nothing is above very severe."""
+    return words if words == "very severe" else f"at least {words}"
+
+
 @pytest.mark.parametrize(
     ("values", "signs", "words"),
     [
@@ -273,7 +279,7 @@ def test_a_physician_s_suspicion_alone_is_graded_too() -> None:
 )
 def test_in_a_child_the_worst_category_wins(values: dict[str, str], signs: dict[str, bool], words: str) -> None:
     chart = transplanted(signs={**PAINFUL, **signs, "birth_on": date(2019, 1, 15)}, **values)
-    assert severity(chart) == words
+    assert severity(chart) == as_far_as_told(words)
 
 
 def test_in_a_child_of_whom_nothing_is_known_nothing_is_graded() -> None:
@@ -309,7 +315,7 @@ def test_in_a_child_the_days_of_refractory_platelets_begin_anew_after_a_look_wit
     for days, seen in ((5, True), (2, between), (0, True)):
         look = {"kind": "vod_examination", **PAINFUL, "refractory_thrombocytopenia": seen}
         chart.add(look, NOW - timedelta(days=days), Role.PHYSICIAN)
-    assert severity(chart) == words
+    assert severity(chart) == as_far_as_told(words)
 
 
 @pytest.mark.parametrize(("days", "words"), [(0, "mild"), (2, "mild"), (3, "moderate"), (6, "moderate"), (7, "severe")])
@@ -318,7 +324,7 @@ def test_in_a_child_refractory_platelets_are_graded_by_their_days(days: int, wor
     chart = transplanted(signs=signs, bilirubin="1.0")
     first = {**PAINFUL, "refractory_thrombocytopenia": True}
     chart.add({"kind": "vod_examination", **first}, NOW - timedelta(days=days, hours=1), Role.PHYSICIAN)
-    assert severity(chart) == words
+    assert severity(chart) == as_far_as_told(words)
 
 
 @pytest.mark.parametrize(
@@ -330,7 +336,7 @@ def test_in_a_child_refractory_platelets_are_graded_by_their_days(days: int, wor
 )
 def test_in_a_child_the_kidney_is_graded_by_its_filtration(egfr: str, words: str) -> None:
     chart = transplanted(signs={**PAINFUL, "birth_on": date(2019, 1, 15)}, bilirubin="1.0", egfr=egfr)
-    assert severity(chart) == words
+    assert severity(chart) == as_far_as_told(words)
 
 
 # ── risk ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -503,3 +509,54 @@ def test_a_hepatotoxic_drug_counts_until_it_is_stopped() -> None:
     assert [f.rule for f in risks(chart, D1)] == ["RISK-04"]
     chart.add({**drug, "action": "stopped"}, D1 - timedelta(hours=1))
     assert risks(chart, D1) == []
+
+
+TOLD = {"refractory_thrombocytopenia": False, "ascites_amount": "minimal", "coagulation": "normal", "oxygen": "none"}
+CHILD = {**PAINFUL, "birth_on": date(2019, 1, 15), **TOLD, "new_cognitive_impairment": False}
+
+
+@pytest.mark.parametrize(
+    ("signs", "words"),
+    [
+        ({}, "mild"),
+        ({"ascites_amount": "moderate"}, "moderate"),
+        ({"ascites_amount": "drained"}, "severe"),
+        ({"coagulation": "impaired"}, "severe"),
+        ({"coagulation": "factors_given"}, "very severe"),
+        ({"oxygen": "below_2_l_per_min"}, "mild"),
+        ({"oxygen": "from_2_l_per_min"}, "moderate"),
+        ({"oxygen": "ventilated"}, "severe"),
+        ({"new_cognitive_impairment": True}, "very severe"),
+        ({"coagulation": None}, "at least mild"),
+    ],
+    ids=str,
+)
+def test_in_a_child_ascites_coagulation_oxygen_and_brain_are_graded(signs: dict[str, Any], words: str) -> None:
+    chart = transplanted(signs={**CHILD, **signs}, bilirubin="1.0", kg="74")
+    chart.result("egfr", "120", NOW - timedelta(hours=2))
+    assert severity(chart) == words
+
+
+@pytest.mark.parametrize(
+    ("alt", "bilirubin", "amount", "words"),
+    [
+        ("276", "1.0", "minimal", "severe"),
+        ("275", "2.0", "minimal", "severe"),
+        ("276", "2.0", "minimal", "very severe"),
+        ("276", "1.0", "drained", "very severe"),
+        ("30", "2.0", "drained", "very severe"),
+    ],
+)
+def test_in_a_child_two_of_the_starred_categories_are_very_severe(
+    alt: str, bilirubin: str, amount: str, words: str
+) -> None:
+    """Transaminases above 5 x ULN (55), bilirubin from 34 umol/L, ascites that is drained."""
+    chart = transplanted(signs={**CHILD, "ascites_amount": amount}, alt=alt, bilirubin=bilirubin)
+    chart.result("egfr", "120", NOW - timedelta(hours=2))
+    assert severity(chart) == words
+
+
+def test_what_was_not_told_of_a_child_is_named() -> None:
+    chart = transplanted(signs={**PAINFUL, "birth_on": date(2019, 1, 15)}, bilirubin="1.0")
+    (note,) = [f for f in PaperCourse(chart, NOW).card.findings if f.rule.startswith("SEV-")]
+    assert "not told: platelets, glomerular filtration, ascites, coagulation, oxygen, brain" in note.reason

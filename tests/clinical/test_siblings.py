@@ -60,7 +60,7 @@ class Question:
         """The assessment, and what each analyte counts as: of this very chart, or of another one."""
         asked = chart or self.chart
         case = Case(asked, self.protocol, self.at)
-        return assess(asked, self.protocol, self.at), {analyte: case.latest(analyte) for analyte in ANALYTES}
+        return assess(asked, self.protocol, self.at), {a: (case.holding(a), case.opening(a)) for a in ANALYTES}
 
     def anew(self) -> tuple[Assessment, dict[str, object]]:
         """The same of a chart that nobody has read before."""
@@ -213,7 +213,7 @@ def _changeable(value: object) -> Iterator[object]:
     elif isinstance(value, MappingProxyType):
         parts = [*value.keys(), *value.values()]
     elif isinstance(value, results.Series):
-        parts = [value.read, value.history, value.latest]
+        parts = [getattr(value, name) for name in results.Series.__slots__]
     elif isinstance(value, Frozen):
         parts = [getattr(value, name) for name in type(value).model_fields]
     elif is_dataclass(value) and not isinstance(value, type) and _is_frozen(value):
@@ -294,7 +294,8 @@ def test_what_the_rules_cache_by_argument_is_asked_of_values_alone() -> None:
         for name, value in vars(module).items()
         if isinstance(value, _lru_cache_wrapper) and value.__module__ == module.__name__
     }
-    assert cached == {"clinical.calendar.zone_named", "clinical.ecg.fridericia"}
+    words = {"clinical.names.named", "clinical.names.names_another", "clinical.units.atoms"}
+    assert cached == {"clinical.calendar.zone_named", "clinical.ecg.fridericia", *words}
 
 
 @few

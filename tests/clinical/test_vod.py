@@ -8,7 +8,8 @@ import pytest
 
 from clinical.alerts import ladder
 from clinical.case import Case
-from clinical.vod import Signs, answers, at_least
+from clinical.vod import answers, at_least
+from clinical.vod_signs import Part, Signs
 from models.assessment import CourseState, Finding, Verdict
 from models.people import Role
 from tests.factories import D1, ChartBuilder, PaperCourse
@@ -37,7 +38,7 @@ def case_of(course: PaperCourse) -> Case:
 
 
 def met(course: PaperCourse) -> list[str]:
-    return [clause for clause, answer in answers(Signs(case_of(course))).items() if answer]
+    return [clause for clause, answer in answers(Signs(case_of(course))).items() if answer.answer]
 
 
 PAINFUL = {"hepatomegaly": True, "painful_hepatomegaly": True}
@@ -56,7 +57,7 @@ PAINFUL = {"hepatomegaly": True, "painful_hepatomegaly": True}
 def test_so_many_of_several_are_unknown_only_while_the_unknown_could_decide(
     number: int, given: list[bool | None], answer: bool | None
 ) -> None:
-    assert at_least(number, given) is answer
+    assert at_least(number, map(Part, given)).answer is answer
 
 
 @pytest.mark.parametrize(

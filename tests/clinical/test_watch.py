@@ -183,6 +183,31 @@ def test_mon_10_prophylaxis_against_vod_is_another_thing() -> None:
     assert opened(chart, D1 + 3 * H, "prophylaxis") is not None
 
 
+def test_mon_10_it_is_asked_for_at_the_last_dose_and_every_month_to_the_end_of_monitoring() -> None:
+    said = {"kind": "prophylaxis", "against": "herpes", "given": True, "agent": "aciclovir"}
+    chart = ChartBuilder().ready().cycle(1, D1)
+    chart.add({"kind": "dosing_finished", "reason": "enough"}, D15 + DAY, Role.PRESCRIBER)
+    chart.add({"kind": "no_transplant"}, D15 + 2 * DAY, Role.PRESCRIBER)
+    first = opened(chart, D15 + 2 * DAY, "prophylaxis")
+    assert first is not None
+    assert (first.key, first.due_at, first.overdue_at) == ("prophylaxis-after", D15, D15 + 24 * H)
+    chart.add(said, D15 + 3 * DAY)  # 19 March
+    again = opened(chart, D15 + 3 * DAY, "prophylaxis")
+    assert again is not None
+    assert again.due_at == datetime.fromisoformat("2026-04-19T09:00:00+02:00")
+    chart.add(said, D15 + 40 * DAY)  # 25 April: the next would be after day 56, which is 11 May
+    assert opened(chart, D15 + 40 * DAY, "prophylaxis") is None
+
+
+def test_mon_10_what_was_said_in_the_week_before_the_last_dose_is_said_of_it() -> None:
+    chart = ChartBuilder().ready().cycle(1, D1)
+    chart.add({"kind": "prophylaxis", "against": "herpes", "given": True, "agent": "aciclovir"}, D15 - 7 * DAY)
+    chart.add({"kind": "dosing_finished", "reason": "enough"}, D15 + DAY, Role.PRESCRIBER)
+    asked = opened(chart, D15 + DAY, "prophylaxis")
+    assert asked is not None
+    assert asked.due_at > D15 + 20 * DAY
+
+
 # ── MON-14 ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

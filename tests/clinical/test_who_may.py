@@ -21,6 +21,7 @@ BEDSIDE = {Role.PRESCRIBER, Role.NURSE}
 PHARMACIST = {Role.PHARMACIST}
 CLINICAL = {Role.PRESCRIBER, Role.PHYSICIAN, Role.PHARMACIST, Role.NURSE}
 REPORTING = CLINICAL | {Role.COORDINATOR}
+CALLED = REPORTING | {Role.ADMINISTRATOR}
 
 MATRIX = {
     "record_finding": REPORTING,
@@ -62,6 +63,8 @@ MATRIX = {
     "acknowledge_divergence": PRESCRIBER,
     "reconcile_record": PHYSICIANS | {Role.ADMINISTRATOR},
     "move_to_current_build": {Role.ADMINISTRATOR},
+    "acknowledge": CALLED,
+    "snooze": CALLED,
 }
 """Design §4, by command."""
 
@@ -106,6 +109,8 @@ CONTENT: dict[str, dict[str, Any]] = {
     "acknowledge_divergence": {"divergence": "DIV-01", "reason": "known"},
     "reconcile_record": {"reason": "both are known"},
     "move_to_current_build": {},
+    "acknowledge": {"obligation": "dose-C1D1"},
+    "snooze": {"obligation": "dose-C1D1", "until": D1 + timedelta(hours=1)},
 }
 
 ready = PaperCourse(ChartBuilder().ready(), D1)
@@ -194,7 +199,7 @@ def test_a_dose_given_elsewhere_against_the_rules_is_charted() -> None:
     assert (fact.at, fact.recorded_at) == (D8 - H, D8)
     assert fact.what.model_dump()["local_on"].isoformat() == "2026-03-09"
     assert course.card.next_dose is None
-    assert any(f.rule == "DEV-01" and "outside this service" in f.reason for f in course.card.findings)
+    assert any(f.rule == "DAY-07" and "outside this service" in f.reason for f in course.card.findings)
     assert course.later(hours=2).card.next_dose == "C1D15"
 
 
@@ -303,6 +308,7 @@ def test_a_response_without_a_physician_is_a_proposal(by: Role, decides: bool) -
         ("no_transplant", {}, PRESCRIBER),
         ("transplant_planned", {}, PRESCRIBER),
         ("weight", {"kg": "70"}, CLINICAL),
+        ("lab_result", {"loinc": "1742-6", "value": "30"}, PHYSICIANS),
     ],
 )
 def test_a_fact_is_corrected_by_who_may_record_it(kind: str, body: dict[str, Any], allowed: set[Role]) -> None:

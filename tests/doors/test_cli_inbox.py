@@ -259,7 +259,7 @@ async def test_what_could_not_be_read_of_a_sent_document_stays_with_it(desk: Des
     file.write_text(json.dumps(document))
     item = await desk.receives(file)
     assert item["state"] == "sent"
-    assert [r["type"] for r in item["refused"]] == ["NotAnObservation", "NoLoinc"]
+    assert [r["type"] for r in item["refused"]] == ["NoLoinc", "NotAnObservation"]
     assert "NoLoinc" in (await desk.terminal.asks("inbox", "--all")).out
 
 

@@ -26,6 +26,10 @@ ELSEWHERE: dict[str, tuple[str, tuple[str, ...]]] = {
         "a nominal day, in the middle of its window",
         ("test_dose_windows.py::test_day_15_keeps_its_window_and_six_dates_from_the_actual_day_8",),
     ),
+    "calls.snooze_max": (
+        "how far ahead a person may put a call off",
+        ("test_calls.py::test_a_call_is_put_off_for_four_hours_at_most",),
+    ),
     "levels.factor": (
         "a share",
         ("test_interruption.py::test_two_weeks_of_toxicity_reduce_the_next_cycle_by_a_quarter",),
@@ -75,6 +79,10 @@ ELSEWHERE: dict[str, tuple[str, tuple[str, ...]]] = {
             "test_after_dose_dates.py::test_who_cannot_reads_five_months_for_a_man_whose_partner_can",
         ),
     ),
+    "monitoring.prophylaxis_again": (
+        "a calendar month",
+        ("test_watch.py::test_mon_10_it_is_asked_for_at_the_last_dose_and_every_month_to_the_end_of_monitoring",),
+    ),
     "monitoring.breast_feeding": (
         "calendar months, the day itself included",
         (
@@ -85,6 +93,14 @@ ELSEWHERE: dict[str, tuple[str, tuple[str, ...]]] = {
 """Numbers that are no limit: what they are, and the tests that would fail if they were others."""
 
 OF_THEIR_OWN_SHAPE = {
+    "observation.ends_call_before": ("test_time_limits.py::test_who_is_called_half_an_hour_before_and_at_the_limit",),
+    "observation.infusion_fit": (
+        "test_amounts.py::test_an_infusion_that_fits_its_rate_is_not_asked_about",
+        "test_amounts.py::test_one_that_does_not_fit_is_asked_about_at_once",
+    ),
+    "vod.rising_days": (
+        "test_vod_in_words.py::test_in_a_child_bilirubin_counts_from_34_umol_or_when_it_rose_on_three_days",
+    ),
     "ctcae.rows.": ("test_ctcae.py::test_every_limit_just_below_at_and_just_above",),
     **{
         f"plausible.{analyte}.": ("test_boundaries.py::test_every_hard_limit_of_plausibility_in_each_unit",)

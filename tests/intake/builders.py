@@ -7,7 +7,7 @@ from typing import Any
 from intake.fhir import read_fhir
 from intake.outcome import ExpectedSubject, Intake, Refusal
 from models.bounds import read_bounded
-from models.facts import LabResult
+from models.facts import NO_CODE, LabResult, ResultWithdrawn
 from models.messages import NamedMessage
 from models.people import Actor, Role
 
@@ -80,7 +80,26 @@ def read(document: Any, *, expected: ExpectedSubject | None = None, sender: str 
 
 
 def results(intake: Intake) -> list[LabResult]:
+    """The results that are read."""
+    return [result for result in _kept(intake) if not _unread(result)]
+
+
+def unread(intake: Intake) -> list[LabResult]:
+    """What is kept as a result that nobody may use."""
+    return [result for result in _kept(intake) if _unread(result)]
+
+
+def withdrawn(intake: Intake) -> list[ResultWithdrawn]:
+    """What is taken back without the code of one analyte."""
+    return [one for message in intake.messages for one in message.withdrawn or ()]
+
+
+def _kept(intake: Intake) -> list[LabResult]:
     return [result for message in intake.messages for result in message.results]
+
+
+def _unread(result: LabResult) -> bool:
+    return result.doubt is not None or bool(result.codes) or result.loinc == NO_CODE
 
 
 def result_of(one: dict[str, Any], *around: dict[str, Any], sender: str | None = None) -> LabResult:

@@ -12,6 +12,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.converter import DataConverter
 from temporalio.exceptions import ApplicationError
 
+from models.assessment import Finding, Refused, Verdict
 from plumbing.converter import TEST_KEY_RING, data_converter
 from plumbing.keys import KeyRing
 from plumbing.payload_codec import ENCRYPTED, PLAINTEXT_REFUSED, UNDECRYPTABLE
@@ -104,6 +105,18 @@ async def test_a_failure_under_an_unknown_key_still_says_its_type() -> None:
     error = await data_converter(TEST_KEY_RING).decode_failure(failure)
     assert isinstance(error, ApplicationError)
     assert (error.type, error.message) == ("DoseGateClosed", "Encoded failure")
+
+
+async def test_of_a_refusal_type_and_clauses_stay_in_clear_and_every_value_is_encrypted() -> None:
+    finding = Finding(rule="NON-08", verdict=Verdict.HOLD, reason="CANARY ALT 160 U/L")
+    refusal = Refused(type="DoseGateClosed", message="CANARY starting is refused", findings=(finding,))
+    error = ApplicationError(refusal.type_and_rules, refusal, type=refusal.type)
+    failure = await failure_of(error, data_converter(TEST_KEY_RING))
+    assert failure.message == "DoseGateClosed (NON-08)"
+    assert b"CANARY" not in failure.SerializeToString()
+    read = await data_converter(TEST_KEY_RING).decode_failure(failure)
+    assert isinstance(read, ApplicationError)
+    assert read.message == "DoseGateClosed (NON-08)"
 
 
 async def test_an_empty_payload_is_no_exception() -> None:

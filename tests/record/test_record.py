@@ -25,6 +25,7 @@ from activities.record import Record
 from models.assessment import CourseState, Verdict
 from models.base import canonical_json
 from models.facts import Ecg, LabResult, LabStatus, Weight
+from models.obligation_kinds import ObligationKind
 from models.people import Role
 from models.record import RecordBatch, RecordEntry, sha256_of
 from models.tables import InstantText, Row
@@ -403,6 +404,7 @@ async def test_an_item_is_due_then_overdue_then_resolved(record: Record, record_
         WorklistItem(
             course_id=COURSE_ID,
             obligation="liver-1",
+            kind=ObligationKind.UNKNOWN,
             title="weekly liver test",
             owner=Role.NURSE,
             rule="MON-02",

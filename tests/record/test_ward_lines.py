@@ -4,7 +4,8 @@ from datetime import timedelta
 from typing import Any
 
 from clinical.harm import Harm
-from models.assessment import Assessment, CourseState, Finding, Obligation, Verdict
+from models.assessment import Assessment, CourseState, Finding, Obligation, Turn, Verdict
+from models.obligation_kinds import kind_of_former
 from models.people import Role
 from record.inbox import InboxItem, InboxState, WaitsFor
 from record.raw import CannotBeRead
@@ -68,6 +69,7 @@ def an_item(obligation: str, standing: str = "due", **more: Any) -> WorklistItem
     usual: dict[str, Any] = {
         "course_id": "course-1",
         "obligation": obligation,
+        "kind": kind_of_former(obligation),
         "title": f"the {obligation}",
         "owner": Role.PHYSICIAN,
         "rule": "LAB-05",
@@ -276,10 +278,23 @@ def test_what_can_do_harm_first_comes_first_and_what_is_not_for_today_last() -> 
     assert [line.key for line in lines[7:]] == ["turn"] * 6
 
 
-def test_what_is_overdue_comes_before_what_is_graver_and_not_overdue() -> None:
+def test_the_gravest_come_before_what_is_merely_late_and_that_before_what_is_graver_and_not_overdue() -> None:
     late = in_monitoring(due("liver-test-repeat", in_=-2 * DAY), course_id="z-late")
     later = in_monitoring(due("liver-test-repeat", in_=-30 * H), course_id="y-late")
-    assert [line.course_id[0] for line in listed(*of_every_class(), later, late)][:3] == ["z", "y", "a"]
+    assert [line.course_id[0] for line in listed(*of_every_class(), later, late)][:4] == ["a", "z", "y", "b"]
+
+
+def test_the_gravest_stand_first_on_the_lists_of_all_who_are_called() -> None:
+    both = due("critical-potassium", Role.PHYSICIAN, in_=-MIN).model_copy(update={"also": (Role.NURSE,)})
+    late = a_course(CourseState.OBSERVATION, due("observation-C1D1", Role.NURSE, in_=-DAY), course_id="a-late")
+    courses = late, a_course(CourseState.BETWEEN_DOSES, both, course_id="z-called")
+    assert keys(listed(*courses, role=Role.NURSE))[0] == "critical-potassium"
+    assert (
+        keys(listed(*courses, role=Role.PRESCRIBER))[0]
+        == keys(listed(*courses, role=Role.PHYSICIAN))[0]
+        == "critical-potassium"
+    )
+    assert "critical-potassium" not in keys(listed(*courses, role=Role.PHARMACIST))
 
 
 def test_a_prescriber_sees_the_physicians_items_and_a_physician_not_the_prescribers() -> None:
@@ -288,6 +303,21 @@ def test_a_prescriber_sees_the_physicians_items_and_a_physician_not_the_prescrib
     assert keys(listed(call, dose, role=Role.PRESCRIBER)) == ["reaction-r1", "turn"]
     assert keys(listed(call, dose, role=Role.PHYSICIAN)) == ["reaction-r1"]
     assert listed(call, dose, role=Role.NURSE) == []
+
+
+def test_whoever_can_begin_at_the_same_time_has_a_line_of_their_own() -> None:
+    prepare = Turn(owner=Role.PHARMACIST, action="prepare the dose", clears="record_preparation")
+    course = a_course(
+        CourseState.PREMEDICATION,
+        verdict=Verdict.MAY_AUTHORISE,
+        next_dose="C1D8",
+        owner=Role.NURSE,
+        next_action="premedicate",
+        others=(prepare,),
+    )
+    (nurse,), (pharmacist,) = listed(course, role=Role.NURSE), listed(course, role=Role.PHARMACIST)
+    assert (nurse.what, pharmacist.what) == ("C1D8: premedicate", "C1D8: prepare the dose")
+    assert pharmacist.clears == "record_preparation"
 
 
 # --- Each course on its own clock
@@ -323,7 +353,7 @@ def test_the_board_shows_courses_in_trouble_first_and_those_that_are_over_last()
     over = a_course(CourseState.COMPLETED, course_id="a-over", items=(an_item("liver-test-x", "closed_as_overdue"),))
     late = in_monitoring(due("liver-test-repeat", in_=-2 * DAY), course_id="z-late")
     rows = board(over, *of_every_class(), late)
-    assert [name[0] for name in rows] == ["z", "a", "b", "c", "d", "e", "f", "g", "a"]
+    assert [name[0] for name in rows] == ["a", "z", "b", "c", "d", "e", "f", "g", "a"]
     assert (rows["a-over"].over, rows["z-late"].overdue) == (True, ("the liver-test-repeat",))
 
 

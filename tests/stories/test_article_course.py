@@ -16,7 +16,7 @@ async def test_an_invented_patient_is_conducted_from_screening_to_day_100(ward: 
     bedside = await ward.course(ARTICLE)
     started = await two_cycles(bedside)
     card = await bedside.card()
-    assert card.cycle_totals_mg_per_m2 == ("C1: 1.5 mg/m²", "C2: 1.5 mg/m²")
+    assert card.cycle_totals_mg_per_m2 == ("C1: 1.50 mg/m² (2.73 mg)", "C2: 1.50 mg/m² (2.73 mg)")
 
     await transplant(bedside)
     status = await bedside.status()

@@ -9,6 +9,8 @@ from demo.patients import ANNA, BERND, NURSE, PHYSICIAN, PRESCRIBER
 from models.assessment import CourseState, Verdict
 from models.facts import InfusionStarted, LabResult, RungFired, UnreadableMessage
 from models.messages import LabResults
+from models.obligation_kinds import ObligationKind
+from models.people import Role
 from services.courses import CommandRefused, CourseError
 from tests.conftest import MANY_LOOKS, Ward
 from tests.factories import ARTICLE, LABEL
@@ -200,8 +202,16 @@ async def test_a_severe_reaction_ends_the_drug_for_good_and_monitoring_goes_on(w
     preparation_id = await bedside.ready_to_start(1, 8)
     await bedside.start(1, 8, preparation_id)
     await bedside.clock.advance(timedelta(minutes=20))
-    await bedside.do("report_reaction", NURSE, reaction_id="r1")
+    receipt = await bedside.do("report_reaction", NURSE, reaction_id="r1")
+    assert receipt.sentence.startswith("now: infusion-related reaction without a grade")
     assert ((await bedside.status()).state, (await bedside.status()).verdict) == ("reaction", "HOLD_URGENT")
+    call = next(o for o in (await bedside.card()).obligations if o.kind is ObligationKind.REACTION)
+    await bedside.do("acknowledge", NURSE, obligation=call.key)
+    await bedside.clock.advance_to(call.overdue_at + timedelta(seconds=1))
+    await until_shown_after(bedside, call.overdue_at)
+    facts = [f.what for e in await ward.record_of(bedside) for f in e.facts]
+    rungs = [(r.rung, r.calls) for r in facts if isinstance(r, RungFired) and r.obligation == call.key]
+    assert rungs == [("due", (Role.PHYSICIAN, Role.NURSE)), ("overdue", (Role.PHYSICIAN,))]
     await bedside.do("report_reaction", PHYSICIAN, reaction_id="r1", grade=3)
     assert (await bedside.status()).verdict is Verdict.DISCONTINUED
     await bedside.do("complete_infusion", NURSE, stopped_early=True, given_mg="0.3")

@@ -19,7 +19,7 @@ async def test_a_course_without_transplant_ends_after_day_56(ward: Ward) -> None
     zone = ZoneInfo(bedside.patient.zone)
     days = [local_date(at, zone) for at in started]
     assert [(day - days[0]).days for day in days[:4]] == [0, 7, 14, 21]
-    assert (await bedside.card()).cycle_totals_mg_per_m2 == ("C1: 1.8 mg/m²", "C2: 1.5 mg/m²")
+    assert (await bedside.card()).cycle_totals_mg_per_m2 == ("C1: 1.80 mg/m² (3.27 mg)", "C2: 1.50 mg/m² (2.73 mg)")
 
     await bedside.into_next_run(bedside.do("finish_dosing", PRESCRIBER, reason="no further cycle is intended"))
     await bedside.do("declare_no_transplant", PRESCRIBER)

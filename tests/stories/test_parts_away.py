@@ -145,12 +145,12 @@ async def test_a_dose_given_during_downtime_is_charted_and_spacing_counts_from_i
     )
     card = await bedside.card()
     assert card.verdict is Verdict.TOO_EARLY
-    assert "DEV-01" in [f.rule for f in card.findings]
+    assert "DAY-07" in [f.rule for f in card.findings]
     assert card.next_dose == "C1D8"
     too_soon = given_at + timedelta(days=3)
     await bedside.clock.advance_to(too_soon)
     await bedside.do("record_administration", PHYSICIAN, cycle=1, day=8, mg="0.91", at=too_soon.isoformat())
-    reasons = [f.reason for f in (await bedside.card()).findings if f.rule == "DEV-01"]
+    reasons = [f.reason for f in (await bedside.card()).findings if f.rule == "DAY-07"]
     assert any("at least 6" in reason for reason in reasons)
 
 

@@ -1,0 +1,145 @@
+"""How much of each dose was given: mg as charted, and mg/m² from mg and the body surface of that dose (DOSE-15).
+
+An infusion that is charted as ended and whose length or volume does not fit its rate is asked about, and is not whole until
+somebody has answered (INF-07).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import ROUND_HALF_UP, Decimal
+
+from clinical.bsa import bsa_m2
+from clinical.case import Case
+from clinical.infusion import flow_of
+from clinical.once import once
+from clinical.treatment import Dose
+from clinical.units import PERCENT
+from clinical.weight import dosing_weights, plausible
+from models.assessment import Finding
+from models.base import plain
+from models.facts import Fact, InfusionCompleted, ResultConfirmed
+
+HUNDREDTH = Decimal("0.01")
+MINUTE = timedelta(minutes=1)
+
+
+@dataclass(frozen=True)
+class Given:
+    """What was given of one dose: `mg` of the `dose.mg` that the bag held, on this body surface; none while it runs.
+
+    `doubt` says why nobody can tell yet that it was so much.
+    """
+
+    dose: Dose
+    mg: Decimal | None
+    bsa: Decimal | None
+    doubt: str | None
+
+    @property
+    def in_words(self) -> str | None:
+        """What is special about it: a part, a dose of elsewhere, one that runs, one that is asked about."""
+        if self.mg is None:
+            return f"{self.dose.slot} runs and is not counted yet"
+        if self.doubt is not None:
+            return f"{self.dose.slot} is asked about: {plain(self.mg)} mg at most"
+        if self.mg != self.dose.mg:
+            return f"{self.dose.slot} in part: {plain(self.mg)} of {plain(self.dose.mg)} mg"
+        return f"{self.dose.slot} elsewhere: {plain(self.mg)} mg" if self.dose.reported else None
+
+
+@once
+def given_doses(case: Case) -> tuple[Given, ...]:
+    """What was given of each dose, in their order."""
+    return tuple(_given(case, dose) for dose in case.doses)
+
+
+def _given(case: Case, dose: Dose) -> Given:
+    if dose.reported:
+        return Given(dose, dose.mg, _body_surface(case, dose), None)
+    end = ended(case, dose)
+    if end is None or dose.ended_at is None:
+        return Given(dose, None, None, None)
+    return Given(dose, _amount(case, dose, end[1]), _body_surface(case, dose), _doubt(case, dose, *end))
+
+
+def ended(case: Case, dose: Dose) -> tuple[Fact, InfusionCompleted] | None:
+    """What was charted of the end of an infusion of here."""
+    return next(((fact, what) for fact, what in case.reading.of(InfusionCompleted) if fact.id == dose.end), None)
+
+
+def _amount(case: Case, dose: Dose, end: InfusionCompleted) -> Decimal:
+    """The mg charted at its end; where it was stopped early without them, what had run in by then (INF-06)."""
+    if end.given_mg is not None:
+        return end.given_mg
+    return _run_in_mg(case, dose) if end.stopped_early else dose.mg
+
+
+def _run_in_mg(case: Case, dose: Dose) -> Decimal:
+    assert dose.ended_at is not None
+    flow = flow_of(case, dose)
+    ml = min(flow.run_in_by(dose.ended_at), flow.volume_ml)
+    return (dose.mg * ml / flow.volume_ml).quantize(HUNDREDTH, rounding=ROUND_HALF_UP)
+
+
+# ── what cannot be right (INF-07) ──────────────────────────────────────────────────────────────────────────────────
+
+
+def _doubt(case: Case, dose: Dose, end: Fact, what: InfusionCompleted) -> str | None:
+    """Why the amount charted does not fit how long, and at which rate, the infusion ran; none once somebody confirmed it."""
+    if any(seen.target == end.id for _, seen in case.reading.of(ResultConfirmed)):
+        return None
+    assert dose.ended_at is not None
+    flow, amount = flow_of(case, dose), _amount(case, dose, what)
+    charted, ran = flow.volume_ml * amount / dose.mg if dose.mg else Decimal(0), flow.run_in_by(dose.ended_at)
+    fit = case.protocol.observation.infusion_fit.number / PERCENT
+    stands_still = flow.interrupted and charted > ran and not what.stopped_early
+    if not stands_still and charted * (1 - fit) <= ran <= charted * (1 + fit):
+        return None
+    minutes = (dose.ended_at - dose.started_at) // MINUTE
+    share = "the whole dose" if amount == dose.mg else f"{plain(amount)} of {plain(dose.mg)} mg"
+    so_far = f"about {round(ran)} of {plain(flow.volume_ml)} mL"
+    return f"it ended {minutes} min after its start, when {so_far} can have run in, and is charted as {share}"
+
+
+def doubts(case: Case) -> Iterator[Finding]:
+    """INF-07: a card says which infusion nobody can tell to be whole, until it is corrected or confirmed."""
+    for given in given_doses(case):
+        if given.doubt is not None:
+            reason = f"infusion of {given.dose.slot} on {given.dose.local_on}: {given.doubt}"
+            clears = f"correct_fact of {given.dose.end}, or result_confirmed of it"
+            yield case.finding("INF-07", None, reason, clears=clears, subject=str(given.dose.slot))
+
+
+# ── per m², and per cycle ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _body_surface(case: Case, dose: Dose) -> Decimal | None:
+    """The body surface of a dose: its dosing weight, and the height that was known then or is known since."""
+    weighed = next((w for w in dosing_weights(case) if w.dose == dose), None)
+    heights = [h for h in case.heights() if plausible(case.protocol, "height", h.value)]
+    if weighed is None or not heights or not plausible(case.protocol, "weight", weighed.kg):
+        return None
+    height = ([h for h in heights if h.at <= dose.started_at] or heights[:1])[-1]
+    return bsa_m2(case.protocol.preparation.bsa_formula.words[0], height.value, weighed.kg)
+
+
+def totals(case: Case) -> tuple[str, ...]:
+    """DOSE-15: what was given in each cycle so far: `C1: 1.80 mg/m² (3.27 mg)`, and what is special about a dose."""
+    cycles = dict.fromkeys(given.dose.slot.cycle for given in given_doses(case))
+    return tuple(
+        _total(cycle, [g for g in given_doses(case) if g.dose.slot.cycle == cycle]) for cycle in sorted(cycles)
+    )
+
+
+def _total(cycle: int, doses: list[Given]) -> str:
+    counted = [(g.dose.slot, g.mg, g.bsa) for g in doses if g.mg is not None]
+    mg = sum((mg for _, mg, _ in counted), Decimal(0))
+    unknown = [str(slot) for slot, _, bsa in counted if bsa is None]
+    if unknown:
+        per_m2 = f"mg/m² not known (no weight or height of {', '.join(unknown)})"
+    else:
+        area = sum((mg / bsa for _, mg, bsa in counted if bsa is not None), Decimal(0))
+        per_m2 = f"{area.quantize(HUNDREDTH, rounding=ROUND_HALF_UP)} mg/m²"
+    words = [w for w in (g.in_words for g in doses) if w is not None]
+    return f"C{cycle}: {per_m2} ({'; '.join((f'{plain(mg)} mg', *words))})"

@@ -1,0 +1,151 @@
+"""What the words beside a code may name: an analyte that a rule reads, something else for certain, or nobody knows (LAB-13).
+
+Names only ever close: a result counts as an analyte by its code alone. So a name that fits two analytes fits both, in the
+languages that laboratories here write, and a word that is missing here costs a question and no dose.
+"""
+
+import re
+import unicodedata
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Final
+
+from clinical.codes import OF_URINE
+
+_NAMES: Final = {
+    "alt": "alt|alat|gpt|sgpt|alanine (amino)?transaminase|alanine aminotransferase|alanin aminotransferase"
+    "|alanine amino transferase|alanina aminotransferasa|alanina aminotransferasi|tgp",
+    "ast": "ast|asat|got|sgot|aspartate (amino)?transaminase|aspartate aminotransferase|aspartat aminotransferase"
+    "|aspartate amino transferase|aspartato aminotransferasa|aspartato aminotransferasi|tgo",
+    "alp": "alp|alkp|alk phos|alkaline phosphatase|alkalische phosphatase|phosphatase alcaline|phosphatases alcalines"
+    "|alk phosphatase|phosphatase alkaline|phosphatase alkalisch"
+    "|fosfatasa alcalina|fosfatasi alcalina",
+    "bilirubin": "bili|tbil|tbili|bil t|t bili|bilirubin[eoa]?|bilirrubina|bilirubine?s?",
+    "ggt": "ggt|γ gt|gamma gt|gamma glutamyl ?(transferase|transpeptidase)|gamma glutamyltransferase|g gt|ygt",
+    "ldh": "ldh|ld|lactate dehydrogenase|lactic dehydrogenase|lakt?atdehydrogenase|laktat dehydrogenase",
+    "lipase": "lipase|lipasa|lipasi",
+    "amylase": "amylase|amilasa|amilasi|alpha amylase",
+    "potassium": "k|k\\+|potassium|kalium|potasio|potassio",
+    "magnesium": "mg|mg\\+\\+|magnesium|magnesio",
+    "calcium": "ca|ca\\+\\+|ca2\\+|calcium|kalzium|calcio",
+    "sodium": "na|na\\+|sodium|natrium|sodio",
+    "creatinine": "crea|creat|creatinin[ea]?|kreatinin|creatinina",
+    "egfr": "egfr|gfr|glomerular filtration rate|glomerulare filtrationsrate|dfg",
+    "urate": "urate|uric acid|harnsaure|acide urique|acido urico",
+    "phosphate": "phosphate|phosphorus|phosphat|phosphor|phos|po4|fosfato|fosforo|inorganic phosphate",
+    "albumin": "alb|albumin[ea]?|albumina",
+    "inr": "inr|international normali[sz]ed ratio|quick|prothrombin time inr",
+    "haemoglobin": "hb|hgb|ha?emoglobin[ea]?|hamoglobin|emoglobina|hemoglobina",
+    "wbc": "wbc|leu[ck]ocytes?|leukozyten|leucocitos|leucociti|white blood cells?|white cell count|white count",
+    "platelets": "plt|platelets?|plaquettes|plaquetas|piastrine|thrombocytes?|thrombozyten|thrombo|platelet count",
+    "anc": "anc|neutrophils?|neutrophile|neutrofilos|neutrofili|neutro|granulocytes?|granulozyten|polys?|segs?|pmn",
+    "blasts": "blasts?|blasten|blastos|blasti|lymphoblasts?|lymphoblasten|blast cells?",
+    "qtcf": "qt|qtc|qtcf|qtcb|qt interval|qt zeit",
+    "heart_rate": "heart rate|pulse|puls|herzfrequenz|frequence cardiaque|frecuencia cardiaca",
+    "qrs": "qrs|qrs duration",
+    "hcg": "hcg|b hcg|beta hcg|choriogonadotropin|chorionic gonadotropin|pregnancy test|schwangerschaftstest"
+    "|test de grossesse|prueba de embarazo|pregnancy status|pregnant",
+    "weight": "body weight|weight|gewicht|korpergewicht|poids|peso",
+    "height": "body height|height|body length|grosse|korpergrosse|taille|talla|altezza|statura",
+    "temperature": "temp|temperature|body temperature|temperatur|korpertemperatur|temperatura",
+    "oxygen_saturation": "spo2|sao2|oxygen saturation|sauerstoffsattigung",
+}
+"""How an analyte is written, as words in small letters without accents; each alternative is whole words."""
+
+_ALIKE: Final = MappingProxyType(
+    {
+        "bilirubin": ("bilirubin", "bilirubin_direct"),
+        "calcium": ("calcium", "calcium_corrected", "calcium_ionised"),
+        "anc": ("anc", "neutrophils_percent"),
+        "blasts": ("blasts", "blasts_percent"),
+        "qtcf": ("qt", "qtc", "qtcf"),
+    }
+)
+"""A name is not exact enough to tell these from each other."""
+
+_NOT_THIS: Final = (
+    r"urin\w*|urinary|harn|orina|csf|liquor|cerebral spinal fluid|cerebrospinal fluid|body fluid|pleural|ascitic"
+    r"|peritoneal|synovial|pericardial|stool|stuhl|fa?eces|fa?ecal|saliva|sweat|semen|dialysate|cord blood|amniotic"
+    r"|transcutaneous|bone marrow|marrow|donor|a1c|hba1c|glycated|glycosylated|glycohemoglobin|fetal|foetal"
+    r"|hemoglobin [afs]\d?|free ha?emoglobin|mch|mchc|mean corpuscular|mean cell|reticulocytes?|retikulozyten"
+    r"|mean platelet|platelet mean|mpv|pdw|distribution width|mean volume|morphology|large platelets|platelets large"
+    r"|giant platelets|immature platelets?|platelet function|platelet aggregation|esterase|antibod(?:y|ies)|ab|ag"
+    r"|isoenzymes?|casts?|crystals?|creatinine ratio|albumin globulin|globulin ratio|clearance|excretion"
+    r"|lipoprotein lipase|acid phosphatase|glucose 6 phosphate|g6pd|pyrophosphate|apgar"
+    r"|birth weight|birthweight|ideal body|percentile|for age|for length|for height|goal|target|history"
+)
+"""Words that say something else of whatever stands beside them: another specimen, a part, a ratio, a measure of its own."""
+
+_SOMETHING_ELSE: Final = (
+    r"chloride|chlorid|chlorure|glucose|glukose|glycemia|blutzucker|urea|harnstoff|bun|uree|bicarbonate|bikarbonat|co2"
+    r"|carbon dioxide|ck|creatine kinase|kreatinkinase|troponin|myoglobin|crp|c reactive protein|procalcitonin|protein"
+    r"|eiweiss|cholesterol|cholesterin|triglycerides?|triglyceride|hdl|ldl|tsh|thyroid|thyrotropin|t4|t3"
+    r"|erythrocytes?|erythrozyten|red blood cells?|rbc|h(?:a)?ematocrit|hamatokrit|mcv|rdw|lymphocytes?|lymphozyten"
+    r"|monocytes?|monozyten|eosinophils?|eosinophile|basophils?|basophile|d dimer|ptt|aptt|thromboplastin|antithrombin"
+    r"|lactate|laktat|lactic acid|bnp|iron|eisen|transferrin|ferritin|vitamin|folate|cobalamin|b12|immunoglobulin"
+    r"|ig[agme]|ph|pco2|po2|base excess|anion gap|osmolality|ammonia|ammoniak|cortisol|testosterone|ethanol|lithium"
+    r"|digoxin|tacrolimus|ciclosporin|cyclosporine?|vancomycin|gentamicin|amikacin|methotrexate|busulfan|zinc|copper"
+    r"|haptoglobin|beta 2 microglobulin|psa|prostate|afp|cea|ca 19 9|ca 125|ca 15 3|bmi|body mass index"
+    r"|smoking|tobacco|alcohol|pain|score|sars cov|influenza|hiv|hepatitis|cmv|ebv|bacteria|culture|kultur"
+)
+"""Words that name another analyte or question for certain."""
+
+
+def _whole_words(alternatives: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<![\w+])(?:{alternatives})(?![\w+])")
+
+
+_FITS: Final = MappingProxyType({analyte: _whole_words(names) for analyte, names in _NAMES.items()})
+_QUALIFIED, _ELSE = _whole_words(_NOT_THIS), _whole_words(_SOMETHING_ELSE)
+_PER: Final = re.compile(r"(?:/|\bper )\s*100 (?:leu[ck]ocytes|cells|wbc|leukozyten)|/\s*leu[ck]ocytes|\[[^\]]*\]")
+_SPLIT: Final = re.compile(r"[^\w+]+|_")
+_AMBIGUOUS: Final = _whole_words(r"k|k\+|mg|mg\+\+|ca|na|ld|got|tgo|quick|pulse|puls|taille|peso")
+_FEW_WORDS: Final = 4
+"""A name that is also a word of its own, or a letter, names an analyte among so many words at most."""
+NEVER_QUALIFIED: Final = frozenset({"hcg"})
+"""A pregnancy test counts from urine as from serum (MON-11a)."""
+
+
+@lru_cache(maxsize=4096)
+def named(words: str) -> frozenset[str]:
+    """The analytes that these words may name; empty where they name none that a rule reads."""
+    told = _plain(words)
+    if len(told.split()) > _FEW_WORDS or _ELSE.search(told):
+        told = _AMBIGUOUS.sub(" ", told)
+    fitting = {analyte for analyte, pattern in _FITS.items() if pattern.search(told)}
+    if _QUALIFIED.search(told):
+        fitting &= NEVER_QUALIFIED
+    return frozenset(one for analyte in fitting for one in _ALIKE.get(analyte, (analyte,)))
+
+
+@lru_cache(maxsize=4096)
+def names_another(words: str) -> bool:
+    """Whether these words certainly name something that no rule reads."""
+    told = _plain(words)
+    return not named(words) and bool(_QUALIFIED.search(told) or _ELSE.search(told))
+
+
+_BLOOD: Final = _whole_words(
+    r"blood|serum|plasma|ser|plas|bld|wb|bldv|blda|bldc|serplas|whole|venous|arterial|capillary|edta|heparin\w*|citrat\w*"
+    r"|(?:voll)?blut|sang|sangre|sangue|suero|siero|119297000|119361006|119364003|122552005|122554006|122555007|258580003"
+)
+"""What a specimen of blood is called, in words, by HL7 table 0487 and by SNOMED CT."""
+_OTHER_FLUID: Final = _whole_words(
+    r"urin\w*|ur|urc|harn|orina|csf|spinal|liquor|fluid|pleural|ascit\w*|stool|stuhl|saliva|marrow|cord|sweat|tissue"
+)
+_URINE: Final = _whole_words(r"urin\w*|ur|urc|harn|orina|122575003")
+
+
+def fits_specimen(loinc: str, kind: str) -> bool:
+    """Whether a result of this code can be of such a specimen: blood or what is made of it, or urine (LAB-14)."""
+    told = _plain(kind)
+    if loinc in OF_URINE:
+        return bool(_URINE.search(told))
+    return bool(_BLOOD.search(told)) and not _OTHER_FLUID.search(told)
+
+
+def _plain(words: str) -> str:
+    """In small letters without accents, the property of a LOINC name and `per 100 leukocytes` taken away."""
+    letters = unicodedata.normalize("NFKD", words.casefold())
+    bare = "".join(letter for letter in letters if not unicodedata.combining(letter) and letter != "\u200b")
+    return " ".join(_SPLIT.sub(" ", _PER.sub(" ", bare)).split())

@@ -1,0 +1,158 @@
+"""DOSE-15, INF-07: what was given of each dose, in mg and by its own body surface, and which infusion cannot be whole."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from models.assessment import Assessment
+from models.people import Role
+from tests.factories import D1, ChartBuilder, PaperCourse
+from tests.scenarios import day, first_dose, gives
+
+MIN, H = timedelta(minutes=1), timedelta(hours=1)
+Charted = tuple[timedelta, dict[str, Any]]
+"""How long after the start, and what."""
+
+
+def infusion(*charted: Charted, mg: str = "1.45", kg: bool = True) -> PaperCourse:
+    """C1D1 as somebody charted it by hand, looked at two hours later; 70 kg and 170 cm."""
+    chart = ChartBuilder().ready()
+    if not kg:
+        chart.without("weight")
+    chart.add({"kind": "infusion_started", "cycle": 1, "day": 1, "mg": mg, "preparation_id": "b1"}, D1)
+    for after, what in charted:
+        chart.add(what, D1 + after)
+    return PaperCourse(chart, D1 + 2 * H)
+
+
+def end(after: timedelta, **details: Any) -> Charted:
+    return after, {"kind": "infusion_completed", **details}
+
+
+def pump(after: timedelta, ml: str | None = None) -> Charted:
+    return after, {"kind": "infusion_interrupted", "infused_ml": ml}
+
+
+def on(after: timedelta, rate: str, left: str = "0") -> Charted:
+    return after, {"kind": "infusion_resumed", "rate_ml_per_h": rate, "remaining_ml": left}
+
+
+def asked(card: Assessment) -> list[str]:
+    return [f.reason for f in card.findings if f.rule == "INF-07"]
+
+
+STOPPED = {"stopped_early": True, "given_mg": "0.48"}
+
+
+@pytest.mark.parametrize(
+    ("charted", "total"),
+    [
+        ((end(H),), "C1: 0.80 mg/m² (1.45 mg)"),
+        ((pump(20 * MIN, "16.7"), end(50 * MIN, **STOPPED)), "C1: 0.26 mg/m² (0.48 mg; C1D1 in part: 0.48 of 1.45 mg)"),
+        (
+            (pump(20 * MIN), end(30 * MIN, stopped_early=True)),
+            "C1: 0.26 mg/m² (0.48 mg; C1D1 in part: 0.48 of 1.45 mg)",
+        ),
+        ((end(30 * MIN, stopped_early=True),), "C1: 0.40 mg/m² (0.73 mg; C1D1 in part: 0.73 of 1.45 mg)"),
+        ((), "C1: 0.00 mg/m² (0 mg; C1D1 runs and is not counted yet)"),
+        ((end(3 * MIN),), "C1: 0.80 mg/m² (1.45 mg; C1D1 is asked about: 1.45 mg at most)"),
+    ],
+    ids=["whole", "in part, as charted", "in part, by the time", "stopped while it ran", "runs", "asked about"],
+)
+def test_a_cycle_totals_what_was_given_and_never_what_the_protocol_names(
+    charted: tuple[Charted, ...], total: str
+) -> None:
+    assert infusion(*charted).card.cycle_totals_mg_per_m2 == (total,)
+
+
+def test_a_dose_counts_by_its_own_body_surface() -> None:
+    """DOSE-15: 0.91 mg on 1.82 m² and 0.99 mg on 1.97 m² (82 kg, at day 1 of cycle 2) are 0.50 mg/m² each."""
+    chart = ChartBuilder().ready().cycle(1, D1)
+    chart.add({"kind": "weight", "kg": "82"}, day(29) - H)
+    chart.add({"kind": "administration", "cycle": 2, "day": 1, "mg": "0.99"}, day(29), Role.NURSE)
+    totals = PaperCourse(chart, day(30)).card.cycle_totals_mg_per_m2
+    assert totals == ("C1: 1.50 mg/m² (2.73 mg)", "C2: 0.50 mg/m² (0.99 mg; C2D1 elsewhere: 0.99 mg)")
+
+
+def test_a_dose_given_twice_counts_twice_and_one_of_elsewhere_by_its_own_amount() -> None:
+    course = gives(first_dose()("us-label-2024.1"), 1, 1)
+    course.does("record_administration", Role.NURSE, cycle=1, day=1, mg="0.7", where="another clinic")
+    assert course.card.cycle_totals_mg_per_m2 == ("C1: 1.18 mg/m² (2.15 mg; C1D1 elsewhere: 0.7 mg)",)
+
+
+def test_without_a_weight_only_the_mg_are_known() -> None:
+    totals = infusion(end(H), kg=False).card.cycle_totals_mg_per_m2
+    assert totals == ("C1: mg/m² not known (no weight or height of C1D1) (1.45 mg)",)
+
+
+# ── an infusion that cannot be as it is charted (INF-07) ───────────────────────────────────────────────────────────
+
+FITS = {
+    "an hour": (end(H),),
+    "45 min, 25 % less": (end(45 * MIN),),
+    "75 min, 25 % more": (end(75 * MIN),),
+    "interrupted for 20 min": (pump(30 * MIN, "25"), on(50 * MIN, "50"), end(80 * MIN)),
+    "the rest at half the rate": (pump(30 * MIN, "25"), on(50 * MIN, "25"), end(110 * MIN)),
+    "a third, and a third is charted": (pump(20 * MIN, "16.7"), end(50 * MIN, **STOPPED)),
+    "a third by the clock": (end(20 * MIN, **STOPPED),),
+}
+FITS_NOT = {
+    "3 min": (end(3 * MIN),),
+    "just less": (end(45 * MIN - timedelta(seconds=1)),),
+    "just more": (end(75 * MIN + timedelta(seconds=1)),),
+    "12 of 50 mL": (pump(15 * MIN, "12"), end(20 * MIN)),
+    "49 of 50 mL": (pump(59 * MIN, "49"), end(H)),
+    "12 mL, then 5 min more": (pump(15 * MIN, "12"), on(20 * MIN, "50"), end(25 * MIN)),
+    "at half the rate as long as a whole one": (pump(MIN, "0"), on(2 * MIN, "25"), end(H)),
+    "a third charted of 3 min": (end(3 * MIN, **STOPPED),),
+    "a third charted of the whole hour": (end(H, **STOPPED),),
+    "more than the bag held": (end(H, given_mg="2.9"),),
+}
+
+
+@pytest.mark.parametrize("charted", FITS.values(), ids=FITS.keys())
+def test_an_infusion_that_fits_its_rate_is_not_asked_about(charted: tuple[Charted, ...]) -> None:
+    assert asked(infusion(*charted).card) == []
+
+
+@pytest.mark.parametrize("charted", FITS_NOT.values(), ids=FITS_NOT.keys())
+def test_one_that_does_not_fit_is_asked_about_at_once(charted: tuple[Charted, ...]) -> None:
+    course = infusion(*charted)
+    assert len(asked(course.card)) == 1
+    assert "at most" in course.card.cycle_totals_mg_per_m2[0]
+
+
+def the_end(course: PaperCourse) -> str:
+    return next(f.id for f in course.chart.facts if f.what.kind == "infusion_completed")
+
+
+ANSWERS: dict[str, Callable[[PaperCourse], object]] = {
+    "confirmed": lambda course: course.does(
+        "record_finding", Role.NURSE, finding={"kind": "result_confirmed", "target": the_end(course)}
+    ),
+    "the end corrected": lambda course: course.does(
+        "correct_fact",
+        Role.NURSE,
+        target=the_end(course),
+        replacement={"kind": "infusion_completed"},
+        at=D1 + H,
+        reason="typing error",
+    ),
+    "the amount corrected": lambda course: course.does(
+        "correct_fact",
+        Role.NURSE,
+        target=the_end(course),
+        replacement={"kind": "infusion_completed", "stopped_early": True},
+        reason="the rest was discarded",
+    ),
+}
+
+
+@pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS.keys())
+def test_an_answer_ends_the_question(answer: Callable[[PaperCourse], object]) -> None:
+    course = infusion(end(3 * MIN))
+    answer(course)
+    assert asked(course.card) == []
+    assert "at most" not in course.card.cycle_totals_mg_per_m2[0]

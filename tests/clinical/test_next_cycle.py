@@ -1,0 +1,123 @@
+"""DOSE-08a: a further cycle is refused under whatever its dose would meet; a third one before a transplant has a reason."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from models.people import Role
+from tests.factories import LABEL, PaperCourse, notes
+from tests.scenarios import MIN, Story, after_cycles, charted, lab, next_cycle
+
+Step = Callable[[PaperCourse], object]
+
+
+def finished(course: PaperCourse) -> None:
+    """Dosing was finished a while ago; the data for another cycle are there all the same."""
+    with course.charting() as chart:
+        chart.add({"kind": "dosing_finished", "reason": "goes to transplant"}, course.now - 30 * MIN, Role.PRESCRIBER)
+
+
+def person(**what: Any) -> Step:
+    return charted(what)
+
+
+HOLDS: dict[str, Step] = {
+    "liver, both limbs": lambda course: [lab("alt", "300")(course), lab("bilirubin", "2.5")(course)],
+    "liver, one limb": lab("alt", "160"),
+    "another grade 2": lab("lipase", "110"),
+    "a graded toxicity": person(kind="toxicity", term="neuropathy", grade=2),
+    "low counts": lab("platelets", "30"),
+    "QTc": person(kind="ecg", qtcf_ms="510"),
+    "potassium": lab("potassium", "3.1"),
+    "fever": person(kind="vital_signs", temperature_c="39"),
+    "a hold of a person": person(kind="hold", reason="unwell"),
+    "implausibly high": lab("alt", "99999"),
+    "not eligible": charted({"kind": "eligibility", "cd22_positive": False, "method": "flow"}, by=Role.PRESCRIBER),
+    "VOD suspected": lambda course: [
+        person(kind="vod_examination", ruq_pain=True, hepatomegaly=True, painful_hepatomegaly=True, ascites=True)(
+            course
+        ),
+        lab("bilirubin", "2.4")(course),
+    ],
+    "a reaction that runs": person(kind="reaction", reaction_id="r-1", grade=2),
+}
+
+
+@pytest.mark.parametrize("hold", HOLDS.values(), ids=HOLDS.keys())
+@pytest.mark.parametrize("ended", [False, True], ids=["in review", "dosing finished"])
+def test_a_cycle_is_not_started_under_what_its_dose_would_meet(hold: Step, ended: bool) -> None:
+    course = next_cycle()(LABEL)
+    if ended:
+        finished(course)
+    assert may(course), course.card.sentence()
+    hold(course)
+    assert not may(course)
+    course.refused("start_next_cycle", Role.PRESCRIBER, cycle=2)
+
+
+def may(course: PaperCourse) -> bool:
+    return next(c.may for c in course.card.commands if c.command == "start_next_cycle")
+
+
+def test_what_is_set_aside_for_that_dose_does_not_refuse_its_cycle() -> None:
+    course = next_cycle(alt="160")(LABEL)
+    assert not may(course)
+    while not may(course):
+        left = next(f for f in course.card.standing if f.rule in ("NON-06", "NON-08") and f.overridden is None)
+        if left.clears is not None and "countersign" in left.clears:
+            course.does("countersign", Role.PHARMACIST, target=left.clears.split("countersign ")[1].split(";")[0])
+        else:
+            course.does(
+                "override", Role.PRESCRIBER, cycle=2, day=1, rule=left.rule, subject="alt", reason="as the other"
+            )
+    course.does("start_next_cycle", Role.PRESCRIBER, cycle=2)
+
+
+# ── before a transplant ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    "story", [after_cycles(2, "CRi", mrd=False, planned=True), after_cycles(2, "none", planned=True)]
+)
+def test_a_third_cycle_before_a_transplant_asks_for_a_reason(story: Story) -> None:
+    course = story(LABEL)
+    answer = next(c for c in course.card.commands if c.command == "start_next_cycle")
+    assert (answer.may, answer.rules) == (True, ("DOSE-08",))
+    assert "reason" in (answer.why or "")
+    for reason in ({}, {"reason": "  "}):
+        refused = course.refused("start_next_cycle", Role.PRESCRIBER, cycle=3, **reason)
+        assert (refused.type, refused.rules) == ("ReasonRequired", ("DOSE-08",))
+    course.does("start_next_cycle", Role.PRESCRIBER, cycle=3, reason="no donor yet")
+    said = [f.reason for f in course.card.findings if f.rule == "DOSE-08"]
+    assert said == ["cycle 3 was started by prescriber:prescriber-1: no donor yet"]
+
+
+def test_a_reason_does_not_replace_two_signatures_where_two_are_needed() -> None:
+    course = after_cycles(2, "CR", mrd=True, planned=True)(LABEL)
+    refused = course.refused("start_next_cycle", Role.PRESCRIBER, cycle=3, reason="no donor yet")
+    assert (refused.type, refused.rules) == ("DoseGateClosed", ("DOSE-08",))
+
+
+@pytest.mark.parametrize(
+    "story",
+    [
+        after_cycles(1, "CR", planned=True),
+        after_cycles(2, "CR", mrd=False, planned=False),
+        after_cycles(3, "CR", mrd=False, planned=False),
+    ],
+)
+def test_no_other_cycle_asks_for_one(story: Story) -> None:
+    course = story(LABEL)
+    following = int(str(course.card.next_dose)[1])
+    assert next(c.why for c in course.card.commands if c.command == "start_next_cycle") is None
+    course.does("start_next_cycle", Role.PRESCRIBER, cycle=following)
+    assert "DOSE-08" not in notes(course.card)
+
+
+def test_a_cycle_after_dosing_was_finished_for_transplant_asks_for_it_too() -> None:
+    course = after_cycles(2, "CRi", mrd=False, planned=True)(LABEL)
+    finished(course)
+    assert course.refused("start_next_cycle", Role.PRESCRIBER, cycle=3).type == "ReasonRequired"
+    course.does("start_next_cycle", Role.PRESCRIBER, cycle=3, reason="the donor fell ill")
+    assert course.card.next_dose == "C3D1"

@@ -1,0 +1,75 @@
+"""`inocycle labs lint`: what of a laboratory's messages is understood, without a course, a key or a patient's value."""
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from cli import app
+from cli_answers import Exit
+from plumbing.site_file import SiteFile
+from tests.intake.builders import bundle, code, observation, patient, ucum
+
+WORDS = {"system": "urn:invented:words"}
+
+
+def lint(folder: Path, *resources: dict[str, Any], json_too: bool = True) -> tuple[int, Any]:
+    file = folder / "labs.json"
+    file.write_text(json.dumps(bundle(patient(), *resources)))
+    found = CliRunner().invoke(app, ["labs", "lint", str(file), *(["--json"] if json_too else [])])
+    return found.exit_code, json.loads(found.stdout) if json_too else found.stdout
+
+
+def sent(loinc: str, unit: str, **fields: Any) -> dict[str, Any]:
+    performer = [{"reference": "Organization/o", "display": "lab-a"}]
+    quantity = {"value": 777, "unit": unit}
+    return observation(loinc, valueQuantity=quantity, performer=performer, **fields)
+
+
+def test_what_is_understood_is_said_and_all_is_well(tmp_path: Path) -> None:
+    exit_code, found = lint(tmp_path, observation("2823-3", valueQuantity=ucum(4, "mmol/l")))
+    assert exit_code == Exit.OK
+    assert [(r["code"], r["understood"], r["what"], r["number"]) for r in found["results"]] == [
+        ("2823-3", True, "potassium", 1)
+    ]
+
+
+def test_what_is_not_understood_is_said_with_its_reason_and_no_value(tmp_path: Path) -> None:
+    local = {**observation(), "code": {"coding": [{"system": "urn:lab", "code": "GPT"}]}}
+    exit_code, found = lint(
+        tmp_path, sent("777-3", "K/uL"), sent("777-3", "Tsd"), local, sent("49999-9", "x", code=code("49999-9"))
+    )
+    assert exit_code == Exit.USAGE
+    why = {(r["code"], r["unit"]): r["what"] for r in found["results"] if not r["understood"]}
+    assert "not understood" in why["777-3", "K/uL"]
+    assert "may be ALT" in why["none urn:lab|GPT", "U/L"]
+    assert [r["type"] for r in found["refused"]] == ["NoLoinc"]
+    assert "777 " not in json.dumps(found).replace("777-3", "")
+
+
+def test_the_lines_to_sign_are_a_site_file_that_makes_the_words_understood(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = [
+        sent("777-3", "K/uL"),
+        sent("14631-6", "µmol/l", referenceRange=[{"high": {"value": 21, "unit": "µmol/l"}}]),
+    ]
+    _, found = lint(tmp_path, *words, sent("777-3", "Tsd"))
+    aliases = SiteFile(found["site_toml"].encode()).site.senders["lab-a"].aliases
+    assert aliases == {"K/uL": "10*3/uL", "µmol/l": "umol/L"}
+    assert '# "Tsd" = "…"  # platelets: ask the laboratory' in found["site_toml"]
+    site = tmp_path / "site.toml"
+    site.write_text(found["site_toml"])
+    assert tomllib.loads(site.read_text())
+    monkeypatch.setenv("INOCYCLE_SITE_FILE", str(site))
+    exit_code, found = lint(tmp_path, sent("777-3", "K/uL"))
+    assert (exit_code, found["site_toml"]) == (Exit.OK, "")
+
+
+def test_a_document_about_nobody_is_said_and_not_passed(tmp_path: Path) -> None:
+    exit_code, words = lint(tmp_path, observation(subject=None), json_too=False)
+    assert exit_code == Exit.USAGE
+    assert "SubjectMissing" in words

@@ -1,0 +1,303 @@
+"""Second table, documents: refused entries (LAB-12), codes (LAB-13, 9.1), units (LAB-15), what stands around a value (LAB-14)."""
+
+from typing import Any
+
+from tests.factories import ULN
+from tests.further.language import (
+    C2,
+    D8,
+    D8_AT,
+    Further,
+    comes,
+    measured,
+    of,
+    row,
+    sends,
+    specimen,
+    without,
+)
+from tests.intake.builders import P1, code, ucum
+from tests.scenarios import DAY, HOUR
+
+SEVEN = D8_AT - HOUR
+
+
+# ── refused entries, codes ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def coded(analyte: str, value: str, *coding: dict[str, str], text: str = "", **fields: Any) -> dict[str, Any]:
+    """An observation under these codes, or under none but a text."""
+    named = {**({"coding": list(coding)} if coding else {}), **({"text": text} if text else {})}
+    return {**measured(analyte, value, SEVEN, **fields), "code": named}
+
+
+def loinc(number: str, system: str = "http://loinc.org", display: str = "") -> dict[str, str]:
+    """A code in a spelling of its system."""
+    return {"system": system, "code": number, **({"display": display} if display else {})}
+
+
+MODIFIED = {"modifierExtension": [{"url": "urn:invented:not-true", "valueBoolean": True}]}
+REFUSED = (
+    row(
+        "refused entry",
+        "platelets under a local code",
+        D8,
+        comes(coded("platelets", "8", loinc("THRO", "urn:lab", "Thrombozyten"))),
+        right="NEED_DATA",
+        rules="LAB-12",
+    ),
+    row(
+        "refused entry",
+        "bilirubin as a text without any code",
+        D8,
+        comes(coded("bilirubin", "5", text="Bilirubin gesamt")),
+        right="NEED_DATA",
+        rules="LAB-12",
+    ),
+    row(
+        "refused entry",
+        "an AST with a modifier extension",
+        D8,
+        comes(measured("ast", "300", SEVEN, **MODIFIED)),
+        right="NEED_DATA",
+        rules="LAB-12 LAB-14",
+    ),
+    row(
+        "refused entry",
+        "two codes of two analytes",
+        D8,
+        comes(coded("ast", "300", loinc("1920-8"), loinc("6768-6"))),
+        right="NEED_DATA",
+        rules="LAB-12",
+    ),
+    row(
+        "refused entry",
+        "an observation inside another resource",
+        D8,
+        comes(
+            {
+                "resourceType": "DiagnosticReport",
+                "id": "r-9",
+                "status": "final",
+                "code": code("24325-3"),
+                "subject": P1,
+                "contained": [{"resourceType": "Basic", "id": "b", "contained": [measured("ast", "300", SEVEN, "in")]}],
+            }
+        ),
+        right="NEED_DATA",
+        rules="LAB-12",
+    ),
+)
+
+CODES = (
+    row(
+        "codes",
+        "two codes that both mean AST",
+        D8,
+        comes(coded("ast", "300", loinc("1920-8"), loinc("30239-8"))),
+        right="HOLD",
+        rules="LAB-12 NON-08",
+    ),
+    row(
+        "codes",
+        "LOINC as an OID",
+        D8,
+        comes(coded("ast", "300", loinc("1920-8", "urn:oid:2.16.840.1.113883.6.1"))),
+        right="HOLD",
+        rules="LAB-12 NON-08",
+    ),
+    row(
+        "codes",
+        "LOINC with a slash",
+        D8,
+        comes(coded("alp", "700", loinc("6768-6", "http://loinc.org/"))),
+        right="HOLD",
+        rules="LAB-12 NON-06",
+    ),
+    row("codes", "ALP 700 as 77141-0", D8, sends("alp", "700", loinc="77141-0"), right="HOLD", rules="9.1 NON-06"),
+    row(
+        "codes",
+        "bilirubin 3.5 as 42719-5",
+        D8,
+        sends("bilirubin", "3.5", loinc="42719-5"),
+        right="HOLD",
+        rules="9.1 NON-08",
+    ),
+    row(
+        "codes",
+        "bilirubin 60 umol/L as 54363-7",
+        D8,
+        sends("bilirubin", "60", loinc="54363-7", unit="umol/L", uln="20"),
+        right="HOLD",
+        rules="9.1 NON-08",
+    ),
+    row(
+        "codes",
+        "platelets 15 as 97995-5 before a new cycle",
+        C2,
+        sends("platelets", "15", loinc="97995-5"),
+        right="HOLD",
+        rules="9.1 HEM-03",
+    ),
+    row(
+        "codes",
+        "potassium 2.4 as 77142-8",
+        D8,
+        sends("potassium", "2.4", loinc="77142-8"),
+        right="HOLD",
+        rules="9.1 QT-05",
+    ),
+    row(
+        "codes",
+        "platelets in plasma open nothing",
+        C2,
+        without("platelets"),
+        sends("platelets", "140", loinc="13056-7"),
+        right="NEED_DATA or HOLD",
+        rules="9.1",
+    ),
+    row(
+        "codes",
+        "granulocytes are no neutrophils",
+        C2,
+        without("anc"),
+        sends("anc", "2.1", loinc="30394-1"),
+        right="NEED_DATA",
+        rules="9.1",
+    ),
+    row(
+        "codes",
+        "an unknown code that is called platelets",
+        D8,
+        sends("platelets", "8", loinc="99999-9", display="Platelets [#/volume]"),
+        right="NEED_DATA",
+        rules="LAB-13",
+    ),
+    row(
+        "codes",
+        "an unknown code that is called creatine kinase",
+        D8,
+        sends("ggt", "900", loinc="2157-6", display="Creatine kinase"),
+        right="MAY_AUTHORISE",
+        rules="LAB-13",
+    ),
+    row(
+        "codes",
+        "chloride under its own code",
+        D8,
+        sends("potassium", "101", loinc="2075-0", display="Chloride", unit="mmol/L"),
+        right="MAY_AUTHORISE",
+        rules="LAB-13",
+    ),
+)
+
+
+# ── units, and what stands around a value ──────────────────────────────────────────────────────────────────────────
+
+
+def in_unit(analyte: str, value: str, unit: str, right: str, rules: str, uln: str = "", story: Any = D8) -> Further:
+    """A value of today in another spelling of its unit, with its limit in the same."""
+    limit = {"uln": uln or ULN.get(analyte)}
+    words = f"{analyte} {value} {unit}"
+    return row("units", words, story, sends(analyte, value, unit=unit, **limit), right=right, rules=rules)
+
+
+UNITS = (
+    in_unit("ast", "300", "U/l", "HOLD", "LAB-15 NON-08"),
+    in_unit("ast", "300", "[IU]/L", "HOLD", "LAB-15 NON-08"),
+    in_unit("ggt", "400", "[iU]/L", "HOLD", "LAB-15 NON-06"),
+    in_unit("bilirubin", "60", "umol/l", "HOLD", "LAB-15 NON-08", "20"),
+    in_unit("creatinine", "5", "mg/dl", "HOLD", "LAB-15 NON-06"),
+    in_unit("potassium", "2.4", "meq/L", "HOLD", "LAB-15 QT-05"),
+    in_unit("platelets", "15", "10^9/L", "HOLD", "LAB-15 HEM-03", story=C2),
+    in_unit("anc", "0.4", "10^3/uL", "HOLD", "LAB-15 HEM-01", story=C2),
+    in_unit("bilirubin", "0.6", "mg/dl", "MAY_AUTHORISE", "LAB-15"),
+    in_unit("lipase", "200", "K/uL", "NEED_DATA", "LAB-15"),
+)
+CHILD = {"referenceRange": [{"high": ucum(400), "age": {"high": ucum(5, "a")}}]}
+CONTRADICTED = {"referenceRange": [{"high": ucum(400), "text": "< 55"}]}
+AROUND = (
+    row(
+        "around",
+        "potassium of urine",
+        D8,
+        comes(
+            {**measured("potassium", "4.1", SEVEN), **of("s")},
+            specimen(
+                "s", type={"text": "urine", "coding": [{"system": "http://snomed.info/sct", "code": "122575003"}]}
+            ),
+        ),
+        right="NEED_DATA",
+        rules="LAB-14",
+    ),
+    row(
+        "around",
+        "an AST of a specimen entered in error",
+        D8,
+        comes({**measured("ast", "30", SEVEN), **of("s")}, specimen("s", status="entered-in-error")),
+        right="NEED_DATA",
+        rules="LAB-14",
+    ),
+    row(
+        "around",
+        "an ALP of a specimen drawn four days before",
+        D8,
+        comes(
+            {**measured("alp", "80", SEVEN), **of("s")},
+            specimen("s", collection={"collectedDateTime": (SEVEN - 4 * DAY).isoformat()}),
+        ),
+        right="NEED_DATA",
+        rules="LAB-14",
+    ),
+    row(
+        "around",
+        "an AST with the limit of a child",
+        D8,
+        comes(measured("ast", "300", SEVEN, **CHILD)),
+        right="NEED_DATA or HOLD",
+        rules="LAB-14",
+    ),
+    row(
+        "around",
+        "an AST whose limit says another number in words",
+        D8,
+        comes(measured("ast", "300", SEVEN, **CONTRADICTED)),
+        right="NEED_DATA or HOLD",
+        rules="LAB-14 CONV-03",
+    ),
+    row(
+        "around",
+        "a bilirubin of a period that ends tomorrow",
+        D8,
+        comes(
+            {
+                key: value
+                for key, value in {
+                    **measured("bilirubin", "0.6", SEVEN),
+                    "effectivePeriod": {"start": SEVEN.isoformat(), "end": (SEVEN + DAY).isoformat()},
+                }.items()
+                if key != "effectiveDateTime"
+            }
+        ),
+        right="NEED_DATA",
+        rules="LAB-14",
+    ),
+    row(
+        "around",
+        "a GGT with two different known units",
+        D8,
+        comes(measured("ggt", "30", SEVEN, valueQuantity=ucum(30, "U/L") | {"unit": "ukat/L"})),
+        right="NEED_DATA",
+        rules="LAB-14",
+    ),
+    row(
+        "around",
+        "an AST with a modifier extension on its specimen",
+        D8,
+        comes({**measured("ast", "30", SEVEN), **of("s")}, specimen("s", **MODIFIED)),
+        right="NEED_DATA",
+        rules="LAB-14",
+    ),
+)
+
+ROWS = (*REFUSED, *CODES, *UNITS, *AROUND)
