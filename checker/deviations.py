@@ -287,18 +287,30 @@ def _other_units(state: State) -> Made:
     yield Move("bilirubin comes in an unknown unit", (scribe.draw(*rest, cups, key="cups"),))
 
 
+UNUSABLE: dict[str, dict[str, Any]] = {
+    "ALT cannot be read": {"value": None, "text": "haemolysed"},
+    "ALT comes as < 200": {"value": Decimal(200), "comparator": "<"},
+}
+FURTHER_UNUSABLE: dict[str, dict[str, Any]] = {
+    "ALT comes without its upper limit": {"uln": None},
+    "ALT is preliminary": {"status": "preliminary"},
+}
+
+
 def _unusable_values(state: State) -> Made:
+    yield from _in_ways(state, UNUSABLE)
+
+
+def _further_unusable_values(state: State) -> Made:
+    yield from _in_ways(state, FURTHER_UNUSABLE)
+
+
+def _in_ways(state: State, ways: dict[str, dict[str, Any]]) -> Made:
     if _at_the_clinic(state):
         scribe, now = Scribe(state), state.now
         rest = [result(a, now) for a in analytes_for(state) if a != "alt"]
-        for key, words, changes in (
-            ("text", "ALT cannot be read", {"value": None, "text": "haemolysed"}),
-            ("uln", "ALT comes without its upper limit", {"uln": None}),
-            ("open", "ALT comes as < 200", {"value": Decimal(200), "comparator": "<"}),
-            ("early", "ALT is preliminary", {"status": "preliminary"}),
-        ):
-            unusable: dict[str, Any] = dict(changes)
-            yield Move(words, (scribe.draw(*rest, result("alt", now, **unusable), key=key),))
+        for words, changes in ways.items():
+            yield Move(words, (scribe.draw(*rest, result("alt", now, **changes), key=words),))
 
 
 def _missing_values(state: State) -> Made:
@@ -443,10 +455,18 @@ def _vod_judged(state: State) -> Made:
 
 
 def _reaction(state: State) -> Made:
+    yield from _reported(state, None, 2, 3)
+
+
+def _mild_reaction(state: State) -> Made:
+    yield from _reported(state, 1)
+
+
+def _reported(state: State, *grades: int | None) -> Made:
     last = state.standing.case.last_dose
     if last is None or not (_at_the_bedside(state) or (_at_home(state) and state.now < last.started_at + DAY)):
         return
-    for grade in (None, 2, 3, 1):
+    for grade in grades:
         name = f"r-{last.slot}"
         said = Scribe(state).say(ReportReaction, NURSE, f"{name}-{grade}", reaction_id=name, grade=grade)
         yield Move(
@@ -573,17 +593,23 @@ def _broken_off(state: State) -> Made:
 
 
 def _time(state: State) -> Made:
-    """Nobody does anything until the next change, for some hours, until the next day; the patient comes too early or late."""
+    """Nobody does anything until the next change, or until the next day."""
     if state.over:
         return
     if state.wakes_at is not None:
         yield Move("nothing happens until the next change", until=state.wakes_at)
     if _at_the_clinic(state) or _at_the_bedside(state):
-        yield Move("three hours go by", until=state.now + 3 * HOUR)
         yield Move("a day goes by", until=state.now + DAY)
 
 
+def _hours(state: State) -> Made:
+    """Nobody does anything for some hours."""
+    if not state.over and (_at_the_clinic(state) or _at_the_bedside(state)):
+        yield Move("three hours go by", until=state.now + 3 * HOUR)
+
+
 def _another_day(state: State) -> Made:
+    """The patient comes too early or late."""
     opens = [
         f.earliest_at for f in state.card.findings if f.verdict in (Verdict.TOO_EARLY, Verdict.OMIT) and f.earliest_at
     ]
@@ -634,6 +660,9 @@ FEW: tuple[Callable[[State], Made], ...] = (
 """One or two of each kind: the bounded search."""
 
 MORE: tuple[Callable[[State], Made], ...] = (
+    _further_unusable_values,
+    _mild_reaction,
+    _hours,
     _more_high_values,
     _other_units,
     _missing_values,

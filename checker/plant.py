@@ -1,14 +1,12 @@
 """Plants each mutant, searches, and says what noticed it."""
 
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
 
 from checker.mutants import Mutant
 from checker.people import MORNING, a_course
 from checker.planted import MUTANTS
-from checker.scopes import WORKERS
+from checker.pool import workers
 from checker.search import Search
 from checker.steps import TOTAL
 from plumbing.protocol_files import load_protocol, pin_of
@@ -47,5 +45,5 @@ def _by_number(number: int) -> Outcome:
 
 def outcomes() -> Iterator[Outcome]:
     """Every mutant, two at a time, each search in a process of its own rules."""
-    with ProcessPoolExecutor(WORKERS, mp_context=get_context("spawn")) as pool:
+    with workers() as pool:
         yield from pool.map(_by_number, range(len(MUTANTS)))

@@ -1,16 +1,14 @@
 """Which searches are made: bounded for every test run, full for a release. docs/checker.md says what each covers."""
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 
 from checker.people import MORNING, a_course
+from checker.pool import workers
 from checker.search import Found, Scope, Search
 from checker.usual import End
 from checker.walks import Walk, Walked, Walker
 from plumbing.protocol_files import load_protocol, pin_of
 
-WORKERS = 2
 LABEL, ARTICLE = "us-label", "article"
 
 
@@ -19,10 +17,18 @@ WORTHLESS = Scope("what says nothing", {}, asides=6)
 
 
 def bounded(protocol: str) -> tuple[Scope, ...]:
-    """One deviation of few kinds, before the doses where this protocol has something of its own to say."""
-    doses = ("C1D1", "C1D8", "monitoring") if protocol.startswith(LABEL) else ("C1D1",)
+    """One deviation of few kinds, each protocol before the doses where it has something of its own to say; what all three say
+    alike is asked under one of them."""
+    doses = ("C1D8", "monitoring") if protocol.startswith(LABEL) else ("C1D1",)
     doses = ("C2D1",) if protocol.startswith(ARTICLE) else doses
     return (Scope("bounded", dict.fromkeys(doses, 1), few=True),)
+
+
+def wide(protocol: str) -> tuple[Scope, ...]:
+    """The same before all these doses under every protocol, with what says nothing told at each state, those after a
+    deviation too."""
+    doses = ("C1D1", "C1D8", "C2D1", "monitoring")
+    return (Scope("wide", dict.fromkeys(doses, 1), few=True, asides=1),)
 
 
 THEMES: dict[str, tuple[str, ...]] = {
@@ -74,7 +80,15 @@ def full(protocol: str) -> tuple[Scope, ...]:
     return (*wide, RESPONSES, *(_of_theme(name) for name in THEMES)) if protocol.startswith(LABEL) else wide
 
 
-FEW_COURSES = (Walk("random courses", 3),)
+FIRST_SEED = {LABEL: 1, ARTICLE: 2}
+"""Each protocol has courses of its own; the EU's begin with the third seed."""
+
+
+def _few_courses(protocol: str, number: int) -> Walk:
+    first = next((seed for name, seed in FIRST_SEED.items() if protocol.startswith(name)), 3)
+    return Walk("random courses", number, seed=100 * first)
+
+
 COURSES = tuple(Walk(f"random courses, part {part}", 30, seed=1000 * part) for part in (1, 2))
 """In parts, so that two processes share them."""
 
@@ -86,7 +100,12 @@ def _of_theme(name: str) -> Scope:
 
 def bounded_run(protocol: str) -> tuple[Scope | Walk, ...]:
     """What every test run makes."""
-    return (*bounded(protocol), *FEW_COURSES)
+    return (*bounded(protocol), _few_courses(protocol, 1))
+
+
+def wide_run(protocol: str) -> tuple[Scope | Walk, ...]:
+    """What `make search` makes."""
+    return (*wide(protocol), _few_courses(protocol, 3))
 
 
 def full_run(protocol: str) -> tuple[Scope | Walk, ...]:
@@ -111,6 +130,6 @@ def all_searched(
     if len(wanted) == 1:
         yield (*wanted[0], searched(*wanted[0]))
         return
-    with ProcessPoolExecutor(WORKERS, mp_context=get_context("spawn")) as pool:
+    with workers() as pool:
         answers = [pool.submit(searched, protocol, asked) for protocol, asked in wanted]
         yield from ((*asked, answer.result()) for asked, answer in zip(wanted, answers, strict=True))

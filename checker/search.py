@@ -9,8 +9,8 @@ from datetime import datetime
 from checker.deviations import deviations
 from checker.key import key_of, key_of_state
 from checker.moves import Move
-from checker.steps import BREAKS, Steps, Timeline, Violation, doses, told_as
-from checker.usual import USUAL_END, End, usual
+from checker.steps import BREAKS, GETS_ON, Broke, Steps, Timeline, Violation, doses, told_as
+from checker.usual import DAY, USUAL_END, End, usual
 from checker.ward import State, at, begin, ruling_on, with_facts
 from checker.worthless import ASIDES
 from models.assessment import CourseState, Refused
@@ -22,6 +22,8 @@ from models.protocol import Protocol
 Budget = tuple[int, int]
 """Deviations since the last dose, and how many doses were given since a dose with deviations (0: none had any)."""
 MONITORING_SCOPE = "monitoring"
+IN_VAIN = 4
+"""A ward that did the same so many times in a row, each within a day, gets nowhere by it."""
 WATCHED = (CourseState.LIVER_MONITORING, CourseState.DISCONTINUED)
 
 
@@ -75,6 +77,7 @@ class _Node:
     parent: int
     move: Move | None
     rest: tuple[Chart, datetime, Phase] | None
+    now: datetime
     fresh: State | None = None
     dose: str = ""
     least: list[Budget] = field(default_factory=list)
@@ -149,10 +152,30 @@ class Search:
         if node.usual is None:
             self._tell_beside(index, timeline)
             move = usual(state, self.scope.end)
+            if move is not None and self._in_vain(index, move):
+                again = (*self._moves_to(index), move)
+                self.found.violations += told_as(Broke([(GETS_ON, f"{move.name}, {IN_VAIN} times in vain")]), again)
+                move = None
             node.usual = [] if move is None else self._made(index, timeline, (move,))
         if deviating and node.others is None:
             node.others = self._made(index, timeline, self._others(state))
             node.rest = None
+
+    def _in_vain(self, index: int, move: Move) -> bool:
+        """The ward was asked for this, did it within a day again and again, and is asked for it still: it would go on for
+        ever, and so would the search."""
+        for _ in range(IN_VAIN):
+            node = self._nodes[index]
+            made = node.move
+            if (
+                made is None
+                or made.name != move.name
+                or not made.messages
+                or self._nodes[node.parent].now + DAY < node.now
+            ):
+                return False
+            index = node.parent
+        return True
 
     def _tell_beside(self, index: int, timeline: Timeline) -> None:
         """What says nothing, told at this state; nobody goes on from there."""
@@ -219,7 +242,7 @@ class Search:
             # A chart without what was worked out of it: a search keeps very many of them.
             bare = Chart.model_construct(course=state.chart.course, facts=state.chart.facts)
             rest = (bare, state.now, state.run)
-            self._nodes.append(_Node(parent, move, rest, state, next_dose(state)))
+            self._nodes.append(_Node(parent, move, rest, state.now, state, next_dose(state)))
         return known
 
     def _moves_to(self, index: int) -> tuple[Move, ...]:

@@ -19,6 +19,7 @@ SAID_TOGETHER = (RecordFinding, RecordPremedication, LabResults, ReleaseHold, Re
 TOTAL = Invariant(
     "an answer always", ("design §2",), "The rules answer always; a patient's data never raise.", no_answer
 )
+GETS_ON = Invariant("the ward gets on", ("§3.5",), "Doing what the card asks for changes what it asks for.", no_answer)
 _REPORTS = invariant("reports")
 
 

@@ -31,6 +31,7 @@ from models.facts import (
     Height,
     HoldReleased,
     HoldSet,
+    LabResult,
     MedicalHistory,
     PremedicationClass,
     Response,
@@ -261,7 +262,18 @@ def _bring_data(state: State, asked: list[Finding]) -> Move | None:
         return Move("an ECG is made", scribe.finds(ecg("420")))
     if bed:
         return Move("the patient is examined and weighed", scribe.examination())
-    return Move("the laboratory sends its results", (scribe.labs(analytes_for(state)),)) if needed else None
+    return _drawn(state) if needed else None
+
+
+def _drawn(state: State) -> Move:
+    """The laboratory sends what the dose needs, of a sample taken now: later than any that it has sent of this minute, because
+    values of one minute are twins and the graver counts (LAB-11)."""
+    minute = state.now.replace(second=0, microsecond=0)
+    times = [
+        what.collected_at for _, what in state.standing.case.reading.of(LabResult) if what.collected_at is not None
+    ]
+    at = state.now + SOON if any(sent >= minute for sent in times) else state.now
+    return Move("the laboratory sends its results", (Scribe(state, at).labs(analytes_for(state)),), at)
 
 
 def _wait_for_recovery(state: State, asked: list[Finding]) -> Move | None:
