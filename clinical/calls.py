@@ -140,7 +140,7 @@ def _infusions(case: Case) -> Iterator[Call]:
         end, dose = given.dose.end, given.dose
         if given.doubt is not None and end is not None:
             title, clears = (
-                f"infusion of {dose.slot}: {given.doubt}",
+                f"infusion of {dose.slot}: how long it ran does not fit what is charted as given",
                 f"correct_fact of {end}, or result_confirmed of it",
             )
             yield Call(kind, f"{dose.slot}-amount", title, "INF-07", recorded[end], clears)

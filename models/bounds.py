@@ -134,7 +134,7 @@ def bounded(message: Kind) -> Kind | tuple[str, ...]:
     if found:
         return found
     short = _with_short_ids(message)
-    if len(short.model_dump_json().encode()) > largest_bytes(short.name):
+    if len(short.model_dump_json(exclude_defaults=True).encode()) > largest_bytes(short.name):
         return (f"message: more than {largest_bytes(short.name)} bytes",)
     return short
 

@@ -542,7 +542,10 @@ BOUNDARIES: dict[str, tuple[Boundary, ...]] = {
         Boundary(">", as_old_as(day_8(), HOUR, rule), step=SECOND) for rule in ("MON-15", "MON-16")
     ),
     "ages.future_tolerance": (
-        Boundary(">", given(lambda ahead: then(day_8(), lab("alt", "30", ago=-ahead)), asking("LAB-04")), step=SECOND),
+        # of the time at which it came, which is a second before the story's now
+        Boundary(
+            ">", given(lambda ahead: then(day_8(), lab("alt", "30", ago=SECOND - ahead)), asking("LAB-04")), step=SECOND
+        ),
     ),
     # at the bedside
     "premedication.earliest": (Boundary("<=", given(premedicated, verdict(Verdict.MAY_START)), step=SECOND),),

@@ -11,6 +11,7 @@ import pytest
 from clinical.case import Case
 from clinical.ctcae import Grade, grade_in_row, grade_of
 from clinical.known import Known
+from clinical.units import ucum
 from models.people import Role
 from models.protocol import GradeRow
 from plumbing.protocol_files import load_protocol
@@ -129,7 +130,7 @@ def seen(
     lln: Decimal | None = None,
     comparator: str | None = None,
 ) -> Known:
-    return Known(analyte, "f-new", Decimal(value), unit, DRAWN, uln, lln, comparator)
+    return Known(analyte, "f-new", Decimal(value), ucum(analyte, unit, {}) or unit, DRAWN, uln, lln, comparator)
 
 
 def grade(case: Case, result: Known) -> Grade:
