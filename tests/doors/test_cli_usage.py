@@ -51,9 +51,9 @@ def test_the_article_differs_from_the_label_in_three_numbers_and_three_rules(ter
         ("regimen.cycle1_d1", "DIV-01", ["DIV-01", "DOSE-01"]),
         ("regimen.cycle1_length", "DIV-03", ["DIV-03", "DOSE-05"]),
         ("premedication.mandatory", "DIV-07", ["DIV-07", "PRE-02"]),
-        ("rules.DIV-03", "DIV-03", ["DIV-03"]),
         ("rules.DOSE-01", "DIV-01", ["DOSE-01"]),
         ("rules.PRE-07", "DIV-07", ["PRE-07"]),
+        ("rules.DIV-03", "DIV-03", ["DIV-03"]),
     ]
     first = answer.document["differences"][0]
     assert (first["a"], first["b"]) == ("0.5 mg/m2", "0.8 mg/m2")
