@@ -126,12 +126,15 @@ def _prophylaxis(case: Case) -> Iterator[Due]:
 
 
 def _prophylaxis_after(case: Case) -> Iterator[Due]:
-    """MON-10: the same after dosing, from the last dose on and every month to the end of monitoring (MON-17)."""
-    last, spans, zone = case.last_dose, case.protocol.monitoring, case.reading.zone
-    if case.dosing_ended is None or last is None:
+    """MON-10: the same after dosing, from the last dose on and every month to the end of monitoring (MON-17).
+
+    A dose is the last one once dosing has ended: who ends it days later is not asked too late from the start.
+    """
+    last, ended, spans, zone = case.last_dose, case.dosing_ended, case.protocol.monitoring, case.reading.zone
+    if ended is None or last is None:
         return
     said = [at for at in _prophylaxis_said(case) if at >= last.started_at - spans.prophylaxis_since.span]
-    due_at, last_day = last.started_at, end_day(case)
+    due_at, last_day = max(last.started_at, ended.at), end_day(case)
     if said:
         next_on = plus_months(local_date(max(said), zone), spans.prophylaxis_again.count)
         due_at = at_local(next_on, wall_clock(max(said), zone), zone)

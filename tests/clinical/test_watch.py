@@ -190,7 +190,7 @@ def test_mon_10_it_is_asked_for_at_the_last_dose_and_every_month_to_the_end_of_m
     chart.add({"kind": "no_transplant"}, D15 + 2 * DAY, Role.PRESCRIBER)
     first = opened(chart, D15 + 2 * DAY, "prophylaxis")
     assert first is not None
-    assert (first.key, first.due_at, first.overdue_at) == ("prophylaxis-after", D15, D15 + 24 * H)
+    assert (first.key, first.due_at, first.overdue_at) == ("prophylaxis-after", D15 + DAY, D15 + 48 * H)
     chart.add(said, D15 + 3 * DAY)  # 19 March
     again = opened(chart, D15 + 3 * DAY, "prophylaxis")
     assert again is not None
