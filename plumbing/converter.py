@@ -24,10 +24,11 @@ class FailuresByTypeAndClause(DefaultFailureConverterWithEncodedAttributes):
     """
 
     def to_failure(self, exception: BaseException, payload_converter: PayloadConverter, failure: Failure) -> None:
-        super().to_failure(exception, payload_converter, failure)
-        if isinstance(exception, ApplicationError):
-            refused = next((detail for detail in exception.details if isinstance(detail, Refused)), None)
-            failure.message = refused.type_and_rules if refused is not None else failure.message
+        details = exception.details if isinstance(exception, ApplicationError) else ()
+        refused = next((detail for detail in details if isinstance(detail, Refused)), None)
+        # A refusal is an answer, no fault: where in the code it was given says nothing to who reads it in the Web UI.
+        super().to_failure(exception.with_traceback(None) if refused else exception, payload_converter, failure)
+        failure.message = refused.type_and_rules if refused is not None else failure.message
 
 
 def data_converter(key_ring: KeyRing | None, *, refuse_plaintext: bool = False) -> DataConverter:

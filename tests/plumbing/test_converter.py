@@ -110,13 +110,17 @@ async def test_a_failure_under_an_unknown_key_still_says_its_type() -> None:
 async def test_of_a_refusal_type_and_clauses_stay_in_clear_and_every_value_is_encrypted() -> None:
     finding = Finding(rule="NON-08", verdict=Verdict.HOLD, reason="CANARY ALT 160 U/L")
     refusal = Refused(type="DoseGateClosed", message="CANARY starting is refused", findings=(finding,))
-    error = ApplicationError(refusal.type_and_rules, refusal, type=refusal.type)
-    failure = await failure_of(error, data_converter(TEST_KEY_RING))
+    try:
+        raise ApplicationError(refusal.type_and_rules, refusal, type=refusal.type)
+    except ApplicationError as error:
+        failure = await failure_of(error, data_converter(TEST_KEY_RING))
     assert failure.message == "DoseGateClosed (NON-08)"
     assert b"CANARY" not in failure.SerializeToString()
     read = await data_converter(TEST_KEY_RING).decode_failure(failure)
     assert isinstance(read, ApplicationError)
     assert read.message == "DoseGateClosed (NON-08)"
+    assert read.failure is not None
+    assert read.failure.stack_trace == ""  # an answer, no fault of the code
 
 
 async def test_an_empty_payload_is_no_exception() -> None:
