@@ -73,8 +73,8 @@ def _unread(case: Case) -> Iterator[Call]:
 def _withdrawn(case: Case) -> Iterator[Call]:
     """LAB-09: withdrawals whose result is not known here, until it comes or a person dismisses them."""
     clears = "resolve_unreadable: dismiss it; or the result that it withdraws comes"
-    for fact, what in case.results.withdraw_nothing():
-        title = f"a result was withdrawn that is not known here: {what.display or what.how}"
+    for fact, _ in case.results.withdraw_nothing():
+        title = "a result was withdrawn that is not known here"
         yield Call(ObligationKind.UNREADABLE, hashed(fact.id), title, "LAB-09", fact.recorded_at, clears)
     standing = {u.fact: u for u in case.results.unknown() if u.stands}
     for unknown in standing.values():

@@ -90,7 +90,19 @@ def _late(after: tuple[Fact, ...], dose: Dose, known: set[str]) -> Iterator[Fact
         what = fact.what
         if _speaks_of_before(what, dose) or (isinstance(what, Correction) and what.target in known):
             known.add(fact.id)  # what is taken back, or corrected once more, is that too
-            yield fact
+            yield _as_of_before(fact, dose)
+
+
+def _as_of_before(fact: Fact, dose: Dose) -> Fact:
+    """Of before the start, a correction that moves a result to after it says only that the result was none of then."""
+    what = fact.what
+    if isinstance(what, Correction) and isinstance(moved := what.replacement, LabResult) and _drawn_after(moved, dose):
+        return fact.model_copy(update={"what": what.model_copy(update={"replacement": None})})
+    return fact
+
+
+def _drawn_after(what: LabResult, dose: Dose) -> bool:
+    return what.collected_at is not None and what.collected_at > dose.started_at
 
 
 def _speaks_of_before(what: object, dose: Dose) -> bool:

@@ -59,9 +59,11 @@ def _after_abnormal(case: Case) -> Iterator[Due]:
 
 def _while_suspected(case: Case, tested: tuple[Draw, ...]) -> Iterator[Due]:
     """ALERT-02: while VOD waits for a physician's judgement, or is called suspected, the liver is tested every day."""
-    if not case.doses or not tested or not ladder(case).waits:
+    if not case.doses or not ladder(case).waits:
         return
-    due_at = plus_days(tested[-1].at, case.protocol.monitoring.suspected.count, case.reading.zone)
+    # Where every panel was taken back, the last dose is what is known: it is not asked for less because less is known.
+    last = tested[-1].at if tested else case.doses[-1].started_at
+    due_at = plus_days(last, case.protocol.monitoring.suspected.count, case.reading.zone)
     yield _rolling(case, "daily", "daily liver test while VOD is suspected", "ALERT-02", due_at)
 
 

@@ -11,7 +11,7 @@ from clinical.calendar import local_date
 from clinical.marks import EVERY_FACT, KIND_MARKS, TAGS
 from clinical.once import INSTANT, NEVER, Basis
 from clinical.told import CORRECTION, Told, told_by
-from models.base import Frozen
+from models.base import LAST_YEAR, Frozen
 from models.chart import Chart
 from models.facts import Correction, Discontinued, Fact, Reaction, VodJudged
 from models.people import Actor
@@ -150,8 +150,8 @@ class Reading:
 
     @property
     def valid_until(self) -> datetime | None:
-        """The first instant after now at which time alone could change what was read."""
-        return None if self.basis.change is NEVER else self.basis.change
+        """The first instant after now at which time alone could change what was read; none where no clock shows it."""
+        return None if self.basis.change.year > LAST_YEAR else self.basis.change
 
     # ── corrections (COR-02); a chart that has further ones is read anew ───────────────────────────────────────────
 

@@ -113,6 +113,22 @@ def test_only_a_physicians_answer_ends_the_call() -> None:
     assert [one.why for one in met] == ["a physician answered"]
 
 
+def test_a_value_that_is_corrected_to_after_the_start_is_none_of_before() -> None:
+    course = running()
+    with course.charting() as builder:
+        at = {"recorded_at": course.now - MIN}
+        wrong = builder.add(
+            a_lab("alt", "38", at=D1 - timedelta(days=1), accession="a-9"),
+            D1 - timedelta(days=1),
+            Role.LABORATORY,
+            **at,
+        )
+        right = a_lab("alt", "38", at=course.now - MIN, accession="a-9").model_dump(mode="json")
+        correction = {"kind": "correction", "target": wrong, "replacement": right, "reason": "another day's"}
+        builder.add(correction, course.now - MIN, Role.PHYSICIAN, **at)
+    assert call(course) is None
+
+
 def test_a_dose_given_elsewhere_had_no_gate_here() -> None:
     builder = ChartBuilder().ready()
     builder.add({"kind": "administration", "cycle": 1, "day": 1, "mg": "0.9"}, D1)
