@@ -10,16 +10,14 @@ from itertools import chain
 from clinical.alerts import suspicion
 from clinical.calendar import wall_clock
 from clinical.case import Case
-from clinical.dose_gate import dose_gate
+from clinical.dose_gate import holding_gate
 from clinical.once import once
 from clinical.overrides import with_overrides
 from clinical.reactions import reactions
-from clinical.told import told_by
 from clinical.treatment import Dose
 from clinical.windows import Window
 from models.assessment import Finding, Verdict
 from models.base import counted
-from models.chart import Chart
 from models.facts import CYCLE_DAYS, AdministrationReported, DoseAuthorised, DoseDecided
 
 HELD = frozenset({Verdict.DISCONTINUED, Verdict.HOLD_URGENT, Verdict.PROPOSE_DISCONTINUE, Verdict.HOLD})
@@ -137,8 +135,6 @@ def _standing_at(case: Case, dose: Dose) -> tuple[tuple[str, str], ...]:
     told = case.reading.told
     place = next((i for i, fact in enumerate(told.all_facts) if fact.id == dose.fact), len(told.all_facts))
     known = tuple(fact for fact in told.all_facts[:place] if fact.recorded_at <= dose.started_at)
-    chart = Chart(course=told.course, facts=known)
-    told_by(chart).takes_readings_of(told, case.protocol)
-    then = Case(chart, case.protocol, dose.started_at)
-    found = chain(suspicion(then), reactions(then), dose_gate(then, dose.slot))
+    then = Case(told.beginning(known, case.protocol), case.protocol, dose.started_at)
+    found = chain(suspicion(then), reactions(then), holding_gate(then, dose.slot))
     return tuple((f.rule, f.reason) for f in with_overrides(then, dose.slot, found) if f.verdict in HELD)

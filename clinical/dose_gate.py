@@ -1,6 +1,7 @@
 """The gate of a dose: all that can stand in its way before the signature (rows 3-8 of the reference, §3.5)."""
 
 from collections.abc import Iterator
+from typing import Any, Final
 
 from clinical.bedside import allergy_notes
 from clinical.calendar import zone_named
@@ -24,36 +25,58 @@ from models.assessment import Finding, Verdict
 from models.facts import DoseSlot
 
 
+NEVER_HOLD: Final = frozenset(
+    {
+        *(mixed_methods, cytopenia_note, weight_notes, required_data, unusable_results),
+        *(body_gate, dose_notes, prompts, allergy_notes),
+    }
+)
+"""Rules that ask for data, or only say something."""
+
+
 def dose_gate(case: Case, slot: DoseSlot) -> Iterator[Finding]:
     """Rows 3-8 for the next dose. All are evaluated; the order only picks the headline."""
-    yield from all_of(case, _zone)
-    yield from all_of(case, _level_review)
-    yield from all_of(case, consent_gate)
-    yield from all_of(case, eligibility_gate)
-    yield from all_of(case, further_eligibility)
-    yield from all_of(case, contraindications, slot)
+    for rule, *of in _rules(case, slot):
+        yield from all_of(case, rule, *of)
+
+
+def holding_gate(case: Case, slot: DoseSlot) -> Iterator[Finding]:
+    """The same without the rules that can never hold a dose."""
+    for rule, *of in _rules(case, slot):
+        if rule not in NEVER_HOLD:
+            yield from all_of(case, rule, *of)
+
+
+def _rules(case: Case, slot: DoseSlot) -> Iterator[tuple[Any, ...]]:
+    """Each rule with what it is asked about besides the case."""
+    yield (_zone,)
+    yield (_level_review,)
+    yield (consent_gate,)
+    yield (eligibility_gate,)
+    yield (further_eligibility,)
+    yield contraindications, slot
     if not case.doses:
-        yield from all_of(case, cytoreduction_gate)
-    yield from all_of(case, pregnancy)
-    yield from all_of(case, liver_gate)
-    yield from all_of(case, laboratory_toxicity)
-    yield from all_of(case, infection_or_bleeding)
-    yield from all_of(case, graded_toxicity)
-    yield from all_of(case, mixed_methods)
-    yield from all_of(case, heart, slot)
-    yield from all_of(case, personal_holds)
-    yield from all_of(case, count_gate, slot)
-    yield from all_of(case, cytopenia_note, slot)
-    yield from all_of(case, weight_notes, slot)
-    yield from all_of(case, cycle_gate, slot)
-    yield from all_of(case, schedule_gate, slot)
-    yield from all_of(case, required_data, slot)
-    yield from all_of(case, unusable_results)
-    yield from all_of(case, implausible_holds)
-    yield from all_of(case, body_gate, slot)
-    yield from all_of(case, dose_notes, slot)
-    yield from all_of(case, prompts, slot)
-    yield from all_of(case, allergy_notes)
+        yield (cytoreduction_gate,)
+    yield (pregnancy,)
+    yield (liver_gate,)
+    yield (laboratory_toxicity,)
+    yield (infection_or_bleeding,)
+    yield (graded_toxicity,)
+    yield (mixed_methods,)
+    yield heart, slot
+    yield (personal_holds,)
+    yield count_gate, slot
+    yield cytopenia_note, slot
+    yield weight_notes, slot
+    yield cycle_gate, slot
+    yield schedule_gate, slot
+    yield required_data, slot
+    yield (unusable_results,)
+    yield (implausible_holds,)
+    yield body_gate, slot
+    yield dose_notes, slot
+    yield prompts, slot
+    yield (allergy_notes,)
 
 
 def _level_review(case: Case) -> Iterator[Finding]:

@@ -65,7 +65,8 @@ def dose_plan(case: Case, slot: DoseSlot) -> DosePlan | None:
     return found[0] if len({plan.mg for plan in found}) == 1 else None
 
 
-def _plans(case: Case, slot: DoseSlot) -> list[DosePlan]:
+@once
+def _plans(case: Case, slot: DoseSlot) -> tuple[DosePlan, ...]:
     """The dose by each weight and height of the last minute (LAB-11)."""
     entry, heights = mg_per_m2_of(case, slot), of_last_minute(case.heights())
     pairs = [(weight, height.value) for weight in weights_for(case, slot) for height in heights]
@@ -74,9 +75,9 @@ def _plans(case: Case, slot: DoseSlot) -> list[DosePlan]:
         for weight, height in pairs
     )
     if entry is None or not fit:
-        return []
+        return ()
     full = leveled(case, slot, entry.number)
-    return [_computed(case, slot, full, weight, height) for weight, height in pairs]
+    return tuple(_computed(case, slot, full, weight, height) for weight, height in pairs)
 
 
 def body_gate(case: Case, slot: DoseSlot) -> Iterator[Finding]:

@@ -35,7 +35,8 @@ def complete_draws(case: Case, analytes: Iterable[str]) -> tuple[Draw, ...]:
 
 def draws_against(case: Case, analytes: Iterable[str]) -> tuple[Draw, ...]:
     """The same with what was taken back and no later usable value has settled, for what only raises (E1)."""
-    return _complete(case, tuple(analytes), True)
+    wanted = tuple(analytes)
+    return _complete(case, wanted, any(map(case.results.gone, wanted)))
 
 
 @once

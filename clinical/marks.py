@@ -29,7 +29,11 @@ def group_of(analyte: str) -> str:
 
 def groups_of(result: LabResult) -> tuple[str, ...]:
     """The groups that a result belongs to: that of its code, or those of all that it may be (LAB-12)."""
-    analytes = meaning(result).analytes
+    return groups_of_analytes(meaning(result).analytes)
+
+
+def groups_of_analytes(analytes: frozenset[str]) -> tuple[str, ...]:
+    """The groups of all these analytes."""
     if len(analytes) == 1:  # as nearly always
         (analyte,) = analytes
         return (group_of(analyte),)

@@ -17,7 +17,7 @@ from typing import Any, TypeVar, cast
 from zoneinfo import ZoneInfo
 
 from clinical.calendar import zone_named
-from clinical.marks import ALL_LABS, EVERY_FACT, KIND_MARKS, groups_of, lab_mark
+from clinical.marks import ALL_LABS, EVERY_FACT, KIND_MARKS, lab_mark
 from clinical.meaning import meaning
 from clinical.once import Basis
 from clinical.setting_aside import SET_ASIDE, as_read
@@ -33,6 +33,7 @@ Pairs = tuple[tuple[Fact, Any], ...]
 
 LAB, CORRECTION, WITHDRAWN = "lab_result", "correction", "result_withdrawn"
 NO_GROUPS: frozenset[str] = frozenset()
+NOTHING_KNOWN: Mapping[str, Version] = MappingProxyType({})
 EVERY_GROUP = "*"
 
 Made = TypeVar("Made")
@@ -84,7 +85,10 @@ class Memory:
 class Told:
     """All that the facts say; `facts` are those that stand, in the order in which they were first told."""
 
-    def __init__(self, course: Course, facts: tuple[Fact, ...]) -> None:
+    def __init__(
+        self, course: Course, facts: tuple[Fact, ...], known: Mapping[str, Version] = NOTHING_KNOWN
+    ) -> None:
+        """`known` are messages about results, by fact, that were read in a chart which holds these facts and further ones."""
         facts = as_read(facts)
         self.course = course
         self._correctors: dict[str, list[Actor]]
@@ -108,19 +112,23 @@ class Told:
         self._groups_of: dict[str, frozenset[str]] = {}
         self._links: frozenset[frozenset[str]] = frozenset()
         labs: dict[str, list[Version]] = {}
-        for version in self._said_of_results():
-            groups = self._take_in(version)
-            for group in groups or (WITHDRAWN,):
+        for version in self._said_of_results(known):
+            self._take_in(version)
+            for group in version.groups or (WITHDRAWN,):
                 labs.setdefault(group, []).append(version)
         self.withdrawals = tuple(labs.pop(WITHDRAWN, ()))
         self.labs = {group: tuple(found) for group, found in labs.items()}
 
-    def _said_of_results(self) -> Iterator[Version]:
+    def _said_of_results(self, known: Mapping[str, Version]) -> Iterator[Version]:
         """Every message about a result as it stands, also one that a person took back."""
         if self.versions is None:
-            for kind in (LAB, WITHDRAWN):
-                for place, (fact, what) in enumerate(self.by_kind.get(kind, ())):
-                    yield version_of(fact, what, (what,), place)
+            for place, fact in enumerate(self.all_facts):
+                what = fact.what
+                if what.kind == LAB or what.kind == WITHDRAWN:
+                    version = known.get(fact.id)
+                    if version is None or version.fact is not fact or version.arrived[1] != place:
+                        version = version_of(fact, what, (what,), place)
+                    yield version
             return
         for place, told in enumerate(self.versions.values()):
             said = tuple(fact.what for fact in told if fact is not None and fact.what.kind in (LAB, WITHDRAWN))
@@ -129,15 +137,12 @@ class Told:
                 what = None if told[-1] is None else said[-1]
                 yield version_of(fact, cast("Any", what), cast("Any", said), place)
 
-    def _take_in(self, version: Version) -> list[str]:
-        """The groups of results that this message is of; those that it joins are read together from now on (LAB-08)."""
-        said = [what for what in version.said if isinstance(what, LabResult)]
-        groups = list(dict.fromkeys(group for what in said for group in groups_of(what)))
+    def _take_in(self, version: Version) -> None:
+        """The groups of results that a message joins are read together from now on (LAB-08)."""
         for identity in [identity for what in version.said for identity in identities(what)]:
-            joined = self._groups_of[identity] = self._groups_of.get(identity, NO_GROUPS).union(groups)
+            joined = self._groups_of[identity] = self._groups_of.get(identity, NO_GROUPS).union(version.groups)
             if len(joined) > 1:
                 self._links |= {joined}
-        return groups
 
     def _read_together(self, group: str) -> frozenset[str]:
         """The groups whose results may be versions of one another: a later one may have another code."""
@@ -192,9 +197,14 @@ class Told:
         self._memories = (*self._memories, (protocol, memory))
         return memory
 
-    def takes_readings_of(self, other: "Told", protocol: Protocol) -> None:
-        """What facts say alone need not be read again in a chart that holds some of them."""
-        self._memories = (*self._memories, (protocol, other.memory(protocol).readings()))
+    def beginning(self, facts: tuple[Fact, ...], protocol: Protocol) -> Chart:
+        """A chart of some of the facts that were told here: what each of them says alone is not read again."""
+        chart = Chart(course=self.course, facts=facts)
+        known = {v.fact.id: v for found in self.labs.values() for v in found if v.fact.what is v.what}
+        told = Told(self.course, facts, known)
+        told._memories = ((protocol, self.memory(protocol).readings()),)
+        chart.notes.made = told
+        return chart
 
     def and_then(self, facts: tuple[Fact, ...], added: tuple[Fact, ...]) -> "Told":
         """The same and these further facts: what they do not touch is taken over."""
@@ -232,7 +242,8 @@ class Told:
 
     def _and_result(self, version: Version) -> int:
         """One more message about a result; the marks of the groups in which it can change what stands."""
-        changed = frozenset(self._take_in(version))
+        changed = version.groups
+        self._take_in(version)
         for group in changed:
             self.labs[group] = (*self.labs.get(group, ()), version)
         if not changed:

@@ -10,7 +10,8 @@ from datetime import datetime
 from typing import NamedTuple, TypeVar
 
 from clinical.codes import analyte_of
-from clinical.meaning import meaning
+from clinical.marks import groups_of_analytes
+from clinical.meaning import Meaning, meaning
 from models.facts import Fact, LabResult, LabStatus, ResultWithdrawn
 
 Said = LabResult | ResultWithdrawn
@@ -36,8 +37,8 @@ class Version(NamedTuple):
     """One message about a result: its fact with what stands of it, all that was said in its place, when it arrived.
 
     `what` is `None` where a person took it back (COR-01): it says nothing, and what withdraws it has found its result.
-    `analytes`: what it measures, or may measure; none where its code means nothing here. `places`: where all that was said
-    was measured, which is worked out once (`version_of`).
+    `analytes`: what it measures, or may measure; none where its code means nothing here. `groups` are those of all that was
+    said, `places` where all of it was measured: both are worked out once (`version_of`).
     """
 
     fact: Fact
@@ -45,6 +46,7 @@ class Version(NamedTuple):
     said: tuple[Said, ...]
     arrived: tuple[datetime, int]
     analytes: frozenset[str]
+    groups: tuple[str, ...]
     places: tuple[Hashable, ...]
 
     @property
@@ -57,9 +59,15 @@ class Version(NamedTuple):
 
 def version_of(fact: Fact, what: Said | None, said: tuple[Said, ...], place: int) -> Version:
     """A message about a result, told in this place of its chart."""
+    arrived = (fact.recorded_at, place)
+    if len(said) == 1 and what is said[0] and isinstance(what, LabResult):  # as nearly always
+        meant = meaning(what)
+        return Version(fact, what, said, arrived, meant.analytes, groups_of_analytes(meant.analytes), _places(what, meant))
     analytes = meaning(what).analytes if isinstance(what, LabResult) else frozenset[str]()
-    places = _places(said[0]) if len(said) == 1 else tuple(key for one in said for key in _places(one))
-    return Version(fact, what, said, (fact.recorded_at, place), analytes, places)
+    results = [(one, meaning(one)) for one in said if isinstance(one, LabResult)]
+    groups = tuple(dict.fromkeys(group for _, meant in results for group in groups_of_analytes(meant.analytes)))
+    places = tuple(key for one, meant in results for key in _places(one, meant))
+    return Version(fact, what, said, arrived, analytes, groups, places)
 
 
 class Chain(NamedTuple):
@@ -131,8 +139,13 @@ def _joined(things: Iterable[Thing], keys_of: Callable[[Thing], Iterable[Hashabl
     groups: dict[int, list[Thing]] = {}
     for thing in things:
         keys = tuple(keys_of(thing))
+        if group_of.keys().isdisjoint(keys):  # as nearly always
+            group = [thing]
+            groups[id(group)] = group
+            group_of.update(dict.fromkeys(keys, group))
+            continue
         met = {id(group): group for key in keys if (group := group_of.get(key)) is not None}
-        group = max(met.values(), key=len) if met else []
+        group = max(met.values(), key=len)
         groups[id(group)] = group
         group.append(thing)
         for other in met.values():
@@ -167,7 +180,7 @@ def _shared(told: Iterable[Version]) -> set[str]:
         for what in version.said:
             if isinstance(what, LabResult) and what.identifiers:
                 for identifier in identities(what):
-                    codes.setdefault((version.fact.message, identifier), set()).add(_measured(what))
+                    codes.setdefault((version.fact.message, identifier), set()).add(_measured(what, meaning(what)))
     return {
         identifier
         for (_, identifier), measured in codes.items()
@@ -175,20 +188,17 @@ def _shared(told: Iterable[Version]) -> set[str]:
     }
 
 
-def _measured(what: LabResult) -> str:
-    meant = meaning(what)
+def _measured(what: LabResult, meant: Meaning) -> str:
     return next(iter(meant.analytes)) if meant.certain else f"{what.loinc} {what.display}"
 
 
-def _places(what: Said) -> tuple[Hashable, ...]:
+def _places(what: LabResult, meant: Meaning) -> tuple[Hashable, ...]:
     """Accession, specimen and report, each with analyte and minute; where none is named, the sender stands for it."""
-    if isinstance(what, ResultWithdrawn):
-        return ()
     when = None if what.collected_at is None else minute_of(what.collected_at)
     orders = [order for order in _orders(what) if order[1]]
     if not orders and not what.resource and not what.identifiers and when is not None:
         orders = [("sender", what.sender or "")]
-    measured = _measured(what) if orders else ""
+    measured = _measured(what, meant) if orders else ""
     return tuple((*order, measured, when) for order in orders)
 
 
@@ -307,7 +317,7 @@ def _content(what: Said) -> Hashable:
     """What it says, without the envelope that it came in."""
     if isinstance(what, ResultWithdrawn):
         return (what.how, what.resource, what.version, what.updated_at, what.issued_at)
-    measured = (_measured(what), what.value, what.comparator, what.text, what.unit, what.absent_reason)
+    measured = (_measured(what, meaning(what)), what.value, what.comparator, what.text, what.unit, what.absent_reason)
     limits = (what.uln, what.lln, what.limit_unit, what.status, what.doubt, what.unit_words, what.limit_unit_words)
     return (*measured, *limits, what.collected_at, what.collected_text, what.issued_at, what.version, what.updated_at)
 
@@ -388,7 +398,7 @@ def _value_of(what: object) -> object:
         return None
     value = (what.value, what.unit, what.comparator or None, what.uln, what.lln, what.limit_unit)
     doubts = (what.absent_reason, what.text, what.doubt, what.unit_words, what.limit_unit_words)
-    return (*value, *doubts, _measured(what), what.collected_at, what.status)
+    return (*value, *doubts, _measured(what, meaning(what)), what.collected_at, what.status)
 
 
 def meant_by(what: object) -> frozenset[str]:

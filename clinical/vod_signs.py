@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
-from itertools import groupby, pairwise
+from itertools import groupby, pairwise, takewhile
 from types import MappingProxyType
 from typing import Protocol, TypeVar
 
@@ -18,7 +18,6 @@ from clinical.case import Case
 from clinical.known import Known, drawn_at
 from clinical.treatment import Measured
 from clinical.units import PERCENT, bilirubin_umol_per_l
-from clinical.versions import minute_of
 from models.assessment import Input
 from models.base import plain
 from models.facts import Fact, Imaging, VodExamination
@@ -157,20 +156,16 @@ class Signs:
         """The usable ones; one that was withdrawn may raise, and never lowers (E1)."""
         results, limit = self.case.results, self._limits.bilirubin_from.number
         raising = [k for k in results.gone("bilirubin") if _at_least(k, limit)]
-        found = sorted((*results.history("bilirubin"), *raising), key=drawn_at)
-        return tuple(k for k in found if self._was(k.collected_at))
+        found = results.history("bilirubin")
+        if raising:
+            found = tuple(sorted((*found, *raising), key=drawn_at))
+        return found if self.then is None else tuple(takewhile(lambda k: self._was(k.collected_at), found))
 
     @cached_property
     def _last_bilirubin(self) -> Known | None:
         """The last usable one; of one draw the highest."""
-        last = self._bilirubins[-1:]
-        return (
-            max(
-                (k for k in self._bilirubins if minute_of(k.collected_at) == minute_of(last[0].collected_at)), key=_umol
-            )
-            if last
-            else None
-        )
+        draw = next(_newest_first(self._bilirubins), [])
+        return max(reversed(draw), key=_umol, default=None)
 
     @cached_property
     def bilirubin(self) -> Part:
@@ -377,8 +372,8 @@ class Signs:
     def _bilirubin_before(self) -> Known | None:
         """The usable total bilirubin before the latest one."""
         last = self._last_bilirubin
-        found = [k for k in self._bilirubins if last is not None and k.collected_at < last.collected_at]
-        return found[-1] if found else None
+        before = (k for k in reversed(self._bilirubins) if last is not None and k.collected_at < last.collected_at)
+        return next(before, None)
 
     @property
     def _gain_lately(self) -> Decimal | None:
@@ -438,7 +433,7 @@ def _at_least(known: Known, limit: Decimal) -> Answer:
 
 def _newest_first(history: Sequence[Known]) -> Iterator[list[Known]]:
     """The draws, newest first."""
-    for _, draw in groupby(reversed(history), lambda k: minute_of(k.collected_at)):
+    for _, draw in groupby(reversed(history), lambda k: k.minute):
         yield list(draw)
 
 
