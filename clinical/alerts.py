@@ -20,7 +20,8 @@ class Ladder:
     """Where a patient stands on the ladder; `step` is A0 … A4.
 
     `now` are the definitions that are met now, `open` those that were reached and that no physician has judged since
-    (VOD-13), `opened_at` when the first of them became known; `unknown` are the signs of which nothing is known lately.
+    (VOD-13), `opened_at` when the first of them became known; `unknown` are the signs of which nothing is known lately,
+    `watched` those that are watched, `inputs` the values behind all of it.
     """
 
     step: int
@@ -30,6 +31,8 @@ class Ladder:
     unknown: tuple[str, ...]
     covers: tuple[str, ...]
     judged: tuple[Fact, VodJudged] | None
+    watched: tuple[str, ...]
+    inputs: tuple[Input, ...]
 
     @property
     def met(self) -> tuple[str, ...]:
@@ -59,9 +62,11 @@ def ladder(case: Case) -> Ladder:
     found = answers(signs)
     now = tuple(Reached(clause, past.until, part.by) for clause, part in found.items() if part.answer)
     still = merged(past.reached, open_now(signs, past))
-    step = max((DEFINITIONS[r.clause][1] for r in (*now, *still)), default=WATCH if signs.to_watch() else 0)
+    watched = signs.to_watch()
+    step = max((DEFINITIONS[r.clause][1] for r in (*now, *still)), default=WATCH if watched else 0)
     opened_at = past.opened_at or (past.until if still else None)
-    return Ladder(step, now, still, opened_at, signs.not_known(), covers(now, signs.present), past.judged)
+    shown = (watched, signs.inputs())
+    return Ladder(step, now, still, opened_at, signs.not_known(), covers(now, signs.present), past.judged, *shown)
 
 
 def covers(now: tuple[Reached, ...], present: tuple[Sign, ...]) -> tuple[str, ...]:
@@ -73,10 +78,9 @@ def covers(now: tuple[Reached, ...], present: tuple[Sign, ...]) -> tuple[str, ..
 def suspicion(case: Case) -> Iterator[Finding]:
     """What the ladder asks for, in every state of a course."""
     found = ladder(case)
-    signs = Signs(case, judged=kept(case).covers)
     verdict = Verdict.HOLD_URGENT if found.waits else None
     clears = "judge_vod by a physician: excluded with the other cause, resolved, or confirmed" if verdict else None
-    inputs = signs.inputs()
+    inputs = found.inputs
     now = {reached.clause for reached in found.now}
     judged = f"; judged {found.judged[1].judgement}" if found.judged and not verdict else ""
     for reached in merged(found.now, found.open):
@@ -87,7 +91,7 @@ def suspicion(case: Case) -> Iterator[Finding]:
     if found.waits and not found.met:
         yield case.finding("ALERT-02", verdict, "a physician suspects VOD", inputs=inputs, clears=clears)
     elif found.step == WATCH and not found.met:
-        yield case.finding("ALERT-01", None, f"watch for VOD: {', '.join(signs.to_watch())}", inputs=inputs)
+        yield case.finding("ALERT-01", None, f"watch for VOD: {', '.join(found.watched)}", inputs=inputs)
     if found.unknown and found.step < SUSPECTED and case.dosing_ended is not None:
         missing = ", ".join(found.unknown)
         yield case.finding("ALERT-09", None, f"whether VOD is there cannot be told: {missing} not known, or not lately")

@@ -24,7 +24,6 @@ from clinical.weight import weight_notes
 from models.assessment import Finding, Verdict
 from models.facts import DoseSlot
 
-
 NEVER_HOLD: Final = frozenset(
     {
         *(mixed_methods, cytopenia_note, weight_notes, required_data, unusable_results),

@@ -22,7 +22,7 @@ from clinical.known import (
     twins_at_the_end,
 )
 from clinical.marks import group_of, lab_mark
-from clinical.meaning import meaning
+from clinical.meaning import Meaning, meaning
 from clinical.once import once
 from clinical.plausibility import Drawn, contradictions, jumps, more_than_all
 from clinical.reading import Reading
@@ -268,8 +268,9 @@ class Results:
     def _read_one(self, analyte: str, fact: Fact, sent: LabResult) -> Known | Unknown:
         """The result as it can be used. Only a person's word and the other results are asked for each time."""
         ahead = self._from_the_future(fact, sent.collected_at) or self._from_the_future(fact, sent.ends_at)
-        if ahead or sent is not fact.what or not meaning(sent).certain:
-            found = _looked_at_alone(analyte, fact, sent, self._protocol, in_the_future=ahead)
+        meant = meaning(sent)
+        if ahead or sent is not fact.what or not meant.certain:
+            found = _looked_at_alone(analyte, fact, sent, meant, self._protocol, in_the_future=ahead)
         else:
             found = self.reading.memory.alone(fact, _as_sent)
         if isinstance(found, Unknown) and found.confirmable and self.confirmed(fact.id):
@@ -296,8 +297,10 @@ class Results:
         unknown = {u.fact for _, u in read if isinstance(u, Unknown)} if read is not before else set()
         doubted = [k for _, k in before if isinstance(k, Known) and k.fact in unknown]
         if analyte == "anc":
-            wbc = _drawn([(fact, k) for fact, k in self._series("wbc").read if isinstance(k, Known) and k.is_exact])
-            doubts = {part.fact: more_than_all(part, wbc) for part in _drawn(read)}
+            wbc: dict[datetime, list[Drawn]] = {}
+            for whole in _drawn([(fact, k) for fact, k in self._series("wbc").read if isinstance(k, Known) and k.is_exact]):
+                wbc.setdefault(whole.at, []).append(whole)
+            doubts = {part.fact: more_than_all(part, wbc.get(part.at, ())) for part in _drawn(read)}
             read = _doubted(analyte, read, {f: why for f, why in doubts.items() if why and not self.confirmed(f)})
         return read, doubted
 
@@ -321,15 +324,15 @@ class Results:
 def _as_sent(fact: Fact, protocol: Protocol) -> Known | Unknown:
     """A result of an analyte looked at alone, drawn before now, without a person's word."""
     assert isinstance(fact.what, LabResult)
-    (analyte,) = meaning(fact.what).analytes
-    return _looked_at_alone(analyte, fact, fact.what, protocol, in_the_future=False)
+    meant = meaning(fact.what)
+    (analyte,) = meant.analytes
+    return _looked_at_alone(analyte, fact, fact.what, meant, protocol, in_the_future=False)
 
 
 def _looked_at_alone(
-    analyte: str, fact: Fact, sent: LabResult, protocol: Protocol, *, in_the_future: bool
+    analyte: str, fact: Fact, sent: LabResult, meant: Meaning, protocol: Protocol, *, in_the_future: bool
 ) -> Known | Unknown:
     result = understood(analyte, sent, protocol)
-    meant = meaning(sent)
     trouble = trouble_of(analyte, result, protocol, in_the_future=in_the_future)
     if not meant.certain and not (trouble is not None and trouble.urgent):
         trouble = Trouble(meant.rule, meant.why)

@@ -73,7 +73,7 @@ def _words(facts: Iterable[Fact]) -> dict[str, list[Fact]]:
     """By the fact that it is about every word that was said, oldest first."""
     said: dict[str, list[Fact]] = {}
     for fact in facts:
-        if isinstance(fact.what, FactSetAside):
+        if fact.what.kind == SET_ASIDE:  # a tag is compared many times faster than a class of pydantic
             said.setdefault(fact.what.target, []).append(fact)
     return said
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from clinical.arrivals import chart_to, of_one_message
 from clinical.case import Case
-from clinical.marks import groups_of
+from clinical.meaning import meaning
 from clinical.once import ALWAYS, once
 from clinical.stores import Store
 from clinical.told import Told
@@ -28,7 +28,7 @@ from models.people import PHYSICIANS
 
 SETTLED = frozenset({"excluded", "resolved"})
 MEASURED = frozenset({"bilirubin", "weight"})
-"""The groups of laboratory results that are signs of VOD."""
+"""The analytes of laboratory results that are signs of VOD."""
 SEEN = frozenset({"vod_examination", "imaging", "weight"})
 EVIDENCE = frozenset({"imaging", "pressure or tissue"})
 """Evidence alone can be enough: it counts for two."""
@@ -180,7 +180,7 @@ def _parts(fact: Fact, following: Fact) -> bool:
 def _matters(fact: Fact) -> bool:
     what: Any = fact.what
     if what.kind == "lab_result":
-        return not MEASURED.isdisjoint(groups_of(what))
+        return not MEASURED.isdisjoint(meaning(what).analytes)
     return what.kind in SEEN or what.kind in OTHERWISE or what.kind == WORD
 
 
@@ -200,7 +200,7 @@ def _looking(case: Case, kept: Kept, arrived: tuple[Fact, ...]) -> Kept:
         elif what.kind == "weight":
             weights.append(what.kg)
         elif what.kind == "lab_result":
-            measured = MEASURED.intersection(groups_of(what))
+            measured = MEASURED.intersection(meaning(what).analytes)
             signs |= measured if measured and _may_be_high(case, fact, what) else set()
     if not weights:
         return kept if signs == kept.may_be else replace(kept, may_be=frozenset(signs))
@@ -212,7 +212,7 @@ def _looking(case: Case, kept: Kept, arrived: tuple[Fact, ...]) -> Kept:
 
 def _may_be_high(case: Case, fact: Fact, sent: LabResult) -> bool:
     """A weight, a bilirubin of a child, or one that is not surely low."""
-    if groups_of(sent) != ("bilirubin",) or sent.value is None or Signs(case, fact.recorded_at).child:
+    if meaning(sent).analytes != {"bilirubin"} or sent.value is None or Signs(case, fact.recorded_at).child:
         return True
     umol = bilirubin_umol_per_l(sent.value, sent.unit or "")
     return umol is None or sent.comparator not in (None, "", "=") or umol >= case.protocol.vod.bilirubin_from.number

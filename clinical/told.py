@@ -22,7 +22,7 @@ from clinical.meaning import meaning
 from clinical.once import Basis
 from clinical.setting_aside import SET_ASIDE, as_read
 from clinical.stores import Store
-from clinical.versions import Chain, Version, chains, identities, version_of
+from clinical.versions import WITHDRAWN, Chain, Version, chains, identities, version_of
 from models.chart import Chart, Course
 from models.facts import Correction, Fact, LabResult, ResultWithdrawn
 from models.people import Actor
@@ -31,7 +31,7 @@ from models.protocol import Protocol
 Pairs = tuple[tuple[Fact, Any], ...]
 """Facts of one kind with what they say, as they arrived."""
 
-LAB, CORRECTION, WITHDRAWN = "lab_result", "correction", "result_withdrawn"
+LAB, CORRECTION = "lab_result", "correction"
 NO_GROUPS: frozenset[str] = frozenset()
 NOTHING_KNOWN: Mapping[str, Version] = MappingProxyType({})
 EVERY_GROUP = "*"
@@ -85,9 +85,7 @@ class Memory:
 class Told:
     """All that the facts say; `facts` are those that stand, in the order in which they were first told."""
 
-    def __init__(
-        self, course: Course, facts: tuple[Fact, ...], known: Mapping[str, Version] = NOTHING_KNOWN
-    ) -> None:
+    def __init__(self, course: Course, facts: tuple[Fact, ...], known: Mapping[str, Version] = NOTHING_KNOWN) -> None:
         """`known` are messages about results, by fact, that were read in a chart which holds these facts and further ones."""
         facts = as_read(facts)
         self.course = course
@@ -139,7 +137,8 @@ class Told:
 
     def _take_in(self, version: Version) -> None:
         """The groups of results that a message joins are read together from now on (LAB-08)."""
-        for identity in [identity for what in version.said for identity in identities(what)]:
+        named = [what for what in version.said if what.resource or what.identifiers]
+        for identity in [identity for what in named for identity in identities(what)]:
             joined = self._groups_of[identity] = self._groups_of.get(identity, NO_GROUPS).union(version.groups)
             if len(joined) > 1:
                 self._links |= {joined}
@@ -292,10 +291,11 @@ def _by_analyte(found: Iterable[Chain]) -> Mapping[str | None, tuple[Chain, ...]
     """Results by what any of their versions measures; under `None` what only withdraws, and names no analyte."""
     by_analyte: dict[str | None, list[Chain]] = {}
     for chain in found:
-        said = [what for v in chain.versions for what in v.said if isinstance(what, LabResult)]
-        if len(said) == 1 and said[0] is chain.versions[0].what:  # as nearly always
-            analytes = chain.versions[0].analytes
+        first = chain.versions[0]
+        if len(chain.versions) == len(first.said) == 1 and first.what is first.said[0] and first.groups:
+            said, analytes = [first.what], first.analytes  # as nearly always
         else:
+            said = [what for v in chain.versions for what in v.said if isinstance(what, LabResult)]
             analytes = frozenset[str]().union(*(meaning(what).analytes for what in said))
         for analyte in analytes if said else {None}:
             by_analyte.setdefault(analyte, []).append(chain)

@@ -68,9 +68,9 @@ def understood(analyte: str, result: LabResult, protocol: Protocol) -> LabResult
 
 def with_sane_numbers(result: LabResult) -> LabResult:
     """A number that nothing can be measured as was kept by an earlier release: it is no number (LAB-05)."""
-    odd = {name: None for name in ("value", "uln", "lln") if not _is_sane(getattr(result, name))}
-    if not odd:
+    if _is_sane(result.value) and _is_sane(result.uln) and _is_sane(result.lln):
         return result
+    odd = {name: None for name in ("value", "uln", "lln") if not _is_sane(getattr(result, name))}
     said = {"text": str(result.value)} if "value" in odd else {}
     return result.model_copy(update={**odd, **said})
 
@@ -91,7 +91,7 @@ def in_ucum(analyte: str, result: LabResult, protocol: Protocol) -> LabResult:
     """The result with its units in our spelling: UCUM's own ones, and a sender's words that the site file lists (CONV-01)."""
     aliases = protocol.aliases.get(result.sender or "", {})
     said = (result.unit, result.limit_unit)
-    read = tuple(ucum(analyte, word or "", aliases) or word for word in said)
+    read = tuple([ucum(analyte, word, aliases) or word if word else word for word in said])
     return result if read == said else result.model_copy(update={"unit": read[0], "limit_unit": read[1]})
 
 
