@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, TypeVar
 
 from clinical.calendar import local_date
-from clinical.marks import EVERY_FACT, KIND_MARKS, TAGS
+from clinical.marks import EVERY_FACT, KIND_MARKS, TAGS, lab_mark
 from clinical.once import INSTANT, NEVER, Basis
 from clinical.told import CORRECTION, Told, told_by
 from models.base import LAST_YEAR, Frozen
@@ -101,6 +101,11 @@ class Reading:
         """What is being answered rests on these kinds of fact, which are read elsewhere."""
         for kind in kinds:
             self.basis.marks |= KIND_MARKS[kind]
+
+    def rests_on_results(self, *groups: str) -> None:
+        """What is being answered rests on these groups of results, which are read elsewhere."""
+        for group in groups:
+            self.basis.marks |= lab_mark(group)
 
     def rests_on_every_fact(self) -> None:
         """What is being answered changes with any fact."""

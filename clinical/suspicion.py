@@ -40,7 +40,7 @@ OTHERWISE = frozenset(
     }
 )
 """Kinds of fact that change what earlier ones mean: a baseline, a day 0, which value stands."""
-KINDS = (*SEEN, *OTHERWISE, WORD, "lab_result")
+KINDS = (*SEEN, *OTHERWISE, WORD)
 FOLD = "suspicion of VOD"
 
 
@@ -92,6 +92,7 @@ class Folded:
 def kept(case: Case) -> Kept:
     """What was reached up to the last fact of this chart (VOD-13)."""
     case.reading.rests_on(*KINDS)
+    case.reading.rests_on_results(*MEASURED)
     told, known = case.reading.told, case.reading.memory.folds
     facts, void = told.all_facts, _void(told)
     folded: Folded = known.get(FOLD, Folded())

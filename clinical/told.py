@@ -239,9 +239,16 @@ class Told:
         anew._memories = tuple((protocol, memory.read_anew()) for protocol, memory in self._memories)
         return anew
 
+    def _is_of_no_other(self, version: Version) -> bool:
+        """Whether no message that was told before shares anything with it: it is a result of its own (LAB-08)."""
+        if any(identity in self._groups_of for what in version.said for identity in identities(what)):
+            return False
+        places = set(version.places)
+        return all(places.isdisjoint(v.places) for group in version.groups for v in self.labs.get(group, ()))
+
     def _and_result(self, version: Version) -> int:
         """One more message about a result; the marks of the groups in which it can change what stands."""
-        changed = version.groups
+        changed, alone = version.groups, self._is_of_no_other(version)
         self._take_in(version)
         for group in changed:
             self.labs[group] = (*self.labs.get(group, ()), version)
@@ -252,7 +259,10 @@ class Told:
             return ALL_LABS
         touched = {one for group in changed for one in self._read_together(group)}
         for group in touched:
-            self.results.pop(group, None)
+            known = self.results.pop(group, None)
+            if known is not None and alone and touched == {group}:
+                further = {a: (*known.get(a, ()), Chain((version,))) for a in version.analytes}
+                self.results[group] = MappingProxyType({**known, **further})
         return sum(map(lab_mark, touched))
 
 
