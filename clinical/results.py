@@ -153,8 +153,7 @@ class Results:
     @once
     def implausibly_high(self) -> tuple[Unknown, ...]:
         """LAB-06: analytes whose newest result is implausibly high."""
-        newest = (self.opening(analyte).unknown for analyte in self._analytes())
-        return tuple(u for u in newest if u is not None and u.high)
+        return tuple(u for u in self.unknown() if u.high)
 
     @once
     def unknown(self) -> tuple[Unknown, ...]:
