@@ -26,10 +26,10 @@ from clinical.meaning import Meaning, meaning
 from clinical.once import once
 from clinical.plausibility import Drawn, contradictions, jumps, more_than_all
 from clinical.reading import Reading
-from clinical.told import LAB, WITHDRAWN
+from clinical.told import LAB
 from clinical.trouble import Trouble, limits_in_unit, trouble_of, understood
 from clinical.units import label
-from clinical.versions import Chain, Version, agree, as_settled, layers, meant_by, minute_of
+from clinical.versions import WITHDRAWN, Chain, Version, agree, as_settled, layers, meant_by, minute_of
 from models.facts import (
     Fact,
     LabResult,
@@ -297,7 +297,9 @@ class Results:
         doubted = [k for _, k in before if isinstance(k, Known) and k.fact in unknown]
         if analyte == "anc":
             wbc: dict[datetime, list[Drawn]] = {}
-            for whole in _drawn([(fact, k) for fact, k in self._series("wbc").read if isinstance(k, Known) and k.is_exact]):
+            for whole in _drawn(
+                [(fact, k) for fact, k in self._series("wbc").read if isinstance(k, Known) and k.is_exact]
+            ):
                 wbc.setdefault(whole.at, []).append(whole)
             doubts = {part.fact: more_than_all(part, wbc.get(part.at, ())) for part in _drawn(read)}
             read = _doubted(analyte, read, {f: why for f, why in doubts.items() if why and not self.confirmed(f)})

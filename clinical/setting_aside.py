@@ -8,6 +8,7 @@ physician transcribes or dismisses it.
 import base64
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
+from typing import Any
 
 from models.assessment import Accepted, Refused
 from models.base import canonical_json, content_hash
@@ -73,8 +74,9 @@ def _words(facts: Iterable[Fact]) -> dict[str, list[Fact]]:
     """By the fact that it is about every word that was said, oldest first."""
     said: dict[str, list[Fact]] = {}
     for fact in facts:
-        if fact.what.kind == SET_ASIDE:  # a tag is compared many times faster than a class of pydantic
-            said.setdefault(fact.what.target, []).append(fact)
+        what: Any = fact.what
+        if what.kind == SET_ASIDE:  # a tag is compared many times faster than a class of pydantic
+            said.setdefault(what.target, []).append(fact)
     return said
 
 

@@ -119,6 +119,7 @@ class Told:
 
     def _said_of_results(self, known: Mapping[str, Version]) -> Iterator[Version]:
         """Every message about a result as it stands, also one that a person took back."""
+        what: Any
         if self.versions is None:
             for place, fact in enumerate(self.all_facts):
                 what = fact.what
@@ -133,7 +134,7 @@ class Told:
             if said:
                 fact = next(fact for fact in reversed(told) if fact is not None)
                 what = None if told[-1] is None else said[-1]
-                yield version_of(fact, cast("Any", what), cast("Any", said), place)
+                yield version_of(fact, what, cast("Any", said), place)
 
     def _take_in(self, version: Version) -> None:
         """The groups of results that a message joins are read together from now on (LAB-08)."""
@@ -261,7 +262,9 @@ class Told:
         for group in touched:
             known = self.results.pop(group, None)
             if known is not None and alone and touched == {group}:
-                further = {a: (*known.get(a, ()), Chain((version,))) for a in version.analytes}
+                further: dict[str | None, tuple[Chain, ...]] = {
+                    a: (*known.get(a, ()), Chain((version,))) for a in version.analytes
+                }
                 self.results[group] = MappingProxyType({**known, **further})
         return sum(map(lab_mark, touched))
 
@@ -302,12 +305,12 @@ def _by_analyte(found: Iterable[Chain]) -> Mapping[str | None, tuple[Chain, ...]
     by_analyte: dict[str | None, list[Chain]] = {}
     for chain in found:
         first = chain.versions[0]
-        if len(chain.versions) == len(first.said) == 1 and first.what is first.said[0] and first.groups:
-            said, analytes = [first.what], first.analytes  # as nearly always
-        else:
+        analytes, of_result = first.analytes, bool(first.groups)
+        if len(chain.versions) > 1 or len(first.said) > 1 or first.what is None:  # as hardly ever
             said = [what for v in chain.versions for what in v.said if isinstance(what, LabResult)]
             analytes = frozenset[str]().union(*(meaning(what).analytes for what in said))
-        for analyte in analytes if said else {None}:
+            of_result = bool(said)
+        for analyte in analytes if of_result else {None}:
             by_analyte.setdefault(analyte, []).append(chain)
     return MappingProxyType({analyte: tuple(chains) for analyte, chains in by_analyte.items()})
 

@@ -143,10 +143,10 @@ def _joined(things: Iterable[Thing], keys_of: Callable[[Thing], Iterable[Hashabl
     for thing in things:
         keys = tuple(keys_of(thing))
         if group_of.keys().isdisjoint(keys):  # as nearly always
-            group = [thing]
-            groups[id(group)] = group
+            new = [thing]
+            groups[id(new)] = new
             for key in keys:
-                group_of[key] = group
+                group_of[key] = new
             continue
         met = {id(group): group for key in keys if (group := group_of.get(key)) is not None}
         group = max(met.values(), key=len)

@@ -6,8 +6,13 @@ from typing import Any
 
 import pytest
 
+from clinical.case import Case
+from clinical.deviations import HELD
+from clinical.dose_gate import dose_gate, holding_gate
+from models.facts import DoseSlot
 from models.people import Role
-from tests.factories import D1, LIVER, ChartBuilder, PaperCourse
+from plumbing.protocol_files import load_protocol
+from tests.factories import D1, LABEL, LIVER, ChartBuilder, PaperCourse
 from tests.scenarios import DAY, HOUR, day, first_dose, gives
 
 Add = Callable[[ChartBuilder], object]
@@ -137,3 +142,16 @@ def test_a_dose_after_a_permanent_stop_is_said() -> None:
         {"kind": "discontinued", "reason": "VOD"}, day(5), Role.PRESCRIBER
     )
     assert "given after the drug was stopped for good" in said(looked_at(stop, elsewhere(8, 8)), "DEV-01")
+
+
+def test_what_is_left_out_of_the_gate_of_an_earlier_dose_can_never_hold_one() -> None:
+    """DEV-01 asks a dose of before only what can hold it."""
+    asked = set()
+    for chart in (ChartBuilder().chart(), ChartBuilder().ready().chart(), ChartBuilder().ready(alt="400").chart()):
+        case = Case(chart, load_protocol(LABEL), D1 + 60 * DAY)
+        slot = DoseSlot(cycle=1, day=1)
+        whole = [(f.rule, f.reason) for f in dose_gate(case, slot) if f.verdict in HELD]
+        assert [(f.rule, f.reason) for f in holding_gate(case, slot) if f.verdict in HELD] == whole
+        asked |= {f.verdict for f in dose_gate(case, slot)} - {f.verdict for f in holding_gate(case, slot)}
+    assert asked
+    assert asked.isdisjoint(HELD)
