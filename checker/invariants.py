@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from checker import ignorance, reference, why_not
+from checker import ignorance, must_say, reference, why_not
 from checker.seen import Seen
 from checker.ward import State, Step
 from models.assessment import Accepted, Assessment, CourseState, Refused, Verdict
@@ -27,7 +27,7 @@ from models.facts import (
     RungFired,
     VodJudged,
 )
-from models.messages import LabResults, Statement
+from models.messages import InterruptInfusion, LabResults, Statement
 from models.obligation_kinds import LIVER_TESTS as OF_THE_LIVER
 from models.people import CLINICAL_ROLES, CLOCK, PHYSICIANS, Role
 
@@ -363,8 +363,12 @@ FORM = {
 """Why a statement may be refused: its form, the role, the identity, or that there is nothing that it could end."""
 
 
-def refused_statement(look_message: object, ruling: Refused) -> str | None:
+def refused_statement(look_message: object, ruling: Refused, seen: Callable[[], Seen]) -> str | None:
     """What is wrong with refusing this message, if it reports what happened."""
+    if ruling.type == "BeforeItsStart" and isinstance(look_message, InterruptInfusion):
+        given, at = seen().given, look_message.at or seen().now
+        if given and at >= given[-1].at:
+            return "an interruption after the start was refused as before it (INF-05)"
     if isinstance(look_message, Statement | LabResults) and ruling.type not in FORM:
         return f"a report of what happened was refused: {ruling.type}"
     return None
@@ -455,6 +459,16 @@ def _watched(look: Look) -> Broken:
     transplanted = "transplant" in look.after.by_kind
     if day < reference.WATCHED_AFTER_LAST_DOSE - 7 and not asked and not transplanted:
         yield f"day {day} after the last dose, and no further liver test is planned (MON-04)"
+
+
+def _must(say: Callable[[Seen, Assessment], Iterator[str]]) -> Callable[[Look], Broken]:
+    """What the card must say while the course goes on."""
+    return lambda look: iter(()) if look.ended else say(look.after, look.card)
+
+
+def _met(look: Look) -> Broken:
+    if not look.ended:
+        yield from must_say.met(look.after, [f.what for f in look.step.added if isinstance(f.what, ObligationMet)])
 
 
 INVARIANTS: tuple[Invariant, ...] = (
@@ -628,6 +642,44 @@ INVARIANTS: tuple[Invariant, ...] = (
         ("MON-02", "MON-04"),
         "After a dose somebody is asked for the liver tests.",
         _watched,
+        of_card=True,
+    ),
+    Invariant(
+        "the gravest calls somebody",
+        ("CALL-01", "CRIT-01", "LAB-06", "NON-04"),
+        "Physician and nurse are called to a reaction, a critical or impossible value, and signs of VOD.",
+        _must(must_say.calls),
+        of_card=True,
+    ),
+    Invariant(
+        "eight hours",
+        ("INF-07", "PREP-12"),
+        "Who runs an infusion is called half an hour before the drug expires.",
+        _must(must_say.time_limits),
+        of_card=True,
+    ),
+    Invariant(
+        "tests asked for",
+        ("MON-03", "MON-06", "MON-15"),
+        "After a transplant, a liver test and a QT drug somebody is asked to look.",
+        _must(must_say.tests),
+        of_card=True,
+    ),
+    Invariant(
+        "met by its own", ("MON-02",), "The test after a dose is met by a panel of its time.", _met, of_card=True
+    ),
+    Invariant(
+        "holds named",
+        ("NON-02", "NON-08", "DAY-06"),
+        "A hold of the liver is said while it stands, and only of what was high.",
+        _must(must_say.held),
+        of_card=True,
+    ),
+    Invariant(
+        "told",
+        ("DAY-07", "RESP-01", "TLS-01", "BSA-08", "DOSE-15"),
+        "What was given too soon or in part, cannot fit, or is fluid, is told and not dosed by.",
+        _must(must_say.told),
         of_card=True,
     ),
 )

@@ -56,3 +56,20 @@ LIVER_TEST_AFTER_DOSE = timedelta(hours=24)  # MON-02
 WATCHED_AFTER_LAST_DOSE = 56  # MON-04
 
 IMPLAUSIBLE = {"alt": (1, 25_000), "ast": (1, 25_000), "alp": (3, 10_000), "bilirubin": (0, 80)}  # PLAU-01
+
+CRITICAL = {  # CRIT-01: from … to what nobody is called; mg/dL, mmol/L, g/dL, 10*9/L
+    "anc": (Decimal("0.5"), Decimal(10**6)),
+    "wbc": (Decimal(1), Decimal(50)),
+    "platelets": (Decimal(20), Decimal(10**6)),
+    "haemoglobin": (Decimal(7), Decimal(10**6)),
+    "potassium": (Decimal("2.8"), Decimal(6)),
+    "magnesium": (Decimal(1), Decimal(5)),
+    "bilirubin": (Decimal(0), Decimal("2.99")),
+}
+DEATH_GRADE = 5  # CT-27
+CALLED_BEFORE = timedelta(minutes=30)  # INF-07
+WEEKLY_AFTER_TRANSPLANT = 30  # MON-03, days
+MARROW_BLASTS = Decimal(5)  # RESP-01, per cent
+LYSIS = {"urate": Decimal(8), "phosphate": Decimal("4.5"), "potassium": Decimal(6)}  # TLS-01, adults
+FLUID = Decimal("1.05")  # BSA-08
+TRANSFUSED = timedelta(hours=72)  # HEM-09

@@ -16,19 +16,23 @@ WORTHLESS = Scope("what says nothing", {}, asides=6)
 """Beside the usual path every story of what adds no usable value (M.0)."""
 
 
+MET = Scope("what a patient can meet", {}, stories=True)
+"""Beside the usual path what a patient can meet, once before each dose."""
+
+
 def bounded(protocol: str) -> tuple[Scope, ...]:
     """One deviation of few kinds, each protocol before the doses where it has something of its own to say; what all three say
     alike is asked under one of them."""
     doses = ("C1D8", "monitoring") if protocol.startswith(LABEL) else ("C1D1",)
     doses = ("C2D1",) if protocol.startswith(ARTICLE) else doses
-    return (Scope("bounded", dict.fromkeys(doses, 1), few=True),)
+    return (Scope("bounded", dict.fromkeys(doses, 1), few=True), *((MET,) if protocol.startswith(LABEL) else ()))
 
 
 def wide(protocol: str) -> tuple[Scope, ...]:
     """The same before all these doses under every protocol, with what says nothing told at each state, those after a
     deviation too."""
     doses = ("C1D1", "C1D8", "C2D1", "monitoring")
-    return (Scope("wide", dict.fromkeys(doses, 1), few=True, asides=1),)
+    return (Scope("wide", dict.fromkeys(doses, 1), few=True, asides=1), MET)
 
 
 THEMES: dict[str, tuple[str, ...]] = {
@@ -76,7 +80,15 @@ LEVELS_AGAIN = Scope(
 def full(protocol: str) -> tuple[Scope, ...]:
     """One deviation of every kind before every dose and in monitoring; interruptions and numbers of cycles over several
     cycles; under the label three of each theme before a day 8 and in monitoring."""
-    wide = (Scope("every kind", dict.fromkeys(DOSES, 1), asides=1), WORTHLESS, LEVELS, LEVELS_AGAIN, PLANS, SIX_CYCLES)
+    wide = (
+        Scope("every kind", dict.fromkeys(DOSES, 1), asides=1),
+        WORTHLESS,
+        MET,
+        LEVELS,
+        LEVELS_AGAIN,
+        PLANS,
+        SIX_CYCLES,
+    )
     return (*wide, RESPONSES, *(_of_theme(name) for name in THEMES)) if protocol.startswith(LABEL) else wide
 
 

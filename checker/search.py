@@ -2,7 +2,7 @@
 
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -10,7 +10,8 @@ from checker.deviations import deviations
 from checker.key import key_of, key_of_state
 from checker.moves import Move
 from checker.steps import BREAKS, GETS_ON, Broke, Steps, Timeline, Violation, doses, told_as
-from checker.usual import DAY, USUAL_END, End, usual
+from checker.stories import STORIES
+from checker.usual import USUAL_END, End, usual
 from checker.ward import State, at, begin, ruling_on, with_facts
 from checker.worthless import ASIDES
 from models.assessment import CourseState, Refused
@@ -23,7 +24,7 @@ Budget = tuple[int, int]
 """Deviations since the last dose, and how many doses were given since a dose with deviations (0: none had any)."""
 MONITORING_SCOPE = "monitoring"
 IN_VAIN = 4
-"""A ward that did the same so many times in a row, each within a day, gets nowhere by it."""
+"""A ward that did the same so many times in a row before a dose gets nowhere by it."""
 WATCHED = (CourseState.LIVER_MONITORING, CourseState.DISCONTINUED)
 
 
@@ -34,6 +35,7 @@ class Scope:
 
     `at_every_dose`: a story that deviated before one dose may deviate before the next one again. `asides`: how many stories
     of what says nothing are told beside each state (`worthless.py`), taken in turn from all, or from those that are named.
+    `stories`: those of what a patient can meet (`stories.py`) are told once before each dose.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Scope:
     end: End = USUAL_END
     at_every_dose: bool = False
     asides: int = 0
+    stories: bool = False
     named: tuple[str, ...] = ()
 
     def before(self, dose: str) -> int:
@@ -77,7 +80,6 @@ class _Node:
     parent: int
     move: Move | None
     rest: tuple[Chart, datetime, Phase] | None
-    now: datetime
     fresh: State | None = None
     dose: str = ""
     least: list[Budget] = field(default_factory=list)
@@ -103,6 +105,8 @@ class Search:
         self._before_rest: dict[bytes, int] = {}
         self._queue: deque[tuple[int, Budget]] = deque()
         self._start = begin(chart, now, protocol)
+        self._told = 0
+        self._stories: set[tuple[str, str]] = set()
         self._asides = [a for a in ASIDES if not scope.named or any(words in a.name for words in scope.named)]
 
     def run(self) -> Found:
@@ -162,36 +166,43 @@ class Search:
             node.rest = None
 
     def _in_vain(self, index: int, move: Move) -> bool:
-        """The ward was asked for this, did it within a day again and again, and is asked for it still: it would go on for
+        """Before a dose the ward was asked for this, did it again and again, and is asked for it still: it would go on for
         ever, and so would the search."""
         for _ in range(IN_VAIN):
             node = self._nodes[index]
             made = node.move
-            if (
-                made is None
-                or made.name != move.name
-                or not made.messages
-                or self._nodes[node.parent].now + DAY < node.now
-            ):
+            if made is None or made.name != move.name or not made.messages or node.dose == MONITORING_SCOPE:
                 return False
             index = node.parent
         return True
 
     def _tell_beside(self, index: int, timeline: Timeline) -> None:
-        """What says nothing, told at this state; nobody goes on from there."""
-        if not timeline.state.card.next_dose and timeline.state.card.state not in WATCHED:
-            return
-        for _ in range(self.scope.asides):
-            aside = self._asides[self.found.asides % len(self._asides)]
-            self.found.asides += 1
-            made: list[Move] = []
-            state = timeline.state
-            try:
-                for make in aside.makes:
-                    made.append(make(state))
-                    state = self._made_beside(state, made[-1])
-            except BREAKS as error:
-                self.found.violations += told_as(error, (*self._moves_to(index), *made))
+        """What says nothing, and what a patient can meet, told at this state; nobody goes on from there."""
+        state = timeline.state
+        for _ in range(self.scope.asides if state.card.next_dose or state.card.state in WATCHED else 0):
+            aside = self._asides[self._told % len(self._asides)]
+            self._told += 1
+            self._tell(index, timeline, aside.makes)
+        for story in STORIES if self.scope.stories else ():
+            told = (story.name, self._nodes[index].dose)
+            if told not in self._stories and self._tell(index, timeline, story.steps):
+                self._stories.add(told)
+
+    def _tell(self, index: int, timeline: Timeline, makes: tuple[Callable[[State], Move | None], ...]) -> bool:
+        """Whether there was anything to tell here."""
+        made: list[Move] = []
+        state = timeline.state
+        try:
+            for make in makes:
+                move = make(state)
+                if move is None:
+                    break
+                made.append(move)
+                state = self._made_beside(state, move)
+        except BREAKS as error:
+            self.found.violations += told_as(error, (*self._moves_to(index), *made))
+        self.found.asides += bool(made)
+        return bool(made)
 
     def _made_beside(self, state: State, move: Move) -> State:
         state = Timeline(state, self.steps.rest).at(move.until) if move.until is not None else state
@@ -242,7 +253,7 @@ class Search:
             # A chart without what was worked out of it: a search keeps very many of them.
             bare = Chart.model_construct(course=state.chart.course, facts=state.chart.facts)
             rest = (bare, state.now, state.run)
-            self._nodes.append(_Node(parent, move, rest, state.now, state, next_dose(state)))
+            self._nodes.append(_Node(parent, move, rest, state, next_dose(state)))
         return known
 
     def _moves_to(self, index: int) -> tuple[Move, ...]:

@@ -55,6 +55,7 @@ CODES = {
     "3040-3": "lipase",
     "1798-8": "amylase",
     "3084-1": "urate",
+    "2777-1": "phosphate",
 }
 UNITS = {
     **{key: {"U/L"} for key in ("alt", "ast", "alp", "ggt", "lipase", "amylase")},
@@ -67,6 +68,7 @@ UNITS = {
     "albumin": {"g/dL"},
     "creatinine": {"mg/dL"},
     "urate": {"mg/dL"},
+    "phosphate": {"mg/dL"},
 }
 WITH_LIMIT = frozenset({"alt", "ast", "alp", "bilirubin"})
 FINAL = frozenset({LabStatus.FINAL, LabStatus.AMENDED, LabStatus.CORRECTED})
@@ -85,6 +87,7 @@ class Value:
     uln: Decimal
     unit: str
     at: datetime
+    final: bool
 
     @property
     def said(self) -> tuple[object, ...]:
@@ -188,6 +191,10 @@ class Seen:
     def history(self, analyte: str) -> list[Value]:
         """All readable results, oldest first."""
         return [v for v in self._results.get(analyte, []) if v.readable]
+
+    def doubtful(self, analyte: str) -> bool:
+        """A result of it could not be read."""
+        return any(not v.readable for v in self._results.get(analyte, []))
 
     @cached_property
     def newest(self) -> dict[str, Value]:
@@ -335,4 +342,4 @@ def _value(analyte: str, fact: Fact, lab: LabResult) -> Value:
         and (analyte not in WITH_LIMIT or (uln > 0 and lab.limit_unit in (None, "", unit)))
         and (unit == "umol/L" or low <= number <= high)
     )
-    return Value(fact, readable, number, uln, unit, lab.collected_at or fact.recorded_at)
+    return Value(fact, readable, number, uln, unit, lab.collected_at or fact.recorded_at, lab.status in FINAL)

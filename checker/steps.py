@@ -6,6 +6,7 @@ from datetime import datetime
 
 from checker.invariants import Invariant, invariant, no_answer, refused_statement, violations
 from checker.moves import Move
+from checker.seen import Seen
 from checker.ward import EndlessRuns, State, Step, at, ruling_on, with_facts
 from models.assessment import Accepted, Refused
 from models.facts import DoseDecided, Fact
@@ -86,7 +87,7 @@ class Steps:
 
     def _judged(self, state: State, message: Message, ruling: Accepted | Refused) -> None:
         if isinstance(ruling, Refused):
-            words = refused_statement(message, ruling)
+            words = refused_statement(message, ruling, lambda: Seen(state.chart, state.now, self.protocol.name))
             if words is not None:
                 raise Broke([(_REPORTS, words)])
             return

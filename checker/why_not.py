@@ -34,6 +34,7 @@ from models.facts import (
     Response,
     Toxicity,
     ToxicityAttribution,
+    Transfusion,
     Transplant,
     TransplantPlanned,
     TransplantPlanWithdrawn,
@@ -56,6 +57,17 @@ LIVER = ("alt", "ast", "alp", "bilirubin")
 
 def not_dosing(seen: Seen) -> Why:
     """Dosing has ended, the course is closed, or something is under way at the bedside."""
+    yield from dosing_over(seen)
+    if any(f.what.kind == "course_closed" and f.what.reason in ("death", "transfer") for f in seen.facts):
+        yield "the course is closed"
+    if any(g.ended_at is None for g in seen.given):
+        yield "an infusion runs"
+    if seen.given and seen.given[-1].ended_at is not None and not seen.given[-1].observed:
+        yield "the observation of the last dose is not over (INF-02)"
+
+
+def dosing_over(seen: Seen) -> Why:
+    """Somebody ended dosing, and no further cycle was started."""
     ended = False
     for fact in seen.facts:
         what = fact.what
@@ -67,12 +79,6 @@ def not_dosing(seen: Seen) -> Why:
             ended = False
     if ended:
         yield "dosing has ended"
-    if any(f.what.kind == "course_closed" and f.what.reason in ("death", "transfer") for f in seen.facts):
-        yield "the course is closed"
-    if any(g.ended_at is None for g in seen.given):
-        yield "an infusion runs"
-    if seen.given and seen.given[-1].ended_at is not None and not seen.given[-1].observed:
-        yield "the observation of the last dose is not over (INF-02)"
 
 
 def by_persons(seen: Seen) -> Why:
@@ -105,16 +111,21 @@ def unread(seen: Seen) -> Why:
 
 def reacting(seen: Seen) -> Why:
     """NON-04: a reaction without a grade, or of grade 2 and more and not over."""
-    by_id: dict[str, list[tuple[Fact, Reaction]]] = {}
-    for fact, what in seen.of(Reaction):
-        by_id.setdefault(what.reaction_id, []).append((fact, what))
-    for reports in by_id.values():
-        grade = max((w.grade for _, w in reports if w.grade is not None), default=None)
-        over = any(w.resolved_at is not None for _, w in reports)
+    for grade, over in reactions_so_far(seen):
         if grade is None:
             yield "a reaction has no grade (NON-04)"
         elif grade >= reference.TOXICITY_GRADE and not over:
             yield f"a reaction of grade {grade} is not over (NON-04)"
+
+
+def reactions_so_far(seen: Seen) -> Iterator[tuple[int | None, bool]]:
+    """Of each reaction the highest grade reported, and whether it is over."""
+    by_id: dict[str, list[Reaction]] = {}
+    for _, what in seen.of(Reaction):
+        by_id.setdefault(what.reaction_id, []).append(what)
+    for reports in by_id.values():
+        grade = max((w.grade for w in reports if w.grade is not None), default=None)
+        yield grade, any(w.resolved_at is not None for w in reports)
 
 
 def signs_of_vod(seen: Seen) -> dict[str, Decimal]:
@@ -251,7 +262,7 @@ def liver(seen: Seen, slot: DoseSlot) -> Why:
     if both_high_stands(seen):
         yield "bilirubin and ALT or AST are above their limits, or were and no panel has shown recovery (NON-02)"
     for analyte, value in panel.items():
-        if value is not None and value.readable and _high(analyte, value):
+        if value is not None and value.readable and is_high(analyte, value):
             aside = seen.set_aside("NON-08", slot, by_two=True, since=value.fact.recorded_at, subject=analyte)
             if not aside:
                 yield f"{analyte} is above its limit (NON-08)"
@@ -271,11 +282,17 @@ def pregnant(seen: Seen) -> Why:
         yield "the pregnancy test is positive (MON-11)"
 
 
-def _high(analyte: str, value: Value) -> bool:
+def is_high(analyte: str, value: Value) -> bool:
+    """NON-02, NON-08: above the limit of this test."""
     if analyte not in ("alt", "ast", "bilirubin"):
         return False
     limit = reference.BILIRUBIN_ULN if analyte == "bilirubin" else reference.TRANSAMINASE_ULN
     return value.number > limit * value.uln
+
+
+def ever_high(seen: Seen, analyte: str) -> bool:
+    """Any result of it was high, or could not be read."""
+    return seen.doubtful(analyte) or any(is_high(analyte, v) for v in seen.history(analyte))
 
 
 def both_high_stands(seen: Seen) -> bool:
@@ -287,7 +304,7 @@ def both_high_stands(seen: Seen) -> bool:
         for analyte in ("alt", "ast", "bilirubin"):
             drawn = [v for v in seen.history(analyte) if v.at == at]
             panel |= {analyte: drawn[-1]} if drawn else {}
-        high = {a for a, v in panel.items() if _high(a, v)}
+        high = {a for a, v in panel.items() if is_high(a, v)}
         if "bilirubin" in high and high & {"alt", "ast"}:
             stands = True
         elif stands and len(panel) == 3 and not high and len({seen.day(v.at) for v in panel.values()}) == 1:
@@ -305,6 +322,9 @@ def counts(seen: Seen, slot: DoseSlot) -> Why:
         elif seen.now - value.at > age and not _age_aside(seen, slot):
             yield f"{analyte} is too old"
     if slot.day == 1 and slot.cycle > 1:
+        platelets, given = seen.latest("platelets"), [f.at for f, w in seen.of(Transfusion) if w.product == "platelets"]
+        if platelets is not None and any(at <= platelets.at < at + reference.TRANSFUSED for at in given):
+            yield "platelets were counted less than 72 h after a transfusion (HEM-09)"
         for rule, analyte, least in (
             ("HEM-01", "anc", reference.NEUTROPHILS),
             ("HEM-03", "platelets", reference.PLATELETS),
@@ -388,7 +408,7 @@ def too_soon(seen: Seen, slot: DoseSlot) -> Why:
 
 def _held_for_toxicity(seen: Seen) -> bool:
     """DAY-06: a short toxicity lets the window wait; told apart by the tests of the rules, not here."""
-    high = any(_high(a, v) for a in ("alt", "ast", "bilirubin") for v in _since_last_dose(seen, a))
+    high = any(is_high(a, v) for a in ("alt", "ast", "bilirubin") for v in _since_last_dose(seen, a))
     ill = any(f.at > seen.given[-1].at and w.grade >= reference.TOXICITY_GRADE for f, w in seen.of(Toxicity))
     creatinine = any(
         v.of_uln > reference.CREATININE_ULN and _risen(seen, v) for v in _since_last_dose(seen, "creatinine")
@@ -574,7 +594,7 @@ def _held_days(seen: Seen, cycle: int) -> int:
     planned, ended = first[0] + timedelta(days=7), [g.on for g in seen.given if g.slot.cycle > cycle]
     since, longest = None, 0
     for value in [*seen.history("alt"), None]:
-        high = value is not None and _high("alt", value)
+        high = value is not None and is_high("alt", value)
         on = min([seen.day(seen.now) if value is None else seen.day(value.at), *ended])
         if high and since is None:
             since = on
