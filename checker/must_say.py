@@ -69,8 +69,8 @@ def _of_values(seen: Seen) -> Iterator[tuple[Kind, str, str]]:
 
 
 def _of_vod(seen: Seen) -> Iterator[tuple[Kind, str, str]]:
-    judged = seen.last(VodJudged)
-    if judged is None or judged[1].judgement != "confirmed":
+    """Confirmed once, even where it was taken back since, the drug is stopped and nobody is waited for."""
+    if not any(isinstance(f.what, VodJudged) and f.what.judgement == "confirmed" for f in seen.chart.facts):
         yield from ((Kind.VOD, "", reason) for reason in why_not.vod_suspected(seen))
 
 
@@ -119,12 +119,15 @@ def tests(seen: Seen, card: Assessment) -> Missing:
 
 
 def met(seen: Seen, added: list[ObligationMet]) -> Missing:
-    """MON-02: a panel of its time meets the test after a dose, an earlier one does not."""
+    """MON-02: a panel of its time meets the test after a dose; where nothing was drawn since, nothing has met it."""
+    after_doses = {Kind.LIVER_TEST_AFTER_DOSE.key(str(given.slot)) for given in seen.given}
     for what in added:
-        if what.obligation.startswith(Kind.LIVER_TEST_AFTER_DOSE):
-            came = any(at >= what.due_at for at in panels(seen))
-            if came != (what.how == "met"):
-                yield f"{what.obligation} is {what.how}, and its panel {'came' if came else 'never came'} (MON-02)"
+        if what.obligation not in after_doses:
+            continue
+        if what.how != "met" and any(at >= what.due_at for at in panels(seen)):
+            yield f"{what.obligation} is {what.how}, and its panel came (MON-02)"
+        if what.how == "met" and not all(seen.drawn_since(analyte, what.due_at) for analyte in PANEL):
+            yield f"{what.obligation} is met, and its panel never came (MON-02)"
 
 
 # ── what must be told ──────────────────────────────────────────────────────────────────────────────────────────────

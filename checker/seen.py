@@ -192,6 +192,10 @@ class Seen:
         """All readable results, oldest first."""
         return [v for v in self._results.get(analyte, []) if v.readable]
 
+    def drawn_since(self, analyte: str, instant: datetime) -> bool:
+        """Something was drawn for it then or later, readable or not."""
+        return any(v.at >= instant for v in self._results.get(analyte, []))
+
     def doubtful(self, analyte: str) -> bool:
         """A result of it could not be read."""
         return any(not v.readable for v in self._results.get(analyte, []))

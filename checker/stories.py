@@ -42,7 +42,9 @@ def _draws(after: timedelta, **values: str) -> Told:
     def step(state: State) -> Move:
         at = state.now + after
         words = ", ".join(f"{analyte} {value}" for analyte, value in values.items())
-        return Move(f"{words or 'a normal liver panel'} come back", (Scribe(state, at).labs(LIVER, at=at, **values),), at)
+        return Move(
+            f"{words or 'a normal liver panel'} come back", (Scribe(state, at).labs(LIVER, at=at, **values),), at
+        )
 
     return step
 
