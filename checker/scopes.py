@@ -20,12 +20,21 @@ MET = Scope("what a patient can meet", {}, stories=True)
 """Beside the usual path what a patient can meet, once before each dose."""
 
 
+OF_A_NEXT_CYCLE = (
+    *("the patient comes", "the next cycle", "until the next change", "given elsewhere", "are low at day 1"),
+    *("ALT comes back high", "signs of VOD", "a reaction"),
+)
+"""What a day 1 of a further cycle has to itself, and what holds it."""
+
+
 def bounded(protocol: str) -> tuple[Scope, ...]:
     """One deviation of few kinds, each protocol before the doses where it has something of its own to say; what all three say
     alike is asked under one of them."""
-    doses = ("C1D8", "monitoring") if protocol.startswith(LABEL) else ("C1D1",)
-    doses = ("C2D1",) if protocol.startswith(ARTICLE) else doses
-    return (Scope("bounded", dict.fromkeys(doses, 1), few=True), *((MET,) if protocol.startswith(LABEL) else ()))
+    if protocol.startswith(LABEL):
+        return (Scope("bounded", {"C1D8": 1, "monitoring": 1}, few=True), MET)
+    if protocol.startswith(ARTICLE):
+        return (Scope("bounded", {"C2D1": 1}, few=True, kinds=OF_A_NEXT_CYCLE),)
+    return (Scope("bounded", {"C1D1": 1}, few=True),)
 
 
 def wide(protocol: str) -> tuple[Scope, ...]:

@@ -170,7 +170,7 @@ class _Wrong(SourceFileLoader):
         source = self.get_source(fullname)
         assert source is not None
         assert source.count(self.fault.right) == 1, f"{self.fault.name} has another text by now"
-        return compile(source.replace(self.fault.right, self.fault.wrong), self.path, "exec")  # type: ignore[no-any-return]
+        return compile(source.replace(self.fault.right, self.fault.wrong), self.path, "exec")
 
 
 class _Plants(MetaPathFinder):
