@@ -192,7 +192,7 @@ def _tumour_lysis(seen: Seen, card: Assessment) -> Missing:
     said = any(f.rule == "TLS-01" for f in card.findings)
     if len(fresh) > 1 and not said:
         yield "two tests of tumour lysis are past their limits, and no card says so (TLS-01)"
-    if said and not any(v.number > reference.LYSIS[a] for a in reference.LYSIS for v in seen.history(a)):
+    if said and not any(v.number > reference.LYSIS[a] for a in reference.LYSIS for v in seen.ever(a)):
         yield "the card says tumour lysis, and no test was past its limit (TLS-01)"
 
 

@@ -196,9 +196,10 @@ class Seen:
         """Something was drawn for it then or later, readable or not."""
         return any(v.at >= instant for v in self._results.get(analyte, []))
 
-    def doubtful(self, analyte: str) -> bool:
-        """A result of it could not be read."""
-        return any(not v.readable for v in self._results.get(analyte, []))
+    def ever(self, analyte: str) -> list[Value]:
+        """Every version of every result that was sent of it, replaced and withdrawn ones too."""
+        sent = ((f, f.what) for f in self.chart.facts if isinstance(f.what, LabResult))
+        return [_value(analyte, fact, lab) for fact, lab in sent if CODES.get(lab.loinc) == analyte]
 
     @cached_property
     def newest(self) -> dict[str, Value]:

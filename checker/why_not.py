@@ -292,7 +292,7 @@ def is_high(analyte: str, value: Value) -> bool:
 
 def ever_high(seen: Seen, analyte: str) -> bool:
     """Any result of it was high, or could not be read."""
-    return seen.doubtful(analyte) or any(is_high(analyte, v) for v in seen.history(analyte))
+    return any(not v.readable or is_high(analyte, v) for v in seen.ever(analyte))
 
 
 def both_high_stands(seen: Seen) -> bool:
