@@ -70,7 +70,7 @@ async def test_what_comes_due_while_the_rules_fail_is_called_at_its_time_and_no_
 ) -> None:
     bedside = await after_the_first_dose(ward, await ward.course(LABEL))
     due = await next_due(bedside)
-    await bedside.clock.advance_to(due.due_at - timedelta(seconds=5))
+    await bedside.clock.advance_to(due.due_at - timedelta(minutes=1))
     with rules.fail(bedside.course_id):
         before = await number_of_events(ward, bedside)
         await bedside.clock.advance(timedelta(minutes=3))  # they fail at this very instant
