@@ -26,7 +26,7 @@ from clinical.once import all_of, once
 from clinical.overrides import with_overrides
 from clinical.owners import turn_of
 from clinical.reactions import reactions
-from clinical.record_gate import DIFFERS, record_gate, without_record
+from clinical.record_gate import record_gate, without_record
 from clinical.response import response_notes
 from clinical.results import Unknown
 from clinical.risk import risk_alerts
@@ -35,7 +35,7 @@ from clinical.tumour_lysis import tumour_lysis
 from models.assessment import Assessment, CourseState, DosePlan, Finding, Verdict
 from models.base import counted, plain
 from models.chart import Chart
-from models.facts import DoseSlot
+from models.facts import DIFFERS, DoseSlot
 from models.protocol import Protocol
 
 ORDER = tuple(Verdict)

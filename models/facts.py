@@ -5,7 +5,7 @@ Units and codes stay as the sender gave them; `clinical` understands them, so th
 """
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import ConfigDict, Field, model_validator
 
@@ -770,6 +770,10 @@ class ObligationMet(Frozen):
     due_at: Instant
     how: Literal["met", "closed_as_overdue", "withdrawn"]
     why: str | None = None
+
+
+DIFFERS: Final = "REC-02"
+"""The rule under which a difference between a course's record and its execution holds it."""
 
 
 class RecordCompared(Frozen):

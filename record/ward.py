@@ -12,6 +12,7 @@ from clinical.due import DOSE, INFUSION, LIVER, OBSERVATION
 from clinical.harm import Harm, harm_of, harm_of_turn
 from models.assessment import Assessment, CourseState, Finding, Obligation, Verdict
 from models.base import Frozen, Instant, counted, plain
+from models.facts import DIFFERS
 from models.people import PHYSICIANS, Role
 from record.calls import UnreachedPerson
 from record.inbox import InboxItem
@@ -256,7 +257,7 @@ def _unreadable(found: Sequence[CannotBeRead], wall: datetime) -> Line:
         key=f"unreadable-record-{course or first.row}",
         what=f"{'its record' if course else 'a row of no course'} cannot be read: {first}{more}",
         owner=Role.ADMINISTRATOR,
-        rule="REC-02",
+        rule=DIFFERS,
         clears=f"{ask}`inocycle record verify` names each fault; compare the record with its backup, restore it",
         harm=Harm.URGENT,
         unreadable=True,
