@@ -214,6 +214,10 @@ async def test_what_a_reset_applies_again_is_there_once_with_the_time_of_the_rec
     await reset(ward.client, bedside.course_id, before[-1], reapply=reapply)
     await bedside.weigh()
     await until_held(bedside)
+    told = await differences(bedside.courses, ward.engine, bedside.course_id)
+    said_again = {"premedication", "reaction"} if reapply == AGAIN else set()
+    assert said_again <= {f.kind for f in told.other_times}
+    assert bool(said_again) == any("that of the record stands" in words for words in told.words())
     await settled_by_two(bedside)
     facts = (await bedside.courses.chart(bedside.course_id)).facts
     assert facts[: len(on_record)] == on_record, "the first word stands, with its times"
