@@ -27,6 +27,7 @@ from activities.record_check import RecordCheck
 from activities.turns import share_the_processor
 from activities.watch import Watch
 from activities.weigh import Weigher
+from models.attributes import SEARCH_ATTRIBUTES
 from models.housekeeping import (
     CALLS_ASKED_AGAIN,
     COURSES_WATCHED,
@@ -40,6 +41,7 @@ from plumbing.installation import InstallationRefused, must_be_ours, opened
 from plumbing.logging import configure_logging, get_logger
 from plumbing.payload_codec import EncryptionCodec
 from plumbing.sealing import key_of
+from plumbing.search_attributes import SearchAttributesMissing, must_be_there
 from plumbing.settings import Mode, Settings, SettingsRefused, load_settings
 from plumbing.site_file import ProtocolError, read_site_files
 from record.anchors import AnchorFile
@@ -173,6 +175,7 @@ async def work_until_told_to_stop(settings: Settings) -> None:
             raise SettingsRefused("set INOCYCLE_RECORD_KEY or INOCYCLE_RECORD_KEY_FILE: without it no row is sealed")
         client = await connect(settings)
         record = await opened(engine, client, settings)  # before anything is changed in it
+        await must_be_there(client, SEARCH_ATTRIBUTES)
         await migrate(record)
         async with make_worker(client, record, settings):
             get_logger().info("worker_started", address=settings.temporal_address)
@@ -216,7 +219,7 @@ def main() -> None:
         asyncio.run(work_until_told_to_stop(load_settings()))
     except (SettingsRefused, DatabaseRefused, ProtocolError) as error:
         _give_up(2, str(error))
-    except InstallationRefused as error:
+    except (InstallationRefused, SearchAttributesMissing) as error:
         _give_up(3, str(error))
     except TemporalUnreachable as error:
         _give_up(5, str(error))

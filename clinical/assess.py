@@ -27,7 +27,7 @@ from clinical.once import all_of, once
 from clinical.overrides import with_overrides
 from clinical.owners import turns_of
 from clinical.reactions import reactions
-from clinical.record_gate import DIFFERS, record_gate, without_record
+from clinical.record_gate import record_gate, without_record
 from clinical.response import response_notes
 from clinical.risk import risk_alerts
 from clinical.severity import severity_note
@@ -37,7 +37,7 @@ from clinical.unusable import implausible, implausibly_high
 from models.assessment import Assessment, CourseState, DosePlan, Finding, Verdict
 from models.base import counted
 from models.chart import Chart
-from models.facts import DoseSlot
+from models.facts import DIFFERS, DoseSlot
 from models.protocol import Protocol
 
 ORDER = tuple(Verdict)

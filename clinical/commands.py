@@ -13,8 +13,8 @@ from clinical.overrides import may_be_overridden, with_overrides
 from clinical.record_gate import difference, not_the_last_word
 from clinical.schedule import asks_for_a_reason
 from clinical.signs import personal_holds
-from models.assessment import Assessment, CommandAnswer, DosePlan, Finding, Refused, Verdict, earliest
-from models.facts import CYCLE_DAYS, DoseSlot, OverrideGiven, Toxicity
+from models.assessment import RECORD_DIFFERS, Assessment, CommandAnswer, DosePlan, Finding, Refused, Verdict, earliest
+from models.facts import CYCLE_DAYS, DIFFERS, DoseSlot, OverrideGiven, Toxicity
 from models.messages import COMMANDS, Request, StartNextCycle, Statement
 
 OPEN = frozenset({Verdict.MAY_AUTHORISE, Verdict.MAY_START})
@@ -168,9 +168,9 @@ def _resume(standing: Standing) -> Refused | None:
     case = standing.case
     if interrupted(case) is None:
         return refused("NothingInterrupted", "no infusion stands still")
-    differs = tuple(f for f in standing.findings if f.rule == "REC-02")
+    differs = tuple(f for f in standing.findings if f.rule == DIFFERS)
     if differs:
-        return refused("RecordDiffers", f"resuming is refused: {differs[0].reason}", differs)
+        return refused(RECORD_DIFFERS, f"resuming is refused: {differs[0].reason}", differs)
     if case.stopped_for_good:
         return refused("DoseGateClosed", "the drug was stopped for good", case.stopped_for_good)
     if case.reaction_running is not None or case.ungraded_reaction is not None:

@@ -11,10 +11,9 @@ from dataclasses import dataclass, replace
 from clinical.case import Case
 from clinical.reading import Reading
 from models.assessment import RECORD_DIFFERS, Finding, Refused, Verdict
-from models.facts import Fact, GoneAheadWithoutRecord, RecordCompared, RecordReconciled
+from models.facts import DIFFERS, Fact, GoneAheadWithoutRecord, RecordCompared, RecordReconciled
 from models.people import Role
 
-DIFFERS = "REC-02"
 OFFICES = frozenset({"administrator", "physician"})
 CLEARS = "reconcile_record by an administrator and by a physician, after `inocycle course reconcile`"
 GOES_ON = "the course goes on from its record: both have said so"

@@ -877,6 +877,10 @@ class ObligationMet(Frozen):
     why: str | None = None
 
 
+DIFFERS: Final = "REC-02"
+"""The rule under which a difference between a course's record and its execution holds it."""
+
+
 class RecordCompared(Frozen):
     """How the record's head stood to this execution (REC-02): before a dose was authorised, started or resumed, when a run
     began, or when housekeeping saw that the two differ. `away` when it did not answer in time; `words` say the difference,

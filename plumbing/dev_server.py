@@ -31,6 +31,7 @@ from temporalio.api.workflowservice.v1 import UpdateNamespaceRequest
 from temporalio.service import ConnectConfig, RPCError, ServiceClient
 
 from plumbing.children import ending_with_its_parent
+from plumbing.search_attributes import type_of
 from plumbing.server_limits import as_flags
 
 Say = Callable[[str], None]
@@ -185,7 +186,7 @@ class DevServer:
         self._ui_port = ui_port
         self._database = database
         self._skip_time = skip_time
-        self._search_attributes = {name: _type_of(kind) for name, kind in (search_attributes or {}).items()}
+        self._search_attributes = {name: type_of(kind) for name, kind in (search_attributes or {}).items()}
         self._codec_endpoint = codec_endpoint
         self._log_start = 0
         self._process: subprocess.Popen[bytes] | None = None
@@ -574,9 +575,3 @@ async def _register(attributes: Mapping[str, IndexedValueType.ValueType], connec
     if other:
         fault = "The database has search attributes of the same name and another type"
         raise DevServerFailed(f"{fault}: {', '.join(other)}. Start with a new database.")
-
-
-def _type_of(kind: str) -> IndexedValueType.ValueType:
-    """`KeywordList`, as the command line writes it, to the value on the wire. Raises ValueError for no such type."""
-    words = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", kind).upper()
-    return IndexedValueType.Value(f"INDEXED_VALUE_TYPE_{words}")

@@ -59,7 +59,8 @@ def grown_together(own: Carried, entries: Sequence[RecordEntry]) -> Carried:
     known = [f for f in record.facts if f.message not in reused]
     news = _news((*own.adopted, *own.facts), known)
     adopted = tuple(f for f in news if f.message in reused or f.message not in answered)
-    answers = {a.message_id: a for a in own.answers}
+    knew_less = _refused_statements(own)
+    answers = {a.message_id: a for a in own.answers if a.message_id not in knew_less}
     for answer in record.answers:
         if answer.message_id in answered or answer.message_id not in answers:
             answers[answer.message_id] = answer
@@ -105,6 +106,12 @@ def _answered(entries: Sequence[RecordEntry]) -> frozenset[str]:
     seen = (m for e in entries for m in e.messages)
     made = {f.message for e in entries for f in e.facts if f.message}
     return frozenset(m.id for m in seen if m.refusal is None or not issubclass(_kind(m.name), Statement)) | made
+
+
+def _refused_statements(own: Carried) -> frozenset[str]:
+    """What was said to have happened and was refused on what the record does not hold: said again, it is judged anew."""
+    seen = (m for e in own.unwritten for m in e.messages)
+    return frozenset(m.id for m in seen if m.refusal is not None and issubclass(_kind(m.name), Statement))
 
 
 def _kind(name: str) -> type[Message]:

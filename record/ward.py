@@ -13,6 +13,7 @@ from clinical.kinds import harm_of
 from clinical.unread import SHOWN
 from models.assessment import Assessment, CourseState, Finding, Obligation, Verdict
 from models.base import Frozen, Instant, counted, plain
+from models.facts import DIFFERS
 from models.obligation_kinds import GRAVEST, LIVER_TESTS, ObligationKind
 from models.people import PHYSICIANS, Role
 from record.calls import UnreachedPerson
@@ -279,7 +280,7 @@ def _unreadable(found: Sequence[CannotBeRead], wall: datetime) -> Line:
         key=f"unreadable-record-{course or first.row}",
         what=f"{'its record' if course else 'a row of no course'} cannot be read: {first}{more}",
         owner=Role.ADMINISTRATOR,
-        rule="REC-02",
+        rule=DIFFERS,
         clears=f"{ask}`inocycle record verify` names each fault; compare the record with its backup, restore it",
         harm=Harm.URGENT,
         unreadable=True,

@@ -1,6 +1,6 @@
 """How a course's execution and its record differ, for the two people who settle it (REC-02)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -20,8 +20,18 @@ class OnlyThere(Frozen):
     by: str
 
 
+class OtherTime(Frozen):
+    """A fact that both know, with another time in each: a reset applied its message again. That of the record stands."""
+
+    id: str
+    kind: str
+    in_record: Instant
+    in_execution: Instant
+
+
 class Differences(Frozen):
-    """What stands between an execution and its record: the number of decisions of each, and the facts of one only.
+    """What stands between an execution and its record: the number of decisions of each, the facts of one only, and those
+    that have another time in each.
 
     `unwritten` decisions wait in the execution and are no difference by themselves.
     """
@@ -32,11 +42,12 @@ class Differences(Frozen):
     recorded: int
     only_in_record: tuple[OnlyThere, ...]
     only_in_execution: tuple[OnlyThere, ...]
+    other_times: tuple[OtherTime, ...] = ()
 
     @property
     def none(self) -> bool:
         """The two are at one, but for what waits to be written."""
-        return not self.only_in_record and self.decisions - self.unwritten == self.recorded
+        return not (self.only_in_record or self.other_times) and self.decisions - self.unwritten == self.recorded
 
     def words(self) -> list[str]:
         """The difference in sentences, and what settles it."""
@@ -48,6 +59,7 @@ class Differences(Frozen):
             return [counted, "record and execution are at one"]
         told = [f"only in the record: {_line(f)}" for f in self.only_in_record]
         told += [f"only in the execution: {_line(f)}" for f in self.only_in_execution]
+        told += [f"at another time: {_times(f)}; that of the record stands" for f in self.other_times]
         return [
             counted,
             *told,
@@ -68,6 +80,7 @@ async def differences(courses: CourseClient, engine: AsyncEngine, course_id: str
         recorded=len(entries),
         only_in_record=_only(recorded, chart.facts),
         only_in_execution=_only(chart.facts, recorded),
+        other_times=tuple(_other_times(recorded, chart.facts)),
     )
 
 
@@ -78,5 +91,21 @@ def _only(these: Iterable[Fact], others: Iterable[Fact]) -> tuple[OnlyThere, ...
     )
 
 
+def _other_times(recorded: Iterable[Fact], known: Iterable[Fact]) -> Iterator[OtherTime]:
+    times = {f.id: f.at for f in known}
+    for fact in recorded:
+        if (other := times.get(fact.id, fact.at)) != fact.at:
+            yield OtherTime(id=fact.id, kind=fact.what.kind, in_record=fact.at, in_execution=other)
+
+
+def _times(fact: OtherTime) -> str:
+    in_record, in_execution = (f"{at:%d %b %Y %H:%M:%S} UTC" for at in (fact.in_record, fact.in_execution))
+    return f"{_said(fact.kind)} ({fact.id}) of {in_record} in the record, of {in_execution} in the execution"
+
+
+def _said(kind: str) -> str:
+    return kind.replace("_", " ")
+
+
 def _line(fact: OnlyThere) -> str:
-    return f"{fact.kind.replace('_', ' ')} of {fact.at:%d %b %Y %H:%M} UTC by {fact.by} ({fact.id})"
+    return f"{_said(fact.kind)} of {fact.at:%d %b %Y %H:%M} UTC by {fact.by} ({fact.id})"

@@ -211,7 +211,7 @@ def _run_ended_under(error: WorkflowUpdateFailedError) -> bool:
 
 def _refusal_in(error: WorkflowUpdateFailedError, message_id: str) -> CourseError:
     cause: Any = error.cause
-    if not isinstance(cause, ApplicationError):
+    if not isinstance(cause, ApplicationError) or not cause.non_retryable:  # whatever a course says itself is for good
         return CourseError("HandlerFault", "the service failed to handle this", message_id)
     if cause.details:
         return CommandRefused(Refused.model_validate_json(json.dumps(cause.details[0])))

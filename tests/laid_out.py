@@ -1,11 +1,9 @@
 """What `inocycle init` does, for tests: a record laid out, and a namespace of its own that belongs to it."""
 
-import re
 from uuid import uuid4
 
 from google.protobuf.duration_pb2 import Duration
 from sqlalchemy.ext.asyncio import AsyncEngine
-from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
 from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
 from temporalio.client import Client
@@ -17,6 +15,7 @@ from plumbing.database import make_engine, make_private_file, of_installation
 from plumbing.installation import Installation, mark, must_be_ours, write_installation
 from plumbing.keys import TEST_KEY_RING, TEST_RECORD_KEY
 from plumbing.sealing import sealing
+from plumbing.search_attributes import type_of
 from plumbing.settings import Mode
 
 KEPT_S = 30 * 86400
@@ -56,9 +55,4 @@ async def a_bare_namespace(address: str, name: str = "", converter: DataConverte
     return client
 
 
-def _type_of(kind: str) -> IndexedValueType.ValueType:
-    words = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", kind).upper()
-    return IndexedValueType.Value(f"INDEXED_VALUE_TYPE_{words}")
-
-
-_TYPES = {name: _type_of(kind) for name, kind in SEARCH_ATTRIBUTES.items()}
+_TYPES = {name: type_of(kind) for name, kind in SEARCH_ATTRIBUTES.items()}

@@ -21,7 +21,7 @@ with workflow.unsafe.imports_passed_through():
     from models.carried import Carried, TakenOver
     from models.chart import Chart
     from models.deciding import RUN_CLOSES, Answer, Answered, Ask, Head, Outcome, Sent, State
-    from models.facts import Fact, RecordCompared, RungFired
+    from models.facts import DIFFERS, Fact, RecordCompared, RungFired
     from models.holding import RULES_KEY, RULES_WORDS, held_without_rules
     from models.messages import COMMANDS, Message, Statement
     from models.notification import Notification, NotificationBatch
@@ -31,7 +31,7 @@ with workflow.unsafe.imports_passed_through():
     from models.status import Status
     from workflows import incoming
     from workflows.asking import asked, is_no_answer
-    from workflows.heads import AT_THE_BEDSIDE, DIFFERS, Links, last_written
+    from workflows.heads import AT_THE_BEDSIDE, Links, last_written
     from workflows.incoming import BITE, Arrivals, Waiting
     from workflows.obligation_timers import RETRY, ObligationTimers
     from workflows.outbox import AGAIN_AFTER, Outbox

@@ -9,7 +9,6 @@ with workflow.unsafe.imports_passed_through():
     from models.deciding import Head
     from models.facts import RecordCompared
 
-DIFFERS = "REC-02"
 AT_THE_BEDSIDE = {
     "infusion": "an infusion runs",
     "infusion_interrupted": "an infusion is interrupted",

@@ -13,7 +13,7 @@ from temporalio.common import SearchAttributeKey, SearchAttributeUpdate
 with workflow.unsafe.imports_passed_through():
     from models.assessment import Assessment, CourseState, Obligation
     from models.base import counted
-    from workflows.heads import DIFFERS
+    from models.facts import DIFFERS
 
 COURSE_STATE = SearchAttributeKey.for_keyword("CourseState")
 GATE_VERDICT = SearchAttributeKey.for_keyword("GateVerdict")

@@ -127,3 +127,13 @@ def test_what_the_clock_said_is_one_whenever_it_was_said() -> None:
     assert adopted(record_of(begun), an_execution(by_the_clock("monitoring/11", MonitoringStarted(), LATER))) == ()
     compared = by_the_clock("record-compared/1", RecordCompared(outcome="ahead", words="differs"))
     assert adopted(record_of(begun), an_execution(compared)) == (compared,)
+
+
+@pytest.mark.parametrize(("name", "judged_anew"), [("complete_infusion", True), ("start_infusion", False)])
+def test_what_happened_and_was_refused_by_who_knew_less_is_judged_anew_and_a_request_is_not(
+    name: str, judged_anew: bool
+) -> None:
+    mine = record_of(messages=[seen("m-1", name, refused=True)])
+    refused = Answer(message_id="m-1", sha256="a", refusal=a_refusal())
+    own = an_execution(answers=[refused]).model_copy(update={"unwritten": tuple(mine)})
+    assert grown_together(own, record_of()).answers == (() if judged_anew else (refused,))

@@ -12,7 +12,7 @@ import pytest
 from temporalio import workflow
 from temporalio.client import Client
 from temporalio.common import RawValue
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ApplicationError, FailureError
 from temporalio.worker import Worker
 
 from demo.patients import LABORATORY
@@ -25,6 +25,8 @@ from services.courses import CourseClient, CourseError, NotConfirmed
 from tests.factories import a_lab
 
 QUEUE = "trouble"
+FAULT, FAULT_BEFORE = "a fault of the handler", "a fault before it is taken"
+WORDS = "a weight of 71"
 A_WHILE = timedelta(seconds=20)
 
 
@@ -65,10 +67,17 @@ class TroubledCourse:
     async def on_update(self, _name: str, args: Sequence[RawValue]) -> Receipt:
         message_id = json.loads(args[0].payload.data)["id"]
         self._asked += 1
+        if self._trouble == FAULT:
+            raise FailureError(WORDS)
         if self._trouble:
             raise ApplicationError("not now", type=self._trouble, non_retryable=True)
         held = {"state": CourseState.HELD, "verdict": Verdict.HOLD, "sentence": "held"}
         return Receipt(message_id=message_id, decision=self._asked, **held)
+
+    @on_update.validator
+    def before(self, _name: str, _args: Sequence[RawValue]) -> None:
+        if self._trouble == FAULT_BEFORE:
+            raise ValueError(WORDS)
 
 
 def weight(message_id: str) -> Command:
@@ -91,15 +100,21 @@ async def begun(courses: CourseClient, course_id: str) -> str:
     return course_id
 
 
-@pytest.mark.parametrize("kind", ["RulesUnavailable", "HandlerFault"])
-async def test_a_failure_that_passes_is_not_the_last_word_on_a_command(courses: CourseClient, kind: str) -> None:
+@pytest.mark.parametrize(
+    ("trouble", "kind"),
+    [("RulesUnavailable", "RulesUnavailable"), (FAULT, "HandlerFault"), (FAULT_BEFORE, "HandlerFault")],
+)
+async def test_a_failure_that_passes_is_not_the_last_word_on_a_command(
+    courses: CourseClient, trouble: str, kind: str
+) -> None:
     async with a_worker(courses):
-        course = await begun(courses, f"course-{kind}")
-        await courses.handle(course).signal("trouble", kind)
+        course = await begun(courses, f"course-{trouble}")
+        await courses.handle(course).signal("trouble", trouble)
         for _ in range(5):
             with pytest.raises(CourseError) as told:
                 await courses.command(course, weight("m-1"))
             assert (told.value.type, told.value.message_id) == (kind, "m-1")
+            assert WORDS not in str(told.value)
         await courses.handle(course).signal("trouble", "")
         assert (await courses.command(course, weight("m-1"))).message_id == "m-1"
 

@@ -5,6 +5,7 @@ import shutil
 from datetime import timedelta
 from itertools import cycle
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,14 +17,15 @@ from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import Client
 from temporalio.common import SearchAttributeKey
 
-from activities.heads import HeadsSweep
 from demo.bedside import Bedside
 from demo.patients import NURSE, PHYSICIAN, PRESCRIBER
 from models.assessment import Assessment
 from models.facts import InfusionStarted
+from models.housekeeping import HEADS_COMPARED, SWEEPS
 from models.people import Actor, Role
 from models.record import RecordEntry
 from models.tables import NotificationRow
+from plumbing.settings import Settings
 from record.raw import Fault
 from record.reader import read_entries, verify_chain
 from services.courses import CommandRefused
@@ -31,7 +33,10 @@ from services.reconcile import differences
 from tests.conftest import MANY_LOOKS, Ward, until_written
 from tests.factories import LABEL
 from tests.stories.conftest import SmallWard
+from worker import sweeps_of
 
+NOBODY: Any = SimpleNamespace(ask_again=None, look=None)
+"""Whom the look at the heads does not ask."""
 ADMINISTRATOR = Actor(role=Role.ADMINISTRATOR, id="a-1")
 
 
@@ -214,6 +219,10 @@ async def test_what_a_reset_applies_again_is_there_once_with_the_time_of_the_rec
     await reset(ward.client, bedside.course_id, before[-1], reapply=reapply)
     await bedside.weigh()
     await until_held(bedside)
+    told = await differences(bedside.courses, ward.engine, bedside.course_id)
+    said_again = {"premedication", "reaction"} if reapply == AGAIN else set()
+    assert said_again <= {f.kind for f in told.other_times}
+    assert bool(said_again) == any("that of the record stands" in words for words in told.words())
     await settled_by_two(bedside)
     facts = (await bedside.courses.chart(bedside.course_id)).facts
     assert facts[: len(on_record)] == on_record, "the first word stands, with its times"
@@ -286,13 +295,14 @@ async def test_a_record_that_cannot_be_gone_on_from_is_said_at_once_and_both_say
     assert (await bedside.card()).state == "infusion"
 
 
-async def test_a_record_that_knows_more_is_noticed_though_nobody_signs_or_starts(ward: Ward) -> None:
+async def test_a_record_that_knows_more_is_noticed_though_nobody_signs_or_starts(ward: Ward, tmp_path: Path) -> None:
     """Housekeeping sees it, the course says it, and what happens at the bedside meanwhile is not refused for good."""
     bedside, *_ = await reset_to_before_its_start(ward)
     assert not (await bedside.status()).trouble, "a replay does not ask the record again"
-    sweep = HeadsSweep(ward.engine, ward.client)
+    assert HEADS_COMPARED in SWEEPS, "housekeeping asks for it"
+    sweep = sweeps_of(ward.engine, ward.client, Settings(var_dir=tmp_path), NOBODY, NOBODY)[HEADS_COMPARED]
     for _ in range(MANY_LOOKS):
-        await sweep.look()
+        await sweep.do()
         if (await bedside.status()).trouble:
             break
     card = await until_held(bedside)
