@@ -43,6 +43,7 @@ class Bedside:
         self._key = key
         self._run = run
         self._messages = 0
+        self._started_at: datetime | None = None
 
     def move_to(self, client: Client) -> None:
         """Go on over another connection: the server was started again."""
@@ -201,7 +202,15 @@ class Bedside:
             "preparation_id": preparation_id,
             "identifiers_checked": identifiers,
         }
-        return await self.do("start_infusion", NURSE, **given, **more)
+        receipt = await self.do("start_infusion", NURSE, **given, **more)
+        self._started_at = await self.clock.now()
+        return receipt
+
+    async def end(self, after: timedelta = timedelta(hours=1), **more: Any) -> Receipt:
+        """The infusion ended so long after its start: charted with that time, as a step of the clock may go too far."""
+        now = await self.clock.now()
+        at = now if self._started_at is None else min(now, self._started_at + after)
+        return await self.do("complete_infusion", NURSE, at=at.isoformat(), **more)
 
     async def give(self, cycle: int, day: int) -> datetime:
         """A whole dose: prepared, started, ended after an hour, observed for an hour. Returns the start."""
@@ -210,7 +219,7 @@ class Bedside:
         await self.start(cycle, day, preparation_id)
         started_at = await self.clock.now()
         await self.watched(15, 15, 30)
-        await self.do("complete_infusion", NURSE)
+        await self.end()
         await self.watched(30, 30)
         await self.do("end_observation", NURSE)
         return started_at

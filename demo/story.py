@@ -181,7 +181,7 @@ async def in_observation(bedside: Bedside) -> None:
     """Left mid-story: the first infusion ended 20 minutes ago."""
     await first_start(bedside)
     await bedside.watched(15, 15, 30)
-    await bedside.do("complete_infusion", NURSE)
+    await bedside.end()
     await bedside.vital_signs()
     await bedside.clock.advance(timedelta(minutes=20))
 
@@ -191,7 +191,7 @@ async def after_a_severe_reaction(bedside: Bedside) -> None:
     await first_start(bedside)
     await bedside.clock.advance(timedelta(minutes=20))
     await bedside.do("report_reaction", NURSE, reaction_id="reaction-1", symptoms="chills, fall of blood pressure")
-    await bedside.do("complete_infusion", NURSE, stopped_early=True, given_mg="0.48")
+    await bedside.end(timedelta(minutes=20), stopped_early=True, given_mg="0.48")
     await bedside.clock.advance(timedelta(minutes=40))
     over = (await bedside.clock.now()).isoformat()
     await bedside.do("report_reaction", PHYSICIAN, reaction_id="reaction-1", grade=3, resolved_at=over)
