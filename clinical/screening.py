@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from clinical.calendar import birthday, midnight_of
 from clinical.case import Case
 from clinical.known import MISSING, Known, Opening, Unknown, and_beside
-from clinical.reading import NOT_ANSWERED
 from clinical.units import PERCENT
 from clinical.versions import minute_of
 from models.assessment import Finding, Input, Verdict
@@ -44,13 +43,10 @@ def eligibility_gate(case: Case) -> Iterator[Finding]:
 
 
 def _stated(case: Case) -> Iterator[Finding]:
-    """A no stands until the same question is answered again; what the last statement leaves open is open."""
-    said, latest = case.reading.answered(Eligibility), case.reading.latest(Eligibility)
-    left_open = {
-        name for name in Eligibility.model_fields if latest is None or getattr(latest[1], name) in NOT_ANSWERED
-    }
+    """Each answer stands until the same question is answered again."""
+    said = case.reading.answered(Eligibility)
     unmet = {QUESTIONS[name]: fact for name, (fact, answer) in said.items() if name in QUESTIONS and answer is False}
-    missing = [words for name, words in {**QUESTIONS, "method": "method"}.items() if name in left_open]
+    missing = [words for name, words in {**QUESTIONS, "method": "method"}.items() if name not in said]
     if unmet:
         reason = f"not eligible: not {', not '.join(unmet)}"
         inputs = tuple(_input(fact, name, "no") for name, fact in unmet.items())

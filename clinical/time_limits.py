@@ -33,7 +33,7 @@ def time_limits(case: Case) -> Iterator[Due]:
 def _not_started(case: Case, made: Preparation) -> Due:
     start_by = latest_start(case, made)
     called = start_by - case.protocol.observation.ends_call_before.span
-    title = f"preparation {made.preparation_id}: its infusion must start by {_clock(case, start_by)} to end in time"
+    title = f"the dose that is made: its infusion must start by {_clock(case, start_by)} to end in time"
     signed = standing_authorisation(case, dose_plan(case, case.slot)) if case.slot is not None else None
     clears = f"start the infusion of {made.preparation_id}, or discard it and prepare anew"
     if signed is None or made.authorisation != signed[0].id:

@@ -331,5 +331,5 @@ def test_not_eligible_stands_until_the_same_question_is_answered_again(
             chart.add({"kind": "eligibility", **others}, D1 - H)
         assert only(course, rule).verdict is Verdict.PROPOSE_DISCONTINUE, others
     with course.charting() as chart:
-        chart.add({"kind": "eligibility", "method": "flow cytometry", **yes}, D1 - H, Role.PRESCRIBER)
+        chart.add({"kind": "eligibility", **yes}, D1 - H, Role.PRESCRIBER)
     assert course.card.verdict is Verdict.MAY_AUTHORISE

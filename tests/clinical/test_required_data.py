@@ -201,14 +201,14 @@ def test_eligibility_unanswered_needs_data_and_not_met_proposes_to_stop(
     question: str, answer: bool | None, verdict: Verdict
 ) -> None:
     stated: dict[str, Any] = dict.fromkeys(("cd22_positive", "b_cell_precursor_all", "relapsed_or_refractory"), True)
-    course = PaperCourse(first_dose(), D1)
+    course = PaperCourse(first_dose().without("eligibility"), D1)
     finding = {"kind": "eligibility", "method": "flow cytometry", **stated, question: answer}
     course.does("record_finding", Role.PRESCRIBER, finding=finding)
     assert (course.card.verdict, standing_rules(course.card)) == (verdict, ["ELIG-01"])
 
 
 def test_eligibility_is_stated_by_the_prescriber_with_a_method() -> None:
-    course = PaperCourse(first_dose(), D1)
+    course = PaperCourse(first_dose().without("eligibility"), D1)
     stated = {
         "kind": "eligibility",
         "cd22_positive": True,

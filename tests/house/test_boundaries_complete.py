@@ -28,7 +28,7 @@ ELSEWHERE: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "calls.snooze_max": (
         "how far ahead a person may put a call off",
-        ("test_calls.py::test_a_call_is_put_off_for_four_hours_at_most",),
+        ("test_gravest_calls.py::test_a_call_is_put_off_for_four_hours_at_most",),
     ),
     "levels.factor": (
         "a share",
