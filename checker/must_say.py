@@ -136,7 +136,10 @@ def met(seen: Seen, added: list[ObligationMet]) -> Missing:
 def held(seen: Seen, card: Assessment) -> Missing:
     """NON-02 stands until one panel is within; NON-08 is said of a value that was high; a short toxicity delays nothing."""
     holding = {f.rule for f in card.findings if f.verdict is not None or f.overridden is not None}
-    if card.next_dose and not seen.stops and why_not.both_high_stands(seen) and "NON-02" not in holding:
+    # A panel that lifted it may have got a twin that nobody can read: then that is asked for, and closes the gate.
+    unread = any(f.verdict is Verdict.NEED_DATA and f.subject in PANEL for f in card.findings)
+    stands = card.next_dose and not seen.stops and not unread and why_not.both_high_stands(seen)
+    if stands and "NON-02" not in holding:
         yield "bilirubin and ALT or AST were both high, no panel is within since, and NON-02 is not said"
     for finding in card.findings:
         if finding.rule == "NON-08" and finding.verdict is not None and not why_not.ever_high(seen, finding.subject):

@@ -197,8 +197,9 @@ class Seen:
         return any(v.at >= instant for v in self._results.get(analyte, []))
 
     def ever(self, analyte: str) -> list[Value]:
-        """Every version of every result that was sent of it, replaced and withdrawn ones too."""
-        sent = ((f, f.what) for f in self.chart.facts if isinstance(f.what, LabResult))
+        """Every version of every result that was told of it, replaced, withdrawn and corrected ones too."""
+        told = ((f, f.what.replacement if isinstance(f.what, Correction) else f.what) for f in self.chart.facts)
+        sent = ((fact, what) for fact, what in told if isinstance(what, LabResult))
         return [_value(analyte, fact, lab) for fact, lab in sent if CODES.get(lab.loinc) == analyte]
 
     @cached_property
