@@ -6,9 +6,10 @@ over what is not known (LAB-10), and of twins each counts (LAB-11).
 A comparator makes a value an interval; a limit inside it makes the answer unknown.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
+from functools import cache
 
 from clinical.codes import bound_of
 from clinical.known import (
@@ -267,11 +268,10 @@ class Results:
     def _read_one(self, analyte: str, fact: Fact, sent: LabResult) -> Known | Unknown:
         """The result as it can be used. Only a person's word and the other results are asked for each time."""
         ahead = self._from_the_future(fact, sent.collected_at) or self._from_the_future(fact, sent.ends_at)
-        meant = meaning(sent)
-        if ahead or sent is not fact.what or not meant.certain:
-            found = _looked_at_alone(analyte, fact, sent, meant, self._protocol, in_the_future=ahead)
+        if ahead or sent is not fact.what:
+            found = _looked_at_alone(analyte, fact, sent, meaning(sent), self._protocol, in_the_future=ahead)
         else:
-            found = self.reading.memory.alone(fact, _as_sent)
+            found = self.reading.memory.alone(fact, _as_sent(analyte))
         if isinstance(found, Unknown) and found.confirmable and self.confirmed(fact.id):
             return _usable(analyte, fact, understood(analyte, sent, self._protocol))
         return found
@@ -322,12 +322,15 @@ class Results:
         return read
 
 
-def _as_sent(fact: Fact, protocol: Protocol) -> Known | Unknown:
-    """A result of an analyte looked at alone, drawn before now, without a person's word."""
-    assert isinstance(fact.what, LabResult)
-    meant = meaning(fact.what)
-    (analyte,) = meant.analytes
-    return _looked_at_alone(analyte, fact, fact.what, meant, protocol, in_the_future=False)
+@cache
+def _as_sent(analyte: str) -> Callable[[Fact, Protocol], Known | Unknown]:
+    """What makes of a result, looked at alone and drawn before now, what it says of an analyte without a person's word."""
+
+    def read(fact: Fact, protocol: Protocol) -> Known | Unknown:
+        assert isinstance(fact.what, LabResult)
+        return _looked_at_alone(analyte, fact, fact.what, meaning(fact.what), protocol, in_the_future=False)
+
+    return read
 
 
 def _looked_at_alone(

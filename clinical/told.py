@@ -51,21 +51,21 @@ class Memory:
         self,
         protocol: Protocol,
         answers: Store[object, Basis] | None = None,
-        alone: Store[str, tuple[Fact, Any]] | None = None,
+        alone: Store[tuple[str, object], tuple[Fact, Any]] | None = None,
         folds: Store[str, Any] | None = None,
     ) -> None:
         self.answers: Store[object, Basis] = Store() if answers is None else answers
         self._protocol = protocol
-        self._alone: Store[str, tuple[Fact, Any]] = Store() if alone is None else alone
+        self._alone: Store[tuple[str, object], tuple[Fact, Any]] = Store() if alone is None else alone
         self.folds: Store[str, Any] = Store() if folds is None else folds
 
     def alone(self, fact: Fact, read: Callable[[Fact, Protocol], Made]) -> Made:
-        """What one fact says, made once. `read` is given the fact and nothing else of the chart it stands in."""
+        """What one fact says to one reader, made once. `read` is given the fact and nothing else of the chart it stands in."""
         # Two what-ifs of one chart may give one id to two facts: what was read belongs to the fact, not to its id.
-        known = self._alone.get(fact.id)
+        known = self._alone.get((fact.id, read))
         if known is None or known[0] is not fact:
             known = fact, read(fact, self._protocol)
-            self._alone[fact.id] = known
+            self._alone[fact.id, read] = known
         return known[1]
 
     def readings(self) -> "Memory":

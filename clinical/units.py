@@ -244,6 +244,7 @@ def contradict(analyte: str, unit: str, words: str, aliases: Mapping[str, str]) 
     return None in sizes or sizes[0] != sizes[1]
 
 
+@lru_cache(maxsize=1024)
 def measured_in(unit: str) -> frozenset[str]:
     """The analytes that are measured in this unit."""
     meant = in_other_words(unit)

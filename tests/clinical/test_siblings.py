@@ -294,7 +294,13 @@ def test_what_the_rules_cache_by_argument_is_asked_of_values_alone() -> None:
         for name, value in vars(module).items()
         if isinstance(value, _lru_cache_wrapper) and value.__module__ == module.__name__
     }
-    words = {"clinical.names.named", "clinical.names.names_another", "clinical.units.atoms"}
+    words = {
+        "clinical.names.named",
+        "clinical.names.names_another",
+        "clinical.units.atoms",
+        "clinical.units.measured_in",
+    }
+    words.add("clinical.results._as_sent")
     assert cached == {"clinical.calendar.zone_named", "clinical.ecg.fridericia", *words}
 
 
