@@ -144,6 +144,14 @@ def fits_specimen(loinc: str, kind: str) -> bool:
     return bool(_BLOOD.search(told)) and not _OTHER_FLUID.search(told)
 
 
+def of_another_fluid(loinc: str, words: str) -> bool:
+    """Whether these words certainly name a specimen of another kind than this code's; a mere number names none (LAB-14)."""
+    told = _plain(words)
+    if loinc in OF_URINE:
+        return bool(_BLOOD.search(told) or _OTHER_FLUID.search(told)) and not _URINE.search(told)
+    return bool(_OTHER_FLUID.search(told))
+
+
 def _plain(words: str) -> str:
     """In small letters without accents, the property of a LOINC name and `per 100 leukocytes` taken away."""
     letters = unicodedata.normalize("NFKD", words.casefold())

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from clinical.codes import BOUND_ONLY
-from clinical.names import fits_specimen
+from clinical.names import fits_specimen, of_another_fluid
 from clinical.plausibility import beyond_hard_limits, unusual_limit
 from clinical.units import contradict, ucum
 from models.base import is_of_sane_size
@@ -126,6 +126,8 @@ def _envelope(result: LabResult, in_the_future: bool) -> Trouble | None:
         return Trouble("LAB-14", result.doubt)
     if result.specimen_type and not fits_specimen(result.loinc, result.specimen_type):
         return Trouble("LAB-14", f"its specimen is {result.specimen_type!r}, and its code is of another kind")
+    if result.specimen_words and of_another_fluid(result.loinc, result.specimen_words):
+        return Trouble("LAB-14", f"its specimen is called {result.specimen_words!r}, and its code is of another kind")
     if result.absent_reason is not None:
         reason = ABSENT.get(result.absent_reason, result.absent_reason)
         return Trouble("LAB-05", f"the laboratory gives no value ({reason})")

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 from intake.fhir_bundle import (
+    MAX_SPECIMENS,
+    REPORT,
     Entry,
     Person,
     References,
@@ -26,7 +28,6 @@ from intake.fhir_bundle import (
 from intake.fhir_groups import (
     MAX_GROUPS,
     OBSERVATION,
-    REPORT,
     Groups,
     contained_observations,
     hidden_observations,
@@ -155,8 +156,7 @@ def _people(
     observations: list[Entry], above: dict[int, tuple[Entry, ...]], taken_back: list[TakenBack], references: References
 ) -> Iterator[Person | None]:
     for o in observations:
-        reports = (g.resource for g in above[id(o)] if g.resource_type == REPORT)
-        yield from references.people(o.resource, reports)
+        yield from references.people(o.resource, above[id(o)])
     for one in taken_back:
         if names_a_subject(one.entry.resource):
             yield references.person(one.entry.resource)
@@ -242,13 +242,19 @@ class _Reading:
         accession = self._references.accession(entry.resource)
         drawn = drawn_of(entry.resource)
         draw = (drawn.at, drawn.text, accession, report)
-        specimen = self._references.specimen(entry.resource)
+        specimens = self._references.specimens(entry.resource, above)
+        for specimen in specimens.here:
+            drawn = older(specimen, drawn)
         origin = Origin(
             status=standing(status_of(entry.resource), above),
-            drawn=older(specimen, drawn),
-            about=self._about(entry.resource, drawn),
+            drawn=drawn,
+            about=self._about(entry.resource, drawn_of(entry.resource)),
             doubts=tuple(found),
-            shared=tuple(self._identity(entry, accession, report).items()),
+            shared=(
+                *self._identity(entry, accession, report).items(),
+                ("specimen_type", kind_of(specimens.here)),
+                ("specimen_words", specimens.words),
+            ),
         )
         for result in results_of(entry.resource, origin):
             kept = result.result if isinstance(result, NotRead) else result
@@ -288,9 +294,12 @@ class _Reading:
             reason = doubt_of_patient(patient)
             if reason is not None:
                 yield NotRead("", Refusal.PATIENT_REPLACED, reason)
-        specimen = self._references.specimen(entry.resource)
-        if specimen and (reason := doubt_of(specimen, drawn_of(entry.resource))):
-            yield NotRead("", Refusal.SPECIMEN, reason)
+        specimens = self._references.specimens(entry.resource, above)
+        if specimens.too_many:
+            yield NotRead("", Refusal.SPECIMEN, f"more than {MAX_SPECIMENS} specimens are named for it")
+        for specimen in specimens.here:
+            if reason := doubt_of(specimen, drawn_of(entry.resource)):
+                yield NotRead("", Refusal.SPECIMEN, reason)
 
     def _about(self, observation: Resource, drawn: Drawn) -> About:
         patient = self._references.patient(observation) or {}
@@ -311,7 +320,6 @@ class _Reading:
             "home": entry.home,
             "identifiers": own or None,
             "specimen": lasting if lasting != accession else None,
-            "specimen_type": kind_of(self._references.specimen(observation)),
             **version_of(observation),
         }
 

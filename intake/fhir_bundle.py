@@ -4,12 +4,13 @@ Only what came in the same document is looked at; nothing is ever fetched.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import islice
 from typing import Final, NamedTuple
 
-from intake.fhir_shapes import Resource, an_id, an_object, identifier_words, objects, words
+from intake.fhir_shapes import Resource, an_id, an_object, as_list, concept_words, identifier_words, objects, words
 from intake.fhir_specimens import has_modifier
 from intake.outcome import ExpectedSubject
 
@@ -17,6 +18,9 @@ _TYPE: Final = re.compile(r"[A-Za-z]{1,64}")
 _ID: Final = re.compile(r"[A-Za-z0-9.-]{1,64}")
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d")
 _LOCAL: Final = ("#", "urn:")
+REPORT: Final = "DiagnosticReport"
+MAX_SPECIMENS: Final = 20
+"""The most specimens that one result is looked for in; what lists more of them says of none what it is."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +73,14 @@ class Person(NamedTuple):
     birth_date: str | None = None
 
 
+class Specimens(NamedTuple):
+    """The Specimens of this document that a result was made of, and what is said of them beside."""
+
+    here: tuple[Resource, ...]
+    words: str | None
+    too_many: bool
+
+
 class Subject(NamedTuple):
     """The one patient of a document, in keyed hashes; `shared` are those of all identifiers that all results share."""
 
@@ -104,13 +116,14 @@ class References:
         """The Patient of this document whom an observation is about."""
         return self._find("Patient", an_object(observation.get("subject")).get("reference"), observation)
 
-    def people(self, observation: Resource, reports: Iterable[Resource]) -> Iterator[Person | None]:
-        """The person of an observation, and those of its specimen and of the reports that list it: all one and the same.
+    def people(self, observation: Resource, groups: Sequence[Entry]) -> Iterator[Person | None]:
+        """The person of an observation, and those of its specimens and of the reports that list it: all one and the same.
 
         One that leads to nobody here does not contradict an observation that refers to the same place.
         """
         yield self.person(observation)
-        for other in (*reports, self.specimen(observation)):
+        reports = (group.resource for group in groups if group.resource_type == REPORT)
+        for other in (*reports, *self.specimens(observation, groups).here):
             found = self.person(other)
             if names_a_subject(other) and (found or not _same_reference(other, observation)):
                 yield found
@@ -119,6 +132,38 @@ class References:
         """The Specimen of this document of which an observation was made; empty where there is none."""
         reference = an_object(observation.get("specimen")).get("reference")
         return self._find("Specimen", reference, observation) or {}
+
+    def specimens(self, observation: Resource, groups: Sequence[Entry]) -> "Specimens":
+        """Of what an observation was made: as it says itself, else the panels that list it, else the reports (LAB-14).
+
+        Those farther off count only where nothing nearer leads to a Specimen of this document.
+        """
+        panels = [group.resource for group in groups if group.resource_type != REPORT]
+        reports = [group.resource for group in groups if group.resource_type == REPORT]
+        named: list[str | None] = [concept_words(observation.get("bodySite"))]
+        for level in ([observation], panels, reports):
+            told = ((holder, one) for holder in level for one in objects(as_list(holder.get("specimen"))))
+            stated = list(islice(told, MAX_SPECIMENS + 1))
+            named += [words(one.get("display")) for _, one in stated]
+            direct = [self._find("Specimen", one.get("reference"), holder) for holder, one in stated]
+            if len(stated) > MAX_SPECIMENS or any(direct):
+                here, more = self._with_parents([one for one in direct if one])
+                said = words(" / ".join(dict.fromkeys(name for name in named if name)))
+                return Specimens(here, said, too_many=more or len(stated) > MAX_SPECIMENS)
+        return Specimens((), words(" / ".join(dict.fromkeys(name for name in named if name))), too_many=False)
+
+    def _with_parents(self, specimens: list[Resource]) -> tuple[tuple[Resource, ...], bool]:
+        """These and what they were taken from, each once; and whether there are more than anybody takes."""
+        found: dict[int, Resource] = {}
+        waiting = list(specimens)
+        while waiting and len(found) <= MAX_SPECIMENS:
+            one = waiting.pop()
+            if id(one) not in found:
+                found[id(one)] = one
+                parents = [parent.get("reference") for parent in objects(as_list(one.get("parent")))]
+                above = [self._find("Specimen", reference, one) for reference in parents[: MAX_SPECIMENS + 1]]
+                waiting.extend(parent for parent in above if parent)
+        return tuple(found.values())[:MAX_SPECIMENS], len(found) > MAX_SPECIMENS
 
     def accession(self, observation: Resource) -> str | None:
         """What ties the results of one specimen together, the same in every document the sender makes of it.

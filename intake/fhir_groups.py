@@ -12,12 +12,11 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Final, NamedTuple
 
-from intake.fhir_bundle import Entry, is_local, without_version
+from intake.fhir_bundle import REPORT, Entry, is_local, without_version
 from intake.fhir_observation import EFFECTIVE
 from intake.fhir_shapes import Resource, an_id, an_object, as_list, identifier_words, instant, objects, words
 from models.facts import LabStatus
 
-REPORT: Final = "DiagnosticReport"
 OBSERVATION: Final = "Observation"
 MAX_GROUPS: Final = 20
 """The most groups of one observation; a laboratory's result is in a report, perhaps in a panel of a panel."""

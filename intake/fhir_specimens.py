@@ -4,6 +4,7 @@ LAB-14: a specimen that is unsatisfactory, entered in error or of another kind, 
 """
 
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
@@ -51,12 +52,16 @@ def older(specimen: Resource, drawn: Drawn) -> Drawn:
     return drawn._replace(at=counts(drawn.at, other))
 
 
-def kind_of(specimen: Resource) -> str | None:
-    """Of what it is, in the sender's words and codes."""
-    kind = an_object(specimen.get("type"))
+def kind_of(specimens: Iterable[Resource]) -> str | None:
+    """Of what they are, in the sender's words and codes."""
+    kinds = [an_object(specimen.get("type")) for specimen in specimens]
     told = [
-        concept_words(kind),
-        *(words(c.get(name)) for c in objects(kind.get("coding")) for name in ("code", "display")),
+        name
+        for kind in kinds
+        for name in (
+            concept_words(kind),
+            *(words(c.get(name)) for c in objects(kind.get("coding")) for name in ("code", "display")),
+        )
     ]
     return words(" / ".join(dict.fromkeys(word for word in told if word)))
 

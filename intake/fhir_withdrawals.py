@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final, Literal, NamedTuple
 from urllib.parse import parse_qs
 
-from intake.fhir_bundle import Entry, is_local
-from intake.fhir_groups import OBSERVATION, REPORT, Groups, is_withdrawn, report_id
+from intake.fhir_bundle import REPORT, Entry, is_local
+from intake.fhir_groups import OBSERVATION, Groups, is_withdrawn, report_id
 from intake.fhir_shapes import Resource, an_id, an_object, concept_words, instant, is_loinc, words
 from models.facts import NO_CODE, LabResult, LabStatus, ResultWithdrawn
 

@@ -60,8 +60,8 @@ class LabResult(Frozen):
     `loinc` is `none` where there is no such code, `codes` (`<system>|<code>`) and `names` are whatever else was said of
     what it measures, and `doubt` says why the entry must not be used whatever it measures (LAB-14). `unit_words` and
     `limit_unit_words` are there where the sender writes another unit in words than in its code; `specimen_type` is what the
-    specimen is, `ends_at` the end of a period, `home` the address below which the sender keeps the resource: two homes are
-    two senders, though one machine brings both.
+    specimen is, `specimen_words` what is said of it beside the specimen itself, `ends_at` the end of a period, `home` the
+    address below which the sender keeps the resource: two homes are two senders, though one machine brings both.
     """
 
     # Not strict: a result is made of what a laboratory wrote, and what was kept of it is text.
@@ -97,6 +97,7 @@ class LabResult(Frozen):
     unit_words: str | None = None
     limit_unit_words: str | None = None
     specimen_type: str | None = None
+    specimen_words: str | None = None
     ends_at: Instant | None = None
     home: str | None = None
 

@@ -300,4 +300,80 @@ AROUND = (
     ),
 )
 
-ROWS = (*REFUSED, *CODES, *UNITS, *AROUND)
+
+def reported(
+    words: str, *around: dict[str, Any], panel: bool = False, right: str = "NEED_DATA", **named: Any
+) -> Further:
+    """An AST of today that names no specimen, in a report or panel that does; no other AST is of today."""
+    group: dict[str, Any] = {
+        "resourceType": "DiagnosticReport",
+        "id": "r-9",
+        "status": "final",
+        "code": code("24325-3"),
+    }
+    group |= {"subject": P1, "result": [{"reference": "Observation/a9"}]}
+    if panel:
+        group |= {"resourceType": "Observation", "hasMember": group.pop("result")}
+    group |= named or {"specimen": {"reference": "Specimen/s"} if panel else [{"reference": "Specimen/s"}]}
+    ast = measured("ast", "30", SEVEN, "a9")
+    where = "panel" if panel else "report"
+    steps = (without("ast"), comes(ast, group, *around))
+    return row("specimen of a group", f"{where}: {words}", D8, *steps, right=right, rules="LAB-14")
+
+
+URINE = {"type": {"text": "urine"}}
+TEN_DAYS = {"collection": {"collectedDateTime": (SEVEN - 10 * DAY).isoformat()}}
+WHOLE = specimen("whole", status="unsatisfactory")
+SPECIMENS_OF_GROUPS = (
+    *(
+        reported(words, specimen("s", **fields), WHOLE, panel=panel)
+        for panel in (False, True)
+        for words, fields in (
+            ("unsatisfactory", {"status": "unsatisfactory"}),
+            ("entered in error", {"status": "entered-in-error"}),
+            ("of urine", URINE),
+            ("drawn ten days before", TEN_DAYS),
+            ("of somebody else", {"subject": {"identifier": {"system": "urn:invented:mrn", "value": "200"}}}),
+            ("taken from one that is unsatisfactory", {"parent": [{"reference": "Specimen/whole"}]}),
+        )
+    ),
+    reported("urine in words alone", specimen={"display": "Urine"}),
+    reported(
+        "a reference out of the document that is called CSF", specimen=[{"reference": "Specimen/x", "display": "CSF"}]
+    ),
+    reported("serum", specimen("s", status="available", type={"text": "Serum"}), right="MAY_AUTHORISE"),
+    reported("a number in words", specimen=[{"display": "sample 4711"}], right="MAY_AUTHORISE"),
+    row(
+        "specimen of a group",
+        "its own specimen counts before that of the report",
+        D8,
+        without("ast"),
+        comes(
+            {**measured("ast", "30", SEVEN, "a9"), **of("own")},
+            specimen("own", type={"text": "Serum"}),
+            specimen("other", status="unsatisfactory"),
+            {
+                "resourceType": "DiagnosticReport",
+                "id": "r-9",
+                "status": "final",
+                "code": code("24325-3"),
+                "subject": P1,
+                "result": [{"reference": "Observation/a9"}],
+                "specimen": [{"reference": "Specimen/own"}, {"reference": "Specimen/other"}],
+            },
+        ),
+        right="MAY_AUTHORISE",
+        rules="LAB-14",
+    ),
+    row(
+        "specimen of a group",
+        "an AST whose body site is CSF",
+        D8,
+        without("ast"),
+        comes(measured("ast", "30", SEVEN, bodySite={"text": "CSF"})),
+        right="NEED_DATA",
+        rules="LAB-14",
+    ),
+)
+
+ROWS = (*REFUSED, *CODES, *UNITS, *AROUND, *SPECIMENS_OF_GROUPS)
