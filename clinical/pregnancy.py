@@ -25,9 +25,18 @@ Outcome = Literal["positive", "negative", "unclear"]
 HCG = "hcg"
 SERUM = frozenset({"21198-7", "19080-1", "2110-5", "2118-8", "80385-8", "45194-8"})
 """Codes of hCG in serum or plasma; the others are of urine."""
-POSITIVE_WORDS = frozenset({"positive", "positiv", "pos", "+", "reactive", "detected", "pregnant"})
+POSITIVE_WORDS = frozenset(
+    {
+        *("positive", "positiv", "pos", "+", "reactive", "detected", "pregnant"),
+        *("10828004", "260373001", "77386006", "la6576-8"),
+    }
+)
+"""In words, and by SNOMED CT and as an answer of LOINC."""
 NEGATIVE_WORDS = frozenset(
-    {"negative", "negativ", "neg", "non-reactive", "nonreactive", "not detected", "not pregnant"}
+    {
+        *("negative", "negativ", "neg", "non-reactive", "nonreactive", "not detected", "not pregnant"),
+        *("260385009", "260415000", "60001007", "la6577-6"),
+    }
 )
 NEEDED = "a negative serum test later than this one, then a physician who records the pregnancy test as negative"
 
@@ -146,17 +155,20 @@ def _in_numbers(read: Known) -> Outcome:
 
 
 def _in_words(sent: LabResult) -> Outcome:
-    """What a laboratory's word says; a result that is not final, or of no time, says nothing yet."""
+    """What a laboratory's words say, which must not contradict; a result that is not final, or of no time, says nothing yet."""
     if sent.status not in USABLE_STATUS or sent.collected_at is None or sent.absent_reason is not None:
         return "unclear"
-    if _word_of(sent) in POSITIVE_WORDS:
-        return "positive"
+    told = _words_of(sent)
+    if not POSITIVE_WORDS.isdisjoint(told):
+        return "positive" if NEGATIVE_WORDS.isdisjoint(told) else "unclear"
     known = LOINC.get(sent.loinc) == HCG  # what only may be a test for pregnancy says "negative" of nobody knows what
-    return "negative" if known and _word_of(sent) in NEGATIVE_WORDS else "unclear"
+    return "negative" if known and told <= NEGATIVE_WORDS else "unclear"
 
 
-def _word_of(sent: LabResult) -> str:
-    return (sent.text or "").casefold().removesuffix("(qualifier value)").strip(" .!")
+def _words_of(sent: LabResult) -> frozenset[str]:
+    """What stands between ` / `, as the intake writes the words of a concept that differ."""
+    told = (sent.text or "").casefold().split(" / ")
+    return frozenset(word.strip().removesuffix("(qualifier value)").strip(" .!") for word in told)
 
 
 # ── what was positive once ─────────────────────────────────────────────────────────────────────────────────────────

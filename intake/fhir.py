@@ -167,7 +167,8 @@ def _shared_identifiers(observations: list[Entry]) -> frozenset[str]:
     named: dict[str, set[object]] = defaultdict(set)
     for entry in observations:
         for name in _identifiers(entry.resource):
-            named[name].add(coded(entry.resource.get("code")))
+            code = coded(entry.resource.get("code"))
+            named[name].add(code.loincs if len(code.loincs) == 1 else code)
     return frozenset(name for name, codes in named.items() if len(codes) > 1)
 
 

@@ -176,8 +176,13 @@ def _value(part: Resource) -> Quantity:
     stated = _stated(part)
     if stated == ["valueQuantity"]:
         return shapes.quantity(part["valueQuantity"])
-    spoken = [text for key in stated if (text := any_words(part[key], shapes.LONG))]
+    spoken = [text for key in stated if (text := _spoken(part[key]))]
     return Quantity(text=words("; ".join(spoken), shapes.LONG))
+
+
+def _spoken(value: object) -> str | None:
+    """A value that is no number, as words; of a concept all of them, for they may contradict each other (MON-11a)."""
+    return shapes.all_words(value, shapes.LONG) or any_words(value, shapes.LONG)
 
 
 def _absent_reason(part: Resource) -> str | None:

@@ -18,6 +18,7 @@ LOINC: Final = "http://loinc.org"
 UCUM: Final = "http://unitsofmeasure.org"
 _OF_LOINC: Final = frozenset({"loinc.org", "urn:oid:2.16.840.1.113883.6.1", "2.16.840.1.113883.6.1"})
 _OF_UCUM: Final = frozenset({"unitsofmeasure.org", "urn:oid:2.16.840.1.113883.6.8", "2.16.840.1.113883.6.8"})
+_OF_EVERYBODY: Final = _OF_LOINC | {"snomed.info/sct", "urn:oid:2.16.840.1.113883.6.96", "2.16.840.1.113883.6.96"}
 COMPARATORS: Final = ("<", "<=", ">=", ">")
 
 SHORT: Final = 200
@@ -43,7 +44,7 @@ class Quantity(NamedTuple):
 
 
 class Coded(NamedTuple):
-    """What a CodeableConcept says: its LOINC codes, and the other codes and the names where there is not exactly one."""
+    """What a CodeableConcept says: its LOINC codes, the other codes where there is not exactly one, and the names."""
 
     loincs: tuple[str, ...]
     others: tuple[str, ...]
@@ -91,18 +92,33 @@ def concept_words(concept: object, longest: int = SHORT) -> str | None:
     return next((text for c in candidates if (text := words(c, longest))), None)
 
 
+def all_words(concept: object, longest: int = SHORT) -> str | None:
+    """All that a CodeableConcept says, each once: its text, its names, and codes without one that mean the same everywhere."""
+    named = an_object(concept)
+    told = [words(named.get("text"), longest)]
+    for one in objects(named.get("coding")):
+        code = words(one.get("code"), longest) if _host(one.get("system")) in _OF_EVERYBODY else None
+        told.append(words(one.get("display"), longest) or code)
+    each = {word.casefold(): word for word in reversed(told) if word}
+    return words(" / ".join(reversed(each.values())), longest) or concept_words(concept, longest)
+
+
 def coded(concept: object) -> Coded:
-    """The LOINC codes, each once, or only the one that a person chose (`userSelected`); the others as `system|code`."""
+    """The LOINC codes, each once, and where there is not exactly one the others as `system|code`; and every name.
+
+    What a person chose of several (`userSelected`) makes the others no less said. Beside a single LOINC the other codes are
+    names: they may say what it is where the LOINC is not known.
+    """
     named = an_object(concept)
     codings = [c for c in objects(named.get("coding")) if words(c.get("code")) or words(c.get("display"))]
     of_loinc = [c for c in codings if is_loinc(c.get("system")) and words(c.get("code"))]
-    chosen = [c for c in of_loinc if c.get("userSelected") is True] or of_loinc
-    loincs = tuple(dict.fromkeys(code for c in chosen if (code := words(c.get("code")))))
-    if len(loincs) == 1:
-        return Coded(loincs, (), ())
+    loincs = tuple(dict.fromkeys(code for c in of_loinc if (code := words(c.get("code")))))
     rest = [c for c in codings if not is_loinc(c.get("system")) and words(c.get("code"))]
+    told = [named.get("text"), *(c.get("display") for c in codings)]
+    if len(loincs) == 1:
+        told += [c.get("code") for c in rest]
+        rest = []
     others = dict.fromkeys(shortened(f"{words(c.get('system')) or ''}|{words(c.get('code'))}") for c in rest)
-    told = (named.get("text"), *(c.get("display") for c in codings))
     return Coded(loincs, tuple(others), tuple(dict.fromkeys(name for one in told if (name := words(one)))))
 
 

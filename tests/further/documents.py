@@ -16,7 +16,7 @@ from tests.further.language import (
     specimen,
     without,
 )
-from tests.intake.builders import P1, code, ucum
+from tests.intake.builders import P1, code, observation, ucum
 from tests.scenarios import DAY, HOUR
 
 SEVEN = D8_AT - HOUR
@@ -67,6 +67,14 @@ REFUSED = (
         "two codes of two analytes",
         D8,
         comes(coded("ast", "300", loinc("1920-8"), loinc("6768-6"))),
+        right="NEED_DATA",
+        rules="LAB-12",
+    ),
+    row(
+        "refused entry",
+        "two codes of two analytes of which a person chose one",
+        D8,
+        comes(coded("alt", "30", {**loinc("1742-6"), "userSelected": True}, loinc("1920-8"))),
         right="NEED_DATA",
         rules="LAB-12",
     ),
@@ -376,4 +384,27 @@ SPECIMENS_OF_GROUPS = (
     ),
 )
 
-ROWS = (*REFUSED, *CODES, *UNITS, *AROUND, *SPECIMENS_OF_GROUPS)
+
+SNOMED = "http://snomed.info/sct"
+
+
+def a_word_of_hcg(words: str, right: str, text: str, *coding: dict[str, str]) -> Further:
+    """A pregnancy test in urine whose value is a concept."""
+    value = {"text": text, "coding": list(coding)}
+    test = observation("2106-3", id="p9", effectiveDateTime=SEVEN.isoformat(), valueQuantity=None)
+    return row(
+        "pregnancy concept", words, D8, comes({**test, "valueCodeableConcept": value}), right=right, rules="MON-11a"
+    )
+
+
+PREGNANCY = (
+    a_word_of_hcg("negative and positive", "NEED_DATA", "Negative", loinc("10828004", SNOMED, "Positive")),
+    a_word_of_hcg("negative with the code of positive", "NEED_DATA", "Negative", loinc("10828004", SNOMED)),
+    a_word_of_hcg("positive and not detected", "NEED_DATA", "Positive", loinc("x", "urn:lab", "Not detected")),
+    a_word_of_hcg("negative and see note", "NEED_DATA", "Negative", loinc("x", "urn:lab", "see note")),
+    a_word_of_hcg("positive twice", "HOLD", "Positiv", loinc("10828004", SNOMED, "Positive (qualifier value)")),
+    a_word_of_hcg("negative twice", "MAY_AUTHORISE", "Neg.", loinc("260385009", SNOMED, "Negative (qualifier value)")),
+    a_word_of_hcg("negative beside a code of the house", "MAY_AUTHORISE", "negative", loinc("n7", "urn:lab")),
+)
+
+ROWS = (*REFUSED, *CODES, *UNITS, *AROUND, *SPECIMENS_OF_GROUPS, *PREGNANCY)
