@@ -14,38 +14,42 @@ from clinical.codes import OF_URINE
 
 _NAMES: Final = {
     "alt": "alt|alat|gpt|sgpt|alanine (amino)?transaminase|alanine aminotransferase|alanin aminotransferase"
-    "|alanine amino transferase|alanina aminotransferasa|alanina aminotransferasi|tgp",
+    r"|alan\w* ?(?:amino ?)?trans\w*|tgp|алт|алат|аланинаминотрансфераза",
     "ast": "ast|asat|got|sgot|aspartate (amino)?transaminase|aspartate aminotransferase|aspartat aminotransferase"
-    "|aspartate amino transferase|aspartato aminotransferasa|aspartato aminotransferasi|tgo",
+    r"|aspart\w* ?(?:amino ?)?trans\w*|tgo|аст|асат|аспартатаминотрансфераза",
     "alp": "alp|alkp|alk phos|alkaline phosphatase|alkalische phosphatase|phosphatase alcaline|phosphatases alcalines"
     "|alk phosphatase|phosphatase alkaline|phosphatase alkalisch"
-    "|fosfatasa alcalina|fosfatasi alcalina",
-    "bilirubin": "bili|tbil|tbili|bil t|t bili|bilirubin[eoa]?|bilirrubina|bilirubine?s?",
-    "ggt": "ggt|γ gt|gamma gt|gamma glutamyl ?(transferase|transpeptidase)|gamma glutamyltransferase|g gt|ygt",
-    "ldh": "ldh|ld|lactate dehydrogenase|lactic dehydrogenase|lakt?atdehydrogenase|laktat dehydrogenase",
-    "lipase": "lipase|lipasa|lipasi",
-    "amylase": "amylase|amilasa|amilasi|alpha amylase",
-    "potassium": "k|k\\+|potassium|kalium|potasio|potassio",
-    "magnesium": "mg|mg\\+\\+|magnesium|magnesio",
-    "calcium": "ca|ca\\+\\+|ca2\\+|calcium|kalzium|calcio",
-    "sodium": "na|na\\+|sodium|natrium|sodio",
-    "creatinine": "crea|creat|creatinin[ea]?|kreatinin|creatinina",
+    r"|fosfatasa alcalina|fosfatasi alcalina|alk\w* (?:phos|fos)\w*|basisk (?:phos|fos)\w*|afos|щелочная фосфатаза|щф",
+    "bilirubin": r"bili|tbil|tbili|bil t|t bili|bilirr?ub\w*|билирубин",
+    "ggt": r"ggt|γ gt|gamma gt|(?:gamma|γ) ?glutamyl ?trans\w*|glutamyl ?trans\w*|g gt|ygt|ггт",
+    "ldh": r"ldh|ld|la[ck]t\w* ?dehydrogenas\w*|лдг",
+    "lipase": r"lipas\w*|липаза",
+    "amylase": r"amylas\w*|amilas\w*|alpha amylase|амилаза",
+    "potassium": r"k|k\+|potassium|kalium|potasio|potassio|калии",
+    "magnesium": r"mg|mg\+\+|magnesium|magnesio|магнии",
+    "calcium": r"ca|ca\+\+|ca2\+|calcium|kalzium|kalsium|calcio|кальции",
+    "sodium": r"na|na\+|sodium|natrium|sodio|натрии",
+    "creatinine": r"crea|creat|[ck]reatinin[ae]?|kreatiniini|креатинин",
     "egfr": "egfr|gfr|glomerular filtration rate|glomerulare filtrationsrate|dfg",
-    "urate": "urate|uric acid|harnsaure|acide urique|acido urico",
-    "phosphate": "phosphate|phosphorus|phosphat|phosphor|phos|po4|fosfato|fosforo|inorganic phosphate",
-    "albumin": "alb|albumin[ea]?|albumina",
-    "inr": "inr|international normali[sz]ed ratio|quick|prothrombin time inr",
-    "haemoglobin": "hb|hgb|ha?emoglobin[ea]?|hamoglobin|emoglobina|hemoglobina",
-    "wbc": "wbc|leu[ck]ocytes?|leukozyten|leucocitos|leucociti|white blood cells?|white cell count|white count",
-    "platelets": "plt|platelets?|plaquettes|plaquetas|piastrine|thrombocytes?|thrombozyten|thrombo|platelet count",
-    "anc": "anc|neutrophils?|neutrophile|neutrofilos|neutrofili|neutro|granulocytes?|granulozyten|polys?|segs?|pmn",
-    "blasts": "blasts?|blasten|blastos|blasti|lymphoblasts?|lymphoblasten|blast cells?",
+    "urate": r"urate?|uric acid|harnsaure|urinsyra|urinsyre|acide urique|acido urico|мочевая кислота",
+    "phosphate": "phosphate|phosphorus|phosphat|phosphor|phos|po4|fosfato?|fosforo?|inorganic phosphate|фосфор|фосфаты",
+    "albumin": "alb|albumin[ea]?|albumiini|альбумин",
+    "inr": "inr|мно|international normali[sz]ed ratio|quick|prothrombin time inr",
+    "haemoglobin": "hb|hgb|ha?emoglobin[ea]?|hamoglobin|emoglobina|hemoglobina|hemoglobiini|гемоглобин",
+    "wbc": "wbc|leu[ck]o[czk]yt(?:e|en|er|es|i)?|leukosyytit|leucocitos|leucociti|white blood cells?|white cell count|white count"
+    "|weisse? blutkorperchen|vita blodkroppar|hvite blodlegemer|hvide blodlegemer|леикоциты",
+    "platelets": r"plt|platelets?|plaquettes|plaquetas|piastrine|th?rombo[czk]yt(?:e|en|er|es|i)?|trombocit[io]s?"
+    "|trombosyytit|thrombo|platelet count|blutplattchen|blodplattar|blodplader|blodplater|тромбоциты",
+    "anc": "anc|neutrophil(?:e|en|er|s)?|neutrofil(?:e|er|os|i)?|neutrofiilit|neutro|granulo[czk]yt(?:e|en|er|es)?|polys?|segs?"
+    "|pmn|неитрофилы",
+    "blasts": "blasts?|blasten|blaster|blastos|blasti|lymphoblasts?|lymphoblasten|blast cells?|бласты",
     "qtcf": "qt|qtc|qtcf|qtcb|qt interval|qt zeit",
     "heart_rate": "heart rate|pulse|puls|herzfrequenz|frequence cardiaque|frecuencia cardiaca",
     "qrs": "qrs|qrs duration",
     "hcg": "hcg|b hcg|beta hcg|choriogonadotropin|chorionic gonadotropin|pregnancy test|schwangerschaftstest"
-    "|test de grossesse|prueba de embarazo|pregnancy status|pregnant",
-    "weight": "body weight|weight|gewicht|korpergewicht|poids|peso",
+    "|test de grossesse|prueba de embarazo|pregnancy status|pregnant"
+    "|schwangerschaft|graviditet|graviditetstest|graviditetsprov|хгч",
+    "weight": "body weight|weight|gewicht|korpergewicht|poids|peso|kroppsvikt|vikt|kroppsvekt|vekt|kropsvægt|vægt",
     "height": "body height|height|body length|grosse|korpergrosse|taille|talla|altezza|statura",
     "temperature": "temp|temperature|body temperature|temperatur|korpertemperatur|temperatura",
     "oxygen_saturation": "spo2|sao2|oxygen saturation|sauerstoffsattigung",
@@ -64,13 +68,14 @@ _ALIKE: Final = MappingProxyType(
 """A name is not exact enough to tell these from each other."""
 
 _NOT_THIS: Final = (
-    r"urin\w*|urinary|harn|orina|csf|liquor|cerebral spinal fluid|cerebrospinal fluid|body fluid|pleural|ascitic"
-    r"|peritoneal|synovial|pericardial|stool|stuhl|fa?eces|fa?ecal|saliva|sweat|semen|dialysate|cord blood|amniotic"
+    r"urin(?!syr)\w*|harn(?!saure|stoff)\w*|orina|csf|liquor|cerebral spinal fluid|cerebrospinal fluid|body fluid|pleural"
+    r"|ascitic|peritoneal|synovial|pericardial|stool|stuhl|fa?eces|fa?ecal|saliva|sweat|semen|dialysate|cord blood|amniotic"
     r"|transcutaneous|bone marrow|marrow|donor|a1c|hba1c|glycated|glycosylated|glycohemoglobin|fetal|foetal"
     r"|hemoglobin [afs]\d?|free ha?emoglobin|mch|mchc|mean corpuscular|mean cell|reticulocytes?|retikulozyten"
     r"|mean platelet|platelet mean|mpv|pdw|distribution width|mean volume|morphology|large platelets|platelets large"
-    r"|giant platelets|immature platelets?|platelet function|platelet aggregation|esterase|antibod(?:y|ies)|ab|ag"
-    r"|isoenzymes?|casts?|crystals?|creatinine ratio|albumin globulin|globulin ratio|clearance|excretion"
+    r"|giant platelets|immature platelets?|platelet function|platelet aggregation|\w*esterase|antibod(?:y|ies)|ab|ag"
+    r"|\w*volumen|\w*verteilungsbreite|\w*antikorper|leukozytenphosphatase"
+    r"|isoenzymes?|casts?|crystals?|creatinine ratio|albumin globulin|globulin ratio|\w*clearance|excretion"
     r"|lipoprotein lipase|acid phosphatase|glucose 6 phosphate|g6pd|pyrophosphate|apgar"
     r"|birth weight|birthweight|ideal body|percentile|for age|for length|for height|goal|target|history"
 )
@@ -91,14 +96,28 @@ _SOMETHING_ELSE: Final = (
 """Words that name another analyte or question for certain."""
 
 
+_BEFORE: Final = "gesamt|total|serum|plasma|blut|vollblut"
+_AFTER: Final = "zahl|konzentration|wert|werte|spiegel|aktivitat|antal|antall|niva|niveau"
+"""What German and Nordic names write together with the analyte without making another of it."""
+
+
 def _whole_words(alternatives: str) -> re.Pattern[str]:
     return re.compile(rf"(?<![\w+])(?:{alternatives})(?![\w+])")
 
 
-_FITS: Final = MappingProxyType({analyte: _whole_words(names) for analyte, names in _NAMES.items()})
+_FITS: Final = MappingProxyType(
+    {analyte: _whole_words(f"(?:{_BEFORE})?(?:{names})(?:{_AFTER})?") for analyte, names in _NAMES.items()}
+)
 _QUALIFIED, _ELSE = _whole_words(_NOT_THIS), _whole_words(_SOMETHING_ELSE)
 _PER: Final = re.compile(r"(?:/|\bper )\s*100 (?:leu[ck]ocytes|cells|wbc|leukozyten)|/\s*leu[ck]ocytes|\[[^\]]*\]")
 _SPLIT: Final = re.compile(r"[^\w+]+|_")
+_ASIDE: Final = re.compile(
+    r"(?!^)\b(?:for(?! (?:age|length|height))|f[uü]r|not|nicht|kein\w*|ikke|inte|without|ohne|except|excluding|post|after|nach"
+    r"|by|with|mit|mittels|via)\b[^,;()]*|\b(?:antibod(?:y|ies)|ab|antik[oö]rper)[ -]?(?:method|assay|technique|methode)\b",
+    re.IGNORECASE,
+)
+"""What a measurement was made for, by, without or after: it makes no other analyte of what it stands beside."""
+_BRACKETS: Final = re.compile(r"\([^)]*\)?")
 _AMBIGUOUS: Final = _whole_words(r"k|k\+|mg|mg\+\+|ca|na|ld|got|tgo|quick|pulse|puls|taille|peso")
 _FEW_WORDS: Final = 4
 """A name that is also a word of its own, or a letter, names an analyte among so many words at most."""
@@ -113,7 +132,7 @@ def named(words: str) -> frozenset[str]:
     if len(told.split()) > _FEW_WORDS or _ELSE.search(told):
         told = _AMBIGUOUS.sub(" ", told)
     fitting = {analyte for analyte, pattern in _FITS.items() if pattern.search(told)}
-    if _QUALIFIED.search(told):
+    if _is_qualified(words):
         fitting &= NEVER_QUALIFIED
     return frozenset(one for analyte in fitting for one in _ALIKE.get(analyte, (analyte,)))
 
@@ -121,8 +140,16 @@ def named(words: str) -> frozenset[str]:
 @lru_cache(maxsize=4096)
 def names_another(words: str) -> bool:
     """Whether these words certainly name something that no rule reads."""
-    told = _plain(words)
-    return not named(words) and bool(_QUALIFIED.search(told) or _ELSE.search(told))
+    return not named(words) and (_is_qualified(words) or bool(_ELSE.search(_plain(words))))
+
+
+def _is_qualified(words: str) -> bool:
+    """Whether these words certainly say something else of what they name: not what it was made for, by, without or after.
+
+    What stands in brackets may be the specimen, and otherwise names nothing for certain.
+    """
+    said = _ASIDE.sub(" ", words)
+    return bool(_QUALIFIED.search(_plain(_BRACKETS.sub(" ", said))) or _OTHER_FLUID.search(_plain(said)))
 
 
 _BLOOD: Final = _whole_words(
@@ -131,7 +158,7 @@ _BLOOD: Final = _whole_words(
 )
 """What a specimen of blood is called, in words, by HL7 table 0487 and by SNOMED CT."""
 _OTHER_FLUID: Final = _whole_words(
-    r"urin\w*|ur|urc|harn|orina|csf|spinal|liquor|fluid|pleural|ascit\w*|stool|stuhl|saliva|marrow|cord|sweat|tissue"
+    r"urin(?!syr)\w*|ur|urc|harn(?!saure|stoff)\w*|orina|csf|spinal|liquor|fluid|pleural|ascit\w*|stool|stuhl|saliva|marrow|cord|sweat|tissue"
 )
 _URINE: Final = _whole_words(r"urin\w*|ur|urc|harn|orina|122575003")
 

@@ -97,6 +97,65 @@ REFUSED = (
     ),
 )
 
+
+def called(analyte: str, value: str, name: str, unit: str = "") -> Further:
+    """A result of today under a code of the laboratory's own, by this name; without a unit that is known."""
+    quantity = {"value": float(value), **({"unit": unit} if unit else {})}
+    sent = coded(analyte, value, loinc("x9", "urn:lab", name), valueQuantity=quantity, referenceRange=None)
+    return row("names", name, D8, comes(sent), right="NEED_DATA", rules="LAB-12")
+
+
+NAMES = (
+    called("alt", "900", "Alaninaminotransferase", "E/l"),
+    called("alt", "900", "S-Alaninaminotransferas"),
+    called("alt", "900", "АЛТ"),
+    called("alt", "900", "ALT (post donor transplant)", "U/L"),
+    called("bilirubin", "9", "Gesamtbilirubin"),
+    called("platelets", "8", "Thrombozytenzahl", "Tsd/µl"),
+    called("platelets", "8", "Trombocyter", "x10e9/l"),
+    called("platelets", "8", "Blutplättchen"),
+    called("platelets", "8", "Platelets, CD61 antibody method", "10*9/L"),
+    called("potassium", "7.9", "Serumkalium"),
+    called("potassium", "7.9", "Kalium (nicht Urin)", "mmol/L"),
+    called("creatinine", "9", "Kreatinin i.S. (Clearance)", "mg/dL"),
+    called("creatinine", "9", "Serum creatinine (for clearance)", "mg/dL"),
+    called("wbc", "0.1", "Leukocytes, corrected for reticulocytes", "10*9/L"),
+    row(
+        "names",
+        "a code without a name",
+        D8,
+        comes(coded("alt", "900", loinc("ALAT", "urn:lab"), loinc("99999-9"), text="Enzym 1")),
+        right="NEED_DATA",
+        rules="LAB-13",
+    ),
+    row(
+        "names",
+        "a name beside an unknown code that has another name",
+        D8,
+        comes(coded("alt", "900", loinc("99999-9", display="ALT (new method)"), text="Enzym 1")),
+        right="NEED_DATA",
+        rules="LAB-13",
+    ),
+    *(
+        row(
+            "names",
+            f"{name} is another",
+            D8,
+            comes(coded(analyte, value, loinc("x9", "urn:lab", name))),
+            right="MAY_AUTHORISE",
+            rules="LAB-13",
+        )
+        for analyte, value, name in (
+            ("potassium", "79", "Urinkalium"),
+            ("potassium", "79", "Kalium (Urin)"),
+            ("creatinine", "9", "Kreatininclearance"),
+            ("platelets", "8", "Thrombozytenvolumen"),
+            ("platelets", "8", "Platelet antibodies"),
+            ("weight", "3.1", "Birth weight"),
+        )
+    ),
+)
+
 CODES = (
     row(
         "codes",
@@ -407,4 +466,4 @@ PREGNANCY = (
     a_word_of_hcg("negative beside a code of the house", "MAY_AUTHORISE", "negative", loinc("n7", "urn:lab")),
 )
 
-ROWS = (*REFUSED, *CODES, *UNITS, *AROUND, *SPECIMENS_OF_GROUPS, *PREGNANCY)
+ROWS = (*REFUSED, *NAMES, *CODES, *UNITS, *AROUND, *SPECIMENS_OF_GROUPS, *PREGNANCY)
