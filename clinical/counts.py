@@ -34,7 +34,7 @@ class Lineage:
     analyte: str
     limit: Decimal
     now: Known
-    before: Known | None
+    before: tuple[Known | None, ...]
     baseline: Known | None
 
     @property
@@ -53,9 +53,12 @@ class Lineage:
     @property
     def lower_than_before(self) -> bool:
         """Lower than at day 1 of the cycle just ended, or not surely as high (HEM-05)."""
-        if self.before is None or self.before.comparator not in (None, "=", "<", "<="):
+        return any(self._is_lower_than(before) for before in self.before)
+
+    def _is_lower_than(self, before: Known | None) -> bool:
+        if before is None or before.comparator not in (None, "=", "<", "<="):
             return True
-        return self.now.below(self.now.in_unit(self.before.canonical)) is not False
+        return self.now.below(self.now.in_unit(before.canonical)) is not False
 
     @property
     def influenced(self) -> bool:
@@ -95,7 +98,10 @@ def _limits(case: Case) -> dict[str, Decimal]:
 
 
 def _lineages(case: Case, slot: DoseSlot) -> list[Lineage]:
-    """The lineages with a usable count, the lowest that holds; what is missing or unknown is answered as missing data."""
+    """The lineages with a usable count, the lowest that holds; what is missing or unknown is answered as missing data.
+
+    One whose value before treatment can be used no more is read by that value and without it: the strictest holds (M.0).
+    """
     first_days = [d.started_at for d in case.doses if d.slot == slot_of(slot.cycle - 1, 1)]
     before_cycle = first_days[0] if first_days else case.first_dose_at
     found = []
@@ -103,7 +109,8 @@ def _lineages(case: Case, slot: DoseSlot) -> list[Lineage]:
         now = min(case.holding(analyte), key=lambda k: k.canonical, default=None)
         if now is not None:
             before = case.results.before(analyte, before_cycle)
-            found.append(Lineage(case, analyte, limit, now, before, case.results.before(analyte, case.first_dose_at)))
+            baselines = case.results.before(analyte, case.first_dose_at)
+            found += [Lineage(case, analyte, limit, now, before, baseline) for baseline in baselines]
     return found
 
 
@@ -175,7 +182,9 @@ def _low_before(case: Case, slot: DoseSlot, low: list[Lineage], lineages: list[L
     (c) the disease is stable or better on the latest marrow and a physician puts the fall down to the leukaemia.
     """
     fell = [lineage for lineage in low if lineage.lower_than_before]
-    both_reached = len(lineages) == len(HOLDS) and not any(lineage.below for lineage in lineages)
+    both_reached = {lineage.analyte for lineage in lineages} == set(HOLDS) and not any(
+        lineage.below for lineage in lineages
+    )
     if fell and not both_reached and not due_to_leukaemia(case, slot, fell):
         for lineage in fell:
             yield _fallen(lineage)
@@ -186,7 +195,8 @@ def _low_before(case: Case, slot: DoseSlot, low: list[Lineage], lineages: list[L
 
 
 def _fallen(lineage: Lineage) -> Finding:
-    name, before = label(lineage.analyte), lineage.before
+    name = label(lineage.analyte)
+    before = max((k for k in lineage.before if k is not None), key=lambda k: k.canonical, default=None)
     was = f"{plain(before.canonical)} x 10^9/L at day 1 of the cycle before" if before else "not known before"
     reason = f"{name}, low before treatment: {plain(lineage.now.canonical)} x 10^9/L, and {was}"
     back = f"{name} at or above {plain(before.canonical)} x 10^9/L" if before else f"{name} compared by a physician"

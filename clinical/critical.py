@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from clinical.case import Case
-from clinical.ctcae import baseline_of, grade_of
+from clinical.ctcae import baselines_of, grade_of
 from clinical.cuts import past, speaking
 from clinical.ecg import qtcf_history, qtcf_holding
 from clinical.known import Known
@@ -103,9 +103,9 @@ def _said(case: Case, result: Known, why: str, *earlier: Known, urgent: bool = F
 
 def _limit_passed(case: Case, result: Known) -> Cut | None:
     """A comparator that leaves it open counts as past."""
-    row, baseline = case.protocol.critical.rows[result.analyte], baseline_of(case, result.analyte)
-    cuts = speaking(row.alert, result)
-    return next((cut for cut in cuts if past(cut, result, baseline) in ("yes", "open")), None)
+    baselines = baselines_of(case, result.analyte)
+    cuts = speaking(case.protocol.critical.rows[result.analyte].alert, result)
+    return next((cut for cut in cuts for one in baselines if past(cut, result, one) in ("yes", "open")), None)
 
 
 def _urgent(case: Case, result: Known) -> bool:
@@ -117,7 +117,7 @@ def _risen(case: Case, result: Known) -> Known | None:
     """The lowest earlier bilirubin of the last 48 h, where the latest lies at least 1 mg/dL above it."""
     limits = case.protocol.critical
     since = result.collected_at - limits.rise_within.span
-    earlier = [k for k in case.results.history(result.analyte) if since <= k.collected_at < result.collected_at]
+    earlier = [k for k in case.results.against(result.analyte) if since <= k.collected_at < result.collected_at]
     lowest = min(earlier, key=lambda k: k.canonical, default=None)
     if lowest is None or result.canonical - lowest.canonical < limits.bilirubin_rise.number:
         return None

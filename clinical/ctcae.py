@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from clinical.cuts import limit_of, past, speaking
-from clinical.ecg import qtcf_history
-from clinical.known import Known, twins_at_the_end
+from clinical.ecg import qtcf_before
+from clinical.known import Known
 from clinical.once import once
 from clinical.treatment import Treatment
 from models.protocol import Cut, GradeRow
@@ -39,36 +39,43 @@ class Grade:
 
 def grade_of(case: Treatment, result: Known) -> Grade | None:
     """The worst grade among the rows that hold this test; `None` where no row does."""
-    baseline = baseline_of(case, result.analyte)
-    found = [_in_row(case, clause, result, baseline) for clause, _ in _rows(case, result.analyte, baseline)]
-    return max(found, key=lambda grade: (grade.least, grade.number), default=None)
+    found = [
+        _in_row(case, clause, result, baseline)
+        for baseline in baselines_of(case, result.analyte)
+        for clause, _ in _rows(case, result.analyte, baseline)
+    ]
+    return max(found, key=_gravity, default=None)
 
 
 def grade_in_row(case: Treatment, clause: str, result: Known) -> Grade:
     """The grade under one row, whether or not it is the one for this patient's baseline."""
-    return _in_row(case, clause, result, baseline_of(case, result.analyte))
+    return max((_in_row(case, clause, result, one) for one in baselines_of(case, result.analyte)), key=_gravity)
+
+
+def _gravity(grade: Grade) -> tuple[int, int]:
+    return grade.least, grade.number
 
 
 @once
-def baseline_of(case: Treatment, analyte: str) -> Known | None:
-    """CTN-01: the last value before the first dose; none before there was one."""
+def baselines_of(case: Treatment, analyte: str) -> tuple[Known | None, ...]:
+    """CTN-01: the last value before the first dose, `None` before there was one, and what is gone of it (`Results.before`)."""
     if case.first_dose_at is None:
-        return None
+        return (None,)
     if analyte == "qtcf":
-        before = twins_at_the_end([q for q in qtcf_history(case) if q.collected_at < case.first_dose_at])
-        return min(before, key=lambda k: k.canonical, default=None)
+        return qtcf_before(case, case.first_dose_at)
     return case.results.before(analyte, case.first_dose_at)
 
 
 def entry_limit(case: Treatment, result: Known, number: int) -> str:
     """Where this grade begins for this result, in its own unit, as a card says it; empty where no limit is known."""
-    baseline, found = baseline_of(case, result.analyte), []
-    for _, row in _rows(case, result.analyte, baseline):
-        for cut in _cuts(row, result)[number - 1]:
-            limit = limit_of(cut, result, baseline)
-            if limit is not None:
-                found.append(f"{cut.sign} {format(limit.normalize(), 'f')} {result.unit} ({cut.shown()})")
-    return " or ".join(found)
+    found = []
+    for baseline in baselines_of(case, result.analyte):
+        for _, row in _rows(case, result.analyte, baseline):
+            for cut in _cuts(row, result)[number - 1]:
+                limit = limit_of(cut, result, baseline)
+                if limit is not None:
+                    found.append(f"{cut.sign} {format(limit.normalize(), 'f')} {result.unit} ({cut.shown()})")
+    return " or ".join(dict.fromkeys(found))
 
 
 def _rows(case: Treatment, analyte: str, baseline: Known | None) -> tuple[tuple[str, GradeRow], ...]:

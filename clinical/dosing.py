@@ -14,8 +14,8 @@ from clinical.required import required_analytes
 from clinical.screening import blasts_opening
 from clinical.treatment import Measured
 from clinical.units import PERCENT
-from clinical.weight import of_last_minute, plausible, weights_for
-from models.assessment import DosePlan, Finding, Verdict
+from clinical.weight import by_each_weight, of_last_minute, plausible, weights_for
+from models.assessment import DosePlan, Finding, Input, Verdict
 from models.base import content_hash, plain
 from models.facts import CYCLE_DAYS, DoseSlot, Response, RoundingChosen
 from models.protocol import Entry
@@ -67,9 +67,31 @@ def dose_plan(case: Case, slot: DoseSlot) -> DosePlan | None:
 
 @once
 def _plans(case: Case, slot: DoseSlot) -> tuple[DosePlan, ...]:
-    """The dose by each weight and height of the last minute (LAB-11)."""
-    entry, heights = mg_per_m2_of(case, slot), of_last_minute(case.heights())
-    pairs = [(weight, height.value) for weight in weights_for(case, slot) for height in heights]
+    """The dose by each weight and height of the last minute (LAB-11), and what is gone and gave less (M.0)."""
+    weights, heights = weights_for(case, slot), of_last_minute(case.heights())
+    standing = _by_each(case, slot, weights, heights)
+    return (*standing, *_lower_by_what_is_gone(case, slot, standing, weights, heights)) if standing else ()
+
+
+def _lower_by_what_is_gone(
+    case: Case,
+    slot: DoseSlot,
+    standing: tuple[DosePlan, ...],
+    weights: tuple[Decimal, ...],
+    heights: tuple[Measured, ...],
+) -> tuple[DosePlan, ...]:
+    gone, tall = case.measured_and_gone("weight"), case.measured_and_gone("height")
+    if not gone and not tall:
+        return ()
+    found = _by_each(case, slot, (*weights, *by_each_weight(case, slot, gone)), (*heights, *tall))
+    return tuple(plan for plan in found if plan.mg < min(one.mg for one in standing))
+
+
+def _by_each(
+    case: Case, slot: DoseSlot, weights: tuple[Decimal, ...], heights: tuple[Measured, ...]
+) -> tuple[DosePlan, ...]:
+    entry = mg_per_m2_of(case, slot)
+    pairs = [(weight, height.value) for weight in weights for height in heights]
     fit = all(
         plausible(case.protocol, "weight", weight) and plausible(case.protocol, "height", height)
         for weight, height in pairs
@@ -81,14 +103,23 @@ def _plans(case: Case, slot: DoseSlot) -> tuple[DosePlan, ...]:
 
 
 def body_gate(case: Case, slot: DoseSlot) -> Iterator[Finding]:
-    """LAB-11: weights or heights of one minute that give different doses: which is right a person says."""
+    """LAB-11: weights or heights that give different doses, of one minute or withdrawn: which is right a person says."""
     doses = sorted({plan.mg for plan in _plans(case, slot)})
     if len(doses) > 1:
-        measured = [(name, unit, of_last_minute(found)) for name, unit, found in _bodies(case)]
-        inputs = tuple(one.shown(name, unit) for name, unit, twins in measured for one in twins if len(twins) > 1)
-        reason = f"two measurements of one minute give {' and '.join(plain(mg) for mg in doses)} mg"
-        clears = "the wrong one corrected, or measured again"
-        yield case.finding("LAB-11", Verdict.NEED_DATA, reason, inputs=inputs, clears=clears, subject="body")
+        inputs: list[Input] = []
+        for name, unit, found in _bodies(case):
+            gone, twins = case.measured_and_gone(name), of_last_minute(found)
+            beside = (*twins, *gone) if gone or len(twins) > 1 else ()
+            inputs += [one.shown(f"withdrawn {name}" if one in gone else name, unit) for one in beside]
+        by_gone = any(map(case.measured_and_gone, ("weight", "height")))
+        which = (
+            "a measurement that can be used no more and those that stand"
+            if by_gone
+            else "two measurements of one minute"
+        )
+        reason = f"{which} give {' and '.join(plain(mg) for mg in doses)} mg"
+        clears = "measured again" if by_gone else "the wrong one corrected, or measured again"
+        yield case.finding("LAB-11", Verdict.NEED_DATA, reason, inputs=tuple(inputs), clears=clears, subject="body")
 
 
 def _bodies(case: Case) -> tuple[tuple[str, str, tuple[Measured, ...]], ...]:

@@ -75,6 +75,11 @@ def qtcf_history(case: Treatment) -> tuple[Known, ...]:
     return tuple(sorted((k for k in _all_read(case) if isinstance(k, Known)), key=drawn_at))
 
 
+def qtcf_before(case: Treatment, instant: datetime) -> tuple[Known | None, ...]:
+    """The last QTcF before an instant, charted or sent, and what is gone of it (`Results.before`)."""
+    return case.results.before("qtcf", instant, qtcf_history(case))
+
+
 @once
 def _all_read(case: Treatment) -> tuple[Known | Unknown, ...]:
     """Every QTcF that was charted, sent or computed, as it can be used."""
@@ -256,7 +261,7 @@ def _too_long(case: Treatment, latest: Known, shown: str, inputs: tuple[Input, .
 def _risen(case: Treatment, latest: Known, inputs: tuple[Input, ...]) -> Iterator[Finding]:
     if case.first_dose_at is None:
         return
-    before = twins_at_the_end([q for q in qtcf_history(case) if q.collected_at < case.first_dose_at])
+    before = [k for k in qtcf_before(case, case.first_dose_at) if k is not None]
     baseline = min(before, key=lambda k: k.canonical, default=latest)
     rise = latest.canonical - baseline.canonical
     limit = case.protocol.limits.qtcf_rise_max.number

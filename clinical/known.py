@@ -17,6 +17,10 @@ SHOWN_TO_A_TENTH = frozenset({"qtcf", "qtcb"})
 """Computed from a cube root: kept to many digits, shown to a tenth of a millisecond."""
 
 
+NO_MORE = ", can be used no more"
+"""What a card says of a value that was withdrawn or replaced by something unusable."""
+
+
 @dataclass(frozen=True)
 class Known:
     """A usable result. `low` and `high` bound the true value (equal without a comparator) in the reported unit."""
@@ -32,6 +36,8 @@ class Known:
     loinc: str = ""
     recorded_at: datetime | None = None
     """When it became known; of what was read of a laboratory's result."""
+    gone: bool = False
+    """Usable once, and not any more: what it raised against a dose stands (E1, M.0)."""
 
     @cached_property
     def minute(self) -> datetime:
@@ -82,7 +88,7 @@ class Known:
     def shown(self) -> Input:
         """The value as a clinician reads it, with ULN and time."""
         uln = f" (ULN {plain(self.uln)})" if self.uln is not None else ""
-        value = f"{self.said}{uln}"
+        value = f"{self.said}{uln}{NO_MORE if self.gone else ''}"
         return Input(name=label(self.analyte), value=value, taken_at=self.collected_at, fact=self.fact)
 
 
@@ -183,5 +189,5 @@ def by_minute(history: Iterable[Known]) -> Iterator[tuple[Known, ...]]:
 
 def and_beside(one: Known, values: Sequence[Known]) -> str:
     """The other values that stand beside this one, as a card says them: twins, or what an unusable result left in force."""
-    others = [k.said for k in values if k.fact != one.fact]
-    return f" (beside it {', '.join(others)})" if others else ""
+    others = dict.fromkeys(k.said for k in values if k.fact != one.fact)
+    return f"{NO_MORE if one.gone else ''} (beside it {', '.join(others)})" if others else NO_MORE if one.gone else ""

@@ -43,7 +43,11 @@ def both_high_over_time(case: Treatment) -> tuple[tuple[datetime, bool], ...]:
         values = dict(current)
         for analyte, beside in gone.items():
             if beside:
-                values[analyte] = (*current.get(analyte, ()), *(k for k in beside if k.collected_at <= at))
+                now = current.get(analyte, ())
+                values[analyte] = (
+                    *now,
+                    *(k for k in beside if k.collected_at <= at and (not now or now[0].minute <= k.minute)),
+                )
         if _both_high(case, values):
             stands = True
         elif stands and _one_panel_within(case, current):

@@ -49,7 +49,8 @@ def next_due_words(case: Case, kind: Test) -> str:
 def last_and_next(case: Case, last: Known, kind: Test) -> str:
     """`; last 160 U/L on Monday 2 March 07:10; next due Thursday 5 March 07:10`."""
     words = f"; last {last.comparator or ''}{plain(last.value)} {last.unit} on {said(case, last.collected_at)}"
-    return f"{words}{next_due_words(case, kind)}"
+    ends = f", a later usable one or a physician's correct_fact of {last.fact} ends it" if last.gone else ""
+    return f"{words}{ends}{next_due_words(case, kind)}"
 
 
 def _open(case: Case, kind: Test) -> Iterator[Due]:

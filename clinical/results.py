@@ -7,6 +7,7 @@ A comparator makes a value an interval; a limit inside it makes the answer unkno
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
@@ -30,7 +31,7 @@ from clinical.reading import Reading
 from clinical.told import LAB
 from clinical.trouble import Trouble, limits_in_unit, trouble_of, understood
 from clinical.units import label
-from clinical.versions import WITHDRAWN, Chain, Version, agree, as_settled, layers, meant_by, minute_of
+from clinical.versions import WITHDRAWN, Chain, Version, agree, as_settled, is_a_correction, layers, meant_by, minute_of
 from models.facts import (
     Fact,
     LabResult,
@@ -52,13 +53,14 @@ Read = Sequence[tuple[Fact, Known | Unknown]]
 class Series:
     """The results of one analyte: as they arrived, the usable ones by time, what holds and what opens. It never changes.
 
-    `gone` are values that only speak against a dose: withdrawn, or replaced by something unusable, until a later usable value
-    settles them (E1); implausibly low, or of a time in the future.
+    `gone` are values that only speak against a dose: withdrawn, or replaced by something unusable; implausibly low, or of a
+    time in the future. A later usable value settles what was withdrawn (E1). What is `unusable` now and was usable once
+    counts no more as what holds after a later value, but looking back sees it: what it began goes on (M.0).
     """
 
-    __slots__ = ("_minutes", "gone", "history", "holding", "opening", "read")
+    __slots__ = ("_minutes", "ever", "gone", "history", "holding", "opening", "read")
 
-    def __init__(self, read: Read, gone: Sequence[Known] = ()) -> None:
+    def __init__(self, read: Read, withdrawn: Sequence[Known] = (), unusable: Sequence[Known] = ()) -> None:
         self.read = tuple(read)
         self.history = tuple(sorted((k for _, k in read if isinstance(k, Known)), key=drawn_at))
         last = twins_at_the_end(self.history)
@@ -66,9 +68,11 @@ class Series:
         unknown = [u for fact, u in read if isinstance(u, Unknown) and (u.stands or _is_newer(fact, u, last))]
         self.opening = Opening(unknown=max(unknown, key=_gravity)) if unknown else Opening(last) if last else MISSING
         against = (u.against for u in unknown if u.against is not None)
-        left = (k for k in (*gone, *against) if since is None or minute_of(k.collected_at) >= since)
-        self.gone = tuple({k.fact: k for k in left}.values())
-        self.holding = (*last, *self.gone)
+        withdrawn, unusable = [[replace(k, gone=True) for k in of] for of in (withdrawn, unusable)]
+        self.ever = (*withdrawn, *unusable)
+        left = [k for k in (*self.ever, *against) if since is None or minute_of(k.collected_at) >= since]
+        self.holding = (*last, *{k.fact: k for k in left}.values())
+        self.gone = tuple({k.fact: k for k in (*left, *unusable)}.values())
         self._minutes: tuple[tuple[Known, ...], ...] | None = None
 
     @property
@@ -130,20 +134,33 @@ class Results:
 
     def holding_before(self, analyte: str, instant: datetime) -> tuple[Known, ...]:
         """What held at an instant: the last usable values that were drawn before it."""
-        standing = [k for k in self.history(analyte) if k.collected_at < instant]
-        gone = [k for k in self.gone(analyte) if k.collected_at < instant]
-        return (*twins_at_the_end(standing), *gone)
+        twins, gone = self._last_before(analyte, self.history(analyte), instant)
+        return (*twins, *gone)
 
     def gone(self, analyte: str) -> tuple[Known, ...]:
         """What was withdrawn, or replaced by something unusable, and is not settled: it may raise, and never lifts (E1)."""
         return self._series(analyte).gone
 
-    def before(self, analyte: str, instant: datetime | None) -> Known | None:
-        """The last usable result collected before an instant (a baseline); of twins the one that holds more (LAB-11)."""
-        history = self.history(analyte)
-        earlier = history if instant is None else [k for k in history if k.collected_at < instant]
-        twins, gravest = twins_at_the_end(earlier), max if analyte in COUNTS else min
-        return gravest(twins, key=lambda k: k.canonical) if twins else None
+    def before(
+        self, analyte: str, instant: datetime | None, history: Sequence[Known] | None = None
+    ) -> tuple[Known | None, ...]:
+        """The last result collected before an instant (a baseline): of twins the one that holds more (LAB-11), or `None`.
+
+        Beside it stands what was the last one and cannot be used any more, until a usable value before that instant follows
+        it: whatever any of them holds is held (M.0). A history is given where not only a laboratory sent it.
+        """
+        of, gravest = self.history(analyte) if history is None else history, max if analyte in COUNTS else min
+        twins, gone = self._last_before(analyte, of, instant)
+        return (gravest(twins, key=lambda k: k.canonical) if twins else None, *gone)
+
+    def _last_before(
+        self, analyte: str, history: Sequence[Known], instant: datetime | None
+    ) -> tuple[tuple[Known, ...], tuple[Known, ...]]:
+        """The usable ones of the last minute before an instant, and what is gone and was not followed by one (M.0, E1)."""
+        twins = twins_at_the_end(history if instant is None else [k for k in history if k.collected_at < instant])
+        since = twins[0].minute if twins else None
+        gone = (k for k in self._series(analyte).ever if instant is None or k.collected_at < instant)
+        return twins, tuple(k for k in gone if since is None or k.minute >= since)
 
     def unusable_facts(self) -> frozenset[str]:
         """The results that stand and cannot be used: what a person may transcribe or dismiss (LAB-05, LAB-09)."""
@@ -209,14 +226,17 @@ class Results:
         found = told.chains(group, analyte)
         words = {what.target: (fact.message, what.outcome) for fact, what in self.reading.of(UnreadableResolved)}
         read: dict[str, tuple[Fact, Known | Unknown]] = {}
-        gone: list[Known] = []
+        withdrawn: list[Known] = []
+        unusable: list[Known] = []
         for chain in as_settled(found, words) if words else found:
             only = chain.versions[0] if len(chain.versions) == 1 else None
             if only is not None and isinstance(only.what, LabResult) and not only.withdraws:  # as nearly always
                 if analyte in only.analytes and not chain.dismissed:
                     read[only.fact.id] = (only.fact, self._read_one(analyte, only.fact, only.what))
                 continue
-            for fact, one, stands in self._in_chain(analyte, chain):
+            found_in = list(self._in_chain(analyte, chain))
+            gone = unusable if any(stands for _, _, stands in found_in) else withdrawn
+            for fact, one, stands in found_in:
                 if stands:
                     read[fact.id] = (fact, one)
                 elif isinstance(one, Known):
@@ -226,19 +246,21 @@ class Results:
             if analyte in meant_by(last.what) and last.fact.id not in words:
                 read[last.fact.id] = (last.fact, _withdraws_nothing(analyte, last.fact, last.fact.at))
         beside, doubted = self._beside_others(analyte, list(read.values()))
-        return Series(beside, (*gone, *doubted))
+        return Series(beside, (*withdrawn, *doubted), unusable)
 
     def _in_chain(self, analyte: str, chain: Chain) -> Iterator[tuple[Fact, Known | Unknown, bool]]:
         """What the versions of one result say of an analyte: each with its fact, and whether it stands or is gone.
 
-        From the last version down to the last usable one: what is above that cannot be used, and makes its analyte unknown.
+        The last version stands. Where it cannot be used every usable one below it is gone, and so is what an earlier one had
+        replaced: of what the later did for a dose nothing is left (E1). The same where it measures something else and does
+        not say that it corrects: a number used again. What is above the last usable one makes its analyte unknown.
         """
         if chain.versions and chain.withdraws_nothing:
             last = chain.versions[-1]
             when = last.what.collected_at if isinstance(last.what, LabResult) else None
             yield last.fact, _withdraws_nothing(analyte, last.fact, when or last.fact.recorded_at), True
             return
-        above = False
+        above = met = False
         for layer in layers(chain):
             stands, above = not above, True
             heard = tuple(v for v in layer if v.fact.id not in chain.dismissed)
@@ -248,9 +270,10 @@ class Results:
                 for version, found in of_analyte:
                     yield version.fact, _undecided(analyte, version, layer), True
                     yield version.fact, found, False
-            elif said and analyte in said[0][0].analytes:
+            elif said and analyte in said[0][0].analytes and not (met and isinstance(said[0][1], Unknown)):
                 yield said[0][0].fact, said[0][1], stands or isinstance(said[0][1], Unknown)
-            if any(isinstance(found, Known) for _, found in said):
+            met = met or any(isinstance(found, Known) for _, found in said)
+            if met and stands and any(analyte in v.analytes or is_a_correction(v) for v, _ in said):
                 return
 
     def _decided(self, layer: tuple[Version, ...]) -> tuple[Version, ...]:

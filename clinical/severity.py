@@ -182,7 +182,8 @@ def _creatinine(case: Case) -> Severity | None:
     """Against the last value before the transplant, or before the first dose without one."""
     latest = max(case.holding("creatinine"), key=lambda k: k.canonical, default=None)
     until = case.first_dose_at if case.transplant is None else case.transplant[1]
-    baseline = None if until is None else case.results.before("creatinine", until)
+    before = [k for k in case.results.before("creatinine", until) if k is not None] if until is not None else []
+    baseline = min(before, key=lambda k: k.canonical, default=None)
     if latest is None or baseline is None or latest.canonical <= baseline.canonical:
         return None
     limits, times = case.protocol.severity, latest.canonical / baseline.canonical

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from clinical.bilirubin import bilirubin_exempt
-from clinical.ctcae import Grade, baseline_of, grade_of
+from clinical.ctcae import Grade, baselines_of, grade_of
 from clinical.known import Known, recorded_at
 from clinical.liver import PANEL, above_limits
 from clinical.once import once
@@ -78,9 +78,8 @@ def counts_as_toxic(case: Treatment, result: Known, grade: Grade) -> bool | None
     needed = case.protocol.limits.toxicity_grade.count
     if grade.number < needed:
         return False
-    baseline = baseline_of(case, result.analyte)
-    before = None if baseline is None else grade_of(case, baseline)
-    below = max(needed - 1, 0 if before is None else before.least)
+    before = [None if one is None else grade_of(case, one) for one in baselines_of(case, result.analyte)]
+    below = max(needed - 1, min(0 if one is None else one.least for one in before))
     return True if grade.least > below else None if grade.number > below else False
 
 
@@ -88,8 +87,10 @@ def _surely_normal(case: Treatment, result: Known) -> bool:
     """At or below its ULN and its value before treatment: every row that feeds NON-06 begins above one of them."""
     if result.uln is None or result.above(result.uln) is not False:
         return False
-    before = baseline_of(case, result.analyte)
-    return before is None or (before.is_exact and result.above(result.in_unit(before.canonical)) is False)
+    return all(
+        before is None or (before.is_exact and result.above(result.in_unit(before.canonical)) is False)
+        for before in baselines_of(case, result.analyte)
+    )
 
 
 # ── another cause ──────────────────────────────────────────────────────────────────────────────────────────────────

@@ -414,7 +414,14 @@ class Treatment:
         return tuple(sorted(charted + self._measured("height"), key=_by_minute_and_value))
 
     def _measured(self, analyte: str) -> list[Measured]:
-        return [Measured(k.canonical, k.collected_at, k.fact) for k in self.results.history(analyte)]
+        return [_as_measured(k) for k in self.results.history(analyte)]
+
+    def measured_and_gone(self, analyte: str) -> tuple[Measured, ...]:
+        """Plausible weights or heights that can be used no more and that none has followed: they may lower a dose (M.0)."""
+        standing = self.weights() if analyte == "weight" else self.heights()
+        since, limits = minute_of(standing[-1].at) if standing else None, self.protocol.plausible[analyte]
+        gone = (k for k in self.results.gone(analyte) if since is None or k.minute >= since)
+        return tuple(_as_measured(k) for k in gone if limits.low.number <= k.canonical <= limits.high.number)
 
     def holding(self, analyte: str) -> tuple[Known, ...]:
         """The values of an analyte that speak against a dose: one that holds is enough (`Results.holding`)."""
@@ -428,6 +435,10 @@ class Treatment:
         """The values behind a hold, and what came after them and cannot be used (LAB-10)."""
         unknown = (self.opening(analyte).unknown for analyte in dict.fromkeys(k.analyte for k in values))
         return (*(k.shown() for k in values), *(u.shown() for u in unknown if u is not None))
+
+
+def _as_measured(sent: Known) -> Measured:
+    return Measured(sent.canonical, sent.collected_at, sent.fact)
 
 
 def _by_minute_and_value(measured: Measured) -> tuple[datetime, Decimal]:

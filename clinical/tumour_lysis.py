@@ -82,12 +82,12 @@ def _creatinine_risen(case: Case) -> Iterator[Input]:
     """A rise of at least 0.3 mg/dL (26.5 umol/L) above the last value before the first dose; without one, the lowest."""
     limits, start = case.protocol.tumour_lysis, case.first_dose_at
     history = [k for k in case.results.against("creatinine") if _in_time(case, k.collected_at)]
-    last = None if start is None else case.results.before("creatinine", start)
+    last = () if start is None else case.results.before("creatinine", start)
     risen = []
     for n, one in enumerate(history):
-        baseline = last if start is not None else min(history[:n], key=_value, default=None)
-        later = baseline is not None and baseline.collected_at < one.collected_at
-        risen += [one] if later and surely_past(limits.creatinine_rise, one, baseline) else []
+        baselines = last if start is not None else (min(history[:n], key=_value, default=None),)
+        earlier = [k for k in baselines if k is not None and k.collected_at < one.collected_at]
+        risen += [one] if any(surely_past(limits.creatinine_rise, one, k) for k in earlier) else []
     yield from (k.shown() for k in risen[-1:])
 
 

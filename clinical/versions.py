@@ -88,6 +88,12 @@ class Chain(NamedTuple):
         return not self.found and not self.dismissed and all(v.withdraws for v in self.versions)
 
 
+def is_a_correction(version: Version) -> bool:
+    """Whether its sender says that it replaces what was said before (E2)."""
+    what = version.what
+    return isinstance(what, LabResult) and STATUS_RANK[what.status] == STATUS_RANK[LabStatus.CORRECTED]
+
+
 def minute_of(at: datetime) -> datetime:
     """A time cut to its minute."""
     return at.replace(second=0, microsecond=0) if at.second or at.microsecond else at

@@ -64,7 +64,11 @@ def dosing_weight(case: Case, slot: DoseSlot) -> Decimal | None:
 
 def weights_for(case: Case, slot: DoseSlot) -> tuple[Decimal, ...]:
     """The same by each weight of the last minute (LAB-11); none where one of them is implausible."""
-    twins = of_last_minute(case.weights())
+    return by_each_weight(case, slot, of_last_minute(case.weights()))
+
+
+def by_each_weight(case: Case, slot: DoseSlot, twins: tuple[Measured, ...]) -> tuple[Decimal, ...]:
+    """The weights in kg that this dose would be computed with by each of these; none where one is implausible."""
     if not all(plausible(case.protocol, "weight", one.value) for one in twins):
         return ()
     weighed = [(one, weighing(case, slot, one)) for one in twins]

@@ -16,7 +16,7 @@ from models.chart import Chart
 from models.facts import LabResult
 from models.people import Role
 from plumbing.protocol_files import load_protocol
-from tests.factories import CODES, PEOPLE, PROTOCOLS, ChartBuilder, PaperCourse
+from tests.factories import CBC, CODES, D1, PEOPLE, PROTOCOLS, ChartBuilder, PaperCourse
 from tests.intake.builders import birth_hash_of, bundle, observation, patient, ucum
 from tests.scenarios import (
     DAY,
@@ -25,11 +25,13 @@ from tests.scenarios import (
     Story,
     after_transplant,
     charted,
+    day,
     day_8,
     day_15,
     first_dose,
     lab,
     next_cycle,
+    steps,
     then,
     toxic,
 )
@@ -58,6 +60,30 @@ def reacts(grade: int | None) -> Callable[[PaperCourse], object]:
     return lambda course: course.does("report_reaction", Role.NURSE, reaction_id="r-1", grade=grade)
 
 
+def low_for_long(analyte: str, first: str, last: str) -> Story:
+    """A count below its limit at day 1 of the next cycle, and still at day 59."""
+
+    def story(protocol: str) -> PaperCourse:
+        chart = ChartBuilder(protocol).ready().cycle(1, D1, response="CR")
+        chart.labs(day(29) - 3 * HOUR, *CBC, **{analyte: first})
+        chart.ready_for_cycle(day(59), **{analyte: last})
+        return PaperCourse(chart, day(59))
+
+    return story
+
+
+def longer_qt_than_before() -> Story:
+    """The next cycle with a QTcF far longer than before treatment, both sent by a machine."""
+
+    def story(protocol: str) -> PaperCourse:
+        chart = ChartBuilder(protocol).ready().cycle(1, D1).ready_for_cycle(day(29)).without("ecg")
+        chart.result("qtcf", "410", D1 - 3 * HOUR)
+        chart.result("qtcf", "475", day(29) - 2 * HOUR)
+        return PaperCourse(chart, day(29))
+
+    return story
+
+
 def two_days_later(course: PaperCourse) -> None:
     """Nobody comes for two days."""
     course.later(days=2)
@@ -77,6 +103,25 @@ OPEN: tuple[Story, ...] = (
     toxic(8, 16, response="none"),
 )
 """Patients for whom a dose may be signed or started."""
+
+RESTING_ON_WHAT_WAS: tuple[Story, ...] = (
+    then(day_8(baseline={"creatinine": "0.5"}), lab("creatinine", "0.85")),
+    longer_qt_than_before(),
+    then(
+        day_8(bilirubin="2.4"),
+        steps(
+            lab("alt", "200", ago=30 * HOUR), lab("bilirubin", "2.4", ago=30 * HOUR), lab("ast", "30", ago=30 * HOUR)
+        ),
+    ),
+    then(day_8(), steps(lab("bilirubin", "0.4", ago=30 * HOUR), lab("bilirubin", "1.5"))),
+    next_cycle(baseline={"platelets": "40", "anc": "0.8"}, platelets="45", anc="0.7"),
+    low_for_long("platelets", "30", "31"),
+    low_for_long("anc", "0.3", "0.4"),
+    toxic(8, 30, response="CR"),
+    toxic(8, 16, response="none", asked=29),
+    toxic(15, 20, response="none", asked=40),
+)
+"""Patients of whom something is held, due or called for by a value before treatment, or by one that a later value followed."""
 
 HELD: tuple[Story, ...] = (
     *(day_8(**{a: v}) for a, v in (("alt", "300"), ("ast", "200"), ("alp", "700"), ("bilirubin", "3.5"))),
@@ -120,6 +165,7 @@ HELD: tuple[Story, ...] = (
     then(runs(first_dose(), 1, 1), reacts(None)),
     toxic(8, 6, still=True),
     toxic(15, 14, still=True),
+    *RESTING_ON_WHAT_WAS,
 )
 """Patients of whom something is held, suspected, or called for."""
 
@@ -196,14 +242,35 @@ def _worthless_results(draw: st.DrawFn, chart: Chart, now: datetime) -> dict[str
 
 
 def _withdrawals(draw: st.DrawFn, chart: Chart, now: datetime) -> dict[str, Any]:
-    """A result that stands is taken back: by a later version of it, with or without its value."""
-    standing = draw(st.sampled_from(_usable_results(chart)[-20:]))
-    gone = standing.model_dump(mode="json")
-    gone["status"] = draw(st.sampled_from(["cancelled", "entered-in-error"]))
-    gone["issued_at"] = now.isoformat()
-    if draw(st.booleans()):
-        gone["value"] = None
-    return gone
+    """A result that stands is taken back, or can be used no more: by a later version of it, with or without its value.
+
+    Any of them, the first as well as the last: what is held may rest on a value before treatment, or on what came and went.
+    Entered in error only where nothing was measured after it: a later usable value ends what such a one raised (E1).
+    """
+    usable = _usable_results(chart)
+    numbers = sorted({result.loinc for result in usable})
+    number = draw(st.sampled_from(numbers))
+    of_analyte = [result for result in usable if result.loinc == number]
+    standing = draw(st.sampled_from(of_analyte))
+    ways = ["cancelled", "preliminary", "registered", *(["entered-in-error"] if _is_last(standing, of_analyte) else [])]
+    return changed(standing, draw(st.sampled_from(ways)), now, valued=draw(st.booleans()))
+
+
+def changed(result: LabResult, status: str, now: datetime, *, valued: bool = False) -> dict[str, Any]:
+    """The same result once more, of another status, with its value or without."""
+    again = {**result.model_dump(mode="json"), "status": status, "issued_at": now.isoformat()}
+    return again if valued else {**again, "value": None}
+
+
+def _is_last(result: LabResult, of_analyte: list[LabResult]) -> bool:
+    """Of all that was measured, or of all before the first dose (a baseline)."""
+    last = max(of_analyte, key=lambda r: r.collected_at or D1)
+    before = max(
+        (r for r in of_analyte if r.collected_at and r.collected_at < D1),
+        key=lambda r: r.collected_at or D1,
+        default=None,
+    )
+    return result in (last, before)
 
 
 def _twins(draw: st.DrawFn, chart: Chart, now: datetime) -> dict[str, Any]:
