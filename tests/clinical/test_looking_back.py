@@ -55,7 +55,7 @@ def test_a_measurement_that_is_taken_back_raises_no_dose(story: Story, analyte: 
     course = then(story, lab(analyte, value))(LABEL)
     before = known(course.card)
     [result] = [
-        r for r in _each_result(course) if r.display == analyte or r.value is not None and str(r.value) == value
+        r for r in _each_result(course) if r.display == analyte or (r.value is not None and str(r.value) == value)
     ]
     with course.charting() as chart:
         chart.add(changed(result, "entered-in-error", course.now), course.now, Role.LABORATORY)
@@ -80,11 +80,12 @@ def test_a_number_that_comes_again_with_another_analyte_settles_nothing() -> Non
 
 def test_a_card_says_of_a_value_that_it_was_taken_back_and_who_ends_what_it_raised() -> None:
     course = then(day_8(), lab("alt", "300"))(LABEL)
-    result = [r for r in _each_result(course) if str(r.value) == "300"][0]
+    result = next(r for r in _each_result(course) if str(r.value) == "300")
     with course.charting() as chart:
         chart.add(changed(result, "entered-in-error", course.now), course.now, Role.LABORATORY)
     [held] = [f for f in course.card.standing if f.rule == "NON-08"]
     shown = [value.value for value in held.inputs]
     assert "300 U/L (ULN 55), can be used no more" in shown
     assert len(shown) == len(set(shown))
+    assert held.clears is not None
     assert "correct_fact" in held.clears
