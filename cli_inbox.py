@@ -32,7 +32,8 @@ ByWhom = Annotated[str, typer.Option("--by", metavar="ROLE:ID", help="Who says s
 MOST_LINES = 5
 TO_DO = {
     "NotLookedAt": "a process broke off\n`inocycle inbox retry`",
-    "NotOnePatient": "it is not certainly about one patient: ask the sender, then dismiss it",
+    "NotOnePatient": "it is not certainly about one patient: ask the sender, then dismiss it; one that only takes results back"
+    " and names nobody goes to the course whose results they are\n`inocycle inbox assign ITEM COURSE --by ROLE:ID`",
     "NoResult": "nothing in it can be read as a result: ask the sender, then dismiss it",
     "NoCourse": "no course of this patient is on record: start one and retry, or dismiss it\n`inocycle inbox retry`",
     "CourseEnded": "the course has ended: tell a physician; start a later one and retry, or dismiss it\n`inocycle inbox retry`",
@@ -114,7 +115,10 @@ def assign(
     by: ByWhom,
     as_json: AsJson = False,
 ) -> None:
-    """Send a waiting item to a course; refused unless it is certainly about the patient of that course."""
+    """Send a waiting item to a course; refused unless it is certainly about the patient of that course.
+
+    One that only takes results back and names nobody is about the patient of the course that is named here.
+    """
     actor = read_actor("--by", by)
     settled = _in_reception("inbox assign", lambda reception: reception.assign(item, course_id, actor))
     answer(as_json, _shown(settled), f"{settled.id} is sent to {settled.course_id}")

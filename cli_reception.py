@@ -22,7 +22,7 @@ from intake.fhir import read_fhir
 from intake.outcome import LOST_NOTHING, ExpectedSubject, Intake, Refusal
 from models.bounds import shortened
 from models.facts import NO_CODE
-from models.messages import ResolveUnreadable
+from models.messages import LabResults, ResolveUnreadable
 from models.people import CLOCK, Actor, By
 from plumbing.connection import TemporalUnreachable, connect
 from plumbing.installation import namespace_must_be_ours
@@ -81,16 +81,20 @@ class Reception:
         return items, found.unreadable
 
     async def assign(self, name: str, course_id: str, by: Actor) -> InboxItem:
-        """Send an item to a course that a person names, if it is about the patient of that course (IDN-01)."""
+        """Send an item to a course that a person names, if it is about the patient of that course (IDN-01).
+
+        What only takes results back and says of nobody whose they are is about whom the person says: it can only close.
+        """
         item = await self._to_settle(name, by)
         if (item.state, item.course_id) == (InboxState.SENT, course_id):
             return item
         _must_wait(item)
         course = SubjectCourse(course_id=course_id, subject_hash=await self._subject_of(course_id))
-        if course.subject_hash not in item.subjects:
+        chosen = not item.subjects
+        if course.subject_hash not in item.subjects and not (chosen and await self._read_of(item, course, chosen=True)):
             words = f"item {item.id} is not certainly about the patient of {course_id}; nothing was sent"
             raise Failed(Exit.REFUSED, "SubjectMismatch", words)
-        found = await self._send(item, course, by, "assigned by hand")
+        found = await self._send(item, course, by, "assigned by hand", chosen=chosen)
         if found.state is InboxState.WAITING:
             words = f"item {item.id} was not sent and still waits: {found.waits_for}"
             raise Failed(_EXIT_OF.get(found.waits_for or WaitsFor.A_LOOK, Exit.REFUSED), str(found.waits_for), words)
@@ -136,14 +140,20 @@ class Reception:
             return await inbox.leave_waiting(self._engine, item, _without_a_course(item, courses, opened))
         return await self._send(item, opened[0], CLOCK, "the one open course of this patient")
 
-    async def _send(self, item: InboxItem, course: SubjectCourse, by: Actor, why: str) -> InboxItem:
-        """Send the messages of an item. Sent twice they are one: their ids come from what they say."""
+    async def _read_of(self, item: InboxItem, course: SubjectCourse, *, chosen: bool) -> tuple[LabResults, ...]:
         raw = await inbox.raw_of(self._engine, item)
-        read = self._read(raw, _ACTOR.validate_python(item.read_as, strict=False), course.subject_hash)
-        if not read.messages:
+        machine = _ACTOR.validate_python(item.read_as, strict=False)
+        return self._read(raw, machine, course.subject_hash, chosen=chosen).messages
+
+    async def _send(
+        self, item: InboxItem, course: SubjectCourse, by: Actor, why: str, *, chosen: bool = False
+    ) -> InboxItem:
+        """Send the messages of an item. Sent twice they are one: their ids come from what they say."""
+        messages = await self._read_of(item, course, chosen=chosen)
+        if not messages:
             return await inbox.leave_waiting(self._engine, item, WaitsFor.A_RESULT)
         try:
-            for message in read.messages:
+            for message in messages:
                 await (await self._client()).send(course.course_id, message)
         except CourseError as error:
             waits_for = WaitsFor.AN_OPEN_COURSE if error.type == "NoSuchCourse" else WaitsFor.TEMPORAL
@@ -164,12 +174,11 @@ class Reception:
             self._courses = CourseClient(client, self._settings.task_queue)
         return self._courses
 
-    def _read(self, raw: bytes, by: Actor, subject: str | None = None) -> Intake:
+    def _read(self, raw: bytes, by: Actor, subject: str | None = None, *, chosen: bool = False) -> Intake:
         key = self._settings.subject_key
         assert key is not None, "settings of a command have keys"
-        return read_fhir(
-            raw, expected=ExpectedSubject(partial(subject_hash, key), partial(birth_hash, key), subject), by=by
-        )
+        expected = ExpectedSubject(partial(subject_hash, key), partial(birth_hash, key), subject, chosen=chosen)
+        return read_fhir(raw, expected=expected, by=by)
 
 
 _EXIT_OF = {WaitsFor.TEMPORAL: Exit.UNREACHABLE, WaitsFor.AN_OPEN_COURSE: Exit.NOT_FOUND}
@@ -208,9 +217,13 @@ def _not_known(read: Intake) -> Iterator[inbox.NotRead]:
         yield inbox.NotRead(where=f"code {code}", type="UnknownCode", reason=reason)
 
 
+_OF_WHOM = frozenset({Refusal.SUBJECT_MISMATCH, Refusal.SUBJECT_MISSING, Refusal.WITHDRAWS_ANOTHER})
+"""Why a document that holds something for a course has no patient."""
+
+
 def _without_a_course(item: InboxItem, courses: list[SubjectCourse], opened: list[SubjectCourse]) -> WaitsFor:
     if not item.subjects:
-        doubtful = any(r.type in (Refusal.SUBJECT_MISMATCH, Refusal.SUBJECT_MISSING) for r in item.refused)
+        doubtful = any(r.type in _OF_WHOM for r in item.refused)
         return WaitsFor.ONE_PATIENT if doubtful else WaitsFor.A_RESULT
     if opened:
         return WaitsFor.A_CHOICE

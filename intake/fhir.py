@@ -28,6 +28,7 @@ from intake.fhir_bundle import (
 from intake.fhir_groups import (
     MAX_GROUPS,
     OBSERVATION,
+    WITHDRAWN,
     Groups,
     contained_observations,
     hidden_observations,
@@ -100,6 +101,9 @@ def read_fhir(raw: bytes, *, expected: ExpectedSubject, by: Actor, sender: str |
         told = (references.person(entry.resource) for entry in hidden)
         people = [person for person in told if person] or [lone_patient(found) if taken_back or hidden else None]
     subject = one_subject(people, expected)
+    if subject is None and expected.chosen and expected.subject_hash and not hidden:
+        only_back = all(standing(status_of(o.resource), above[id(o)]) in WITHDRAWN for o in observations)
+        subject = Subject(expected.subject_hash, None, ()) if only_back and _names_nobody(entries) else None
     if subject is None:
         undone = (
             _refused(one.entry, Refusal.WITHDRAWS_ANOTHER, f"{one.reason}: correct them by hand") for one in taken_back
@@ -160,6 +164,11 @@ def _people(
     for one in taken_back:
         if names_a_subject(one.entry.resource):
             yield references.person(one.entry.resource)
+
+
+def _names_nobody(entries: list[Entry]) -> bool:
+    """Whether nothing in a document says of anybody that it is about him or her."""
+    return not any(entry.resource_type == "Patient" or entry.resource.get("subject") is not None for entry in entries)
 
 
 def _shared_identifiers(observations: list[Entry]) -> frozenset[str]:

@@ -21,7 +21,7 @@ OBSERVATION: Final = "Observation"
 MAX_GROUPS: Final = 20
 """The most groups of one observation; a laboratory's result is in a report, perhaps in a panel of a panel."""
 
-_WITHDRAWN: Final = (LabStatus.ENTERED_IN_ERROR, LabStatus.CANCELLED)  # the graver one first
+WITHDRAWN: Final = (LabStatus.ENTERED_IN_ERROR, LabStatus.CANCELLED)  # the graver one first
 _NOT_YET: Final = {
     "registered": LabStatus.REGISTERED,
     "preliminary": LabStatus.PRELIMINARY,
@@ -145,7 +145,7 @@ def report_id(groups: Iterable[Entry]) -> str | None:
 
 def is_withdrawn(group: Entry) -> bool:
     """Whether the group takes back what it lists."""
-    return group.resource.get("status") in _WITHDRAWN
+    return group.resource.get("status") in WITHDRAWN
 
 
 def standing(own: LabStatus, groups: Iterable[Entry]) -> LabStatus:
@@ -156,7 +156,7 @@ def standing(own: LabStatus, groups: Iterable[Entry]) -> LabStatus:
     final. A word that FHIR does not know may be a withdrawal, and so the result is of unknown status.
     """
     said = [status for group in groups if (status := group.resource.get("status")) is not None]
-    if gone := next((w for w in _WITHDRAWN if own is w or w in said), None):
+    if gone := next((w for w in WITHDRAWN if own is w or w in said), None):
         return gone
     if not all(isinstance(s, str) and (s in _NOT_YET or s in _SAYS_NOTHING) for s in said):
         return LabStatus.UNKNOWN

@@ -66,9 +66,11 @@ class ExpectedSubject:
     """Whose results a document may hold (IDN-01). The hashes are the caller's, because the key is not known here.
 
     Without `subject_hash` (the patient is looked up afterwards) a message carries the first identifier that all
-    results of the document share: still one patient a document.
+    results of the document share: still one patient a document. `chosen`: a person names the patient, of a document that
+    takes results back and says of nobody whose they are.
     """
 
     hash_of: Callable[[str, str], str]
     birth_hash_of: Callable[[date], str]
     subject_hash: str | None = None
+    chosen: bool = False

@@ -17,7 +17,7 @@ from demo.driver import Clock
 from intake.fhir import read_fhir
 from intake.outcome import ExpectedSubject
 from intake.strict_json import MAX_BYTES
-from models.facts import LabResult
+from models.facts import LabResult, ResultWithdrawn
 from models.people import Actor, Role
 from plumbing.dev_server import DevServer, free_port
 from plumbing.keys import TEST_SUBJECT_KEY, birth_hash, subject_hash
@@ -223,6 +223,20 @@ async def test_an_item_goes_to_no_course_of_another_patient(desk: Desk) -> None:
     assert (answer.code, answer.document["error"]) == (3, "SubjectMismatch")
     assert (await desk.waits(item))["state"] == "waiting"
     assert await desk.facts(course_id) == []
+
+
+async def test_a_withdrawal_that_names_nobody_goes_to_the_course_that_a_person_names(desk: Desk) -> None:
+    course_id = await desk.course()
+    file = desk.folder / "deletion.json"
+    deletion = {"request": {"method": "DELETE", "url": f"Observation/{desk.number}"}}
+    file.write_text(json.dumps({"resourceType": "Bundle", "type": "transaction", "entry": [deletion]}))
+    item = await desk.receives(file)
+    assert item["waits_for"] == "NotOnePatient"
+    answer = await desk.inbox("assign", item["item"], course_id, "--by", "coordinator:c-5")
+    assert (answer.code, answer.document["state"], answer.document["course_id"]) == (0, "sent", course_id)
+    await desk.ward.courses.settled(course_id)
+    facts = (await desk.ward.courses.chart(course_id)).facts
+    assert [f.what.how for f in facts if isinstance(f.what, ResultWithdrawn)] == ["deleted"]
 
 
 async def test_a_document_about_two_patients_goes_nowhere(desk: Desk) -> None:

@@ -3,6 +3,7 @@
 import gzip
 import json
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -873,3 +874,21 @@ def test_a_draw_of_many_words_is_sent_in_several_messages_that_a_course_takes() 
     assert sum(len(m.results) for m in found.messages) == len(wordy)
     assert len({m.id for m in found.messages}) == len(found.messages) > 1
     assert all(len(m.model_dump_json().encode()) <= LARGEST_BYTES for m in found.messages)
+
+
+@pytest.mark.parametrize(
+    ("document", "read_so"),
+    [
+        ({"resourceType": "Observation", "id": "a1", "status": "entered-in-error"}, True),
+        (observation(subject=None, status="cancelled", id="a1"), True),
+        (observation(subject=None, id="a1"), False),
+        (observation(subject={"display": "somebody"}, status="cancelled", id="a1"), False),
+        (observation(status="cancelled", id="a1"), False),
+        (bundle(patient("200"), observation(subject=None, status="cancelled", id="a1")), False),
+    ],
+    ids=["bare", "cancelled", "a value", "of a name", "of a reference", "beside a patient"],
+)
+def test_a_person_names_the_patient_only_of_what_takes_back_and_names_nobody(document: Any, read_so: bool) -> None:
+    assert not read(document).messages
+    chosen = read(document, expected=replace(expecting(), chosen=True))
+    assert [m.subject_hash for m in chosen.messages] == [expecting().subject_hash] * read_so
