@@ -5,43 +5,12 @@ from typing import Any
 from clinical.calendar import local_date
 from clinical.commands import refused
 from clinical.judging import Judged, Judging
-from clinical.setting_aside import SET_ASIDE, is_set_aside
+from clinical.setting_aside import is_set_aside
+from clinical.taken_back import NOBODY, TAKEN_BACK_BY, left_open
 from clinical.unread import named
 from models.facts import AdministrationReported, Correction, Fact, Preparation, UnreadableResolved
 from models.messages import CorrectFact, ReadAgain, ResolveUnreadable, share
-from models.people import CLINICAL_ROLES, PHYSICIANS, Role
-
-NEVER_CORRECTED = frozenset(
-    {
-        *("rung_fired", "obligation_met", "monitoring_started", "correction", "unreadable_message", SET_ASIDE),
-        "result_withdrawn",
-    }
-)
-WITHDRAWN_ELSEWHERE = frozenset(
-    {
-        *("dose_authorised", "dose_verified", "hold", "hold_released", "cycle_started", "cycle_extended", "override"),
-        *("countersigned", "dose_decided", "rounding_chosen", "dropped_dose_chosen", "protocol_amended"),
-        *("divergence_acknowledged", "transplant_plan_withdrawn", "infusion_resumed"),
-    }
-)
-
-_PRESCRIBER = frozenset({Role.PRESCRIBER})
-CORRECTING: dict[str, frozenset[Role]] = {
-    "eligibility": _PRESCRIBER,
-    "lab_result": PHYSICIANS,
-    "response": PHYSICIANS,
-    "transplant": PHYSICIANS,
-    "vod_judged": PHYSICIANS,
-    "course_closed": PHYSICIANS,
-    "bilirubin_cause": PHYSICIANS,
-    "toxicity_attribution": PHYSICIANS,
-    "cytopenia_attribution": PHYSICIANS,
-    "risk_accepted": PHYSICIANS,
-    "weight_accepted": _PRESCRIBER,
-    "preparation": frozenset({Role.PHARMACIST}),
-    **dict.fromkeys(("dosing_finished", "discontinued", "no_transplant", "transplant_planned"), _PRESCRIBER),
-}
-"""Who may correct a fact that not every clinical role may record."""
+from models.people import PHYSICIANS
 
 
 def correction(judging: Judging, message: CorrectFact) -> Judged:
@@ -50,13 +19,17 @@ def correction(judging: Judging, message: CorrectFact) -> Judged:
     if target is None:
         return refused("NoSuchFact", f"no fact {message.target} stands in this chart")
     kind = target.what.kind
-    if kind in NEVER_CORRECTED or kind in WITHDRAWN_ELSEWHERE:
+    by = TAKEN_BACK_BY[kind]
+    if by == NOBODY:
         return refused("NotCorrectable", f"a fact of kind {kind} is not corrected; use the command that withdraws it")
-    if message.by.role not in CORRECTING.get(kind, CLINICAL_ROLES):
-        allowed = ", ".join(sorted(CORRECTING[kind]))
-        return refused("RoleNotAllowed", f"a {kind} is corrected by who may record it: {allowed}")
+    if message.by.role not in by:
+        return refused("RoleNotAllowed", f"a fact of kind {kind} is corrected by: {', '.join(sorted(by))}")
     if message.replacement is not None and message.replacement.kind != kind:
         return refused("NotCorrectable", f"a {message.replacement.kind} cannot stand in place of a {kind}")
+    open_again = () if message.replacement is None else left_open(target.what, message.replacement)
+    if open_again:
+        reason = f"what stands in place of a {kind} answers what that answered: {', '.join(open_again)}"
+        return refused("SaysNothing", reason)
     measured_at = None if message.at is None or message.replacement is None else judging.at  # COR-03
     replacement = _in_place_of(judging, message, target)
     return Correction(target=target.id, replacement=replacement, measured_at=measured_at, reason=message.reason)

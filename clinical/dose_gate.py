@@ -22,7 +22,7 @@ from clinical.toxicity import graded_toxicity, laboratory_toxicity
 from clinical.unusable import implausible_holds, unusable_results
 from clinical.weight import weight_notes
 from models.assessment import Finding, Verdict
-from models.facts import DoseSlot
+from models.facts import DoseSlot, InfusionCompleted, InfusionStarted, ObservationEnded
 
 NEVER_HOLD: Final = frozenset(
     {
@@ -50,6 +50,7 @@ def _rules(case: Case, slot: DoseSlot) -> Iterator[tuple[Any, ...]]:
     """Each rule with what it is asked about besides the case."""
     yield (_zone,)
     yield (_level_review,)
+    yield (_end_without_its_start,)
     yield (consent_gate,)
     yield (eligibility_gate,)
     yield (further_eligibility,)
@@ -82,6 +83,21 @@ def _level_review(case: Case) -> Iterator[Finding]:
     """COR-02: the level that was signed stands, and the dose waits, until two people confirm what was corrected."""
     for review in case.level_signed.reviews:
         yield case.finding("COR-02", review.verdict, review.what, clears=review.clears)
+
+
+def _end_without_its_start(case: Case) -> Iterator[Finding]:
+    """COR-01: the start of a dose was taken back, and what is charted of its end still says that it was given."""
+    ends = [fact for kind in (InfusionCompleted, ObservationEnded) for fact, _ in case.reading.of(kind)]
+    for said, stands, _ in case.reading.corrections():
+        if stands is not None or not isinstance(said.what, InfusionStarted):
+            continue
+        slot, later = said.what, [dose.started_at for dose in case.doses if dose.started_at > said.at]
+        until = min(later, default=None)
+        left = [f.id for f in ends if f.at >= said.at and (until is None or f.at < until)]
+        if left and all((d.slot.cycle, d.slot.day) != (slot.cycle, slot.day) for d in case.doses):
+            reason = f"the start of C{slot.cycle}D{slot.day} was taken back, and its end is charted: was it given?"
+            clears = f"record_administration of it, or correct_fact of {', '.join(left)}"
+            yield case.finding("COR-01", Verdict.HOLD, reason, clears=clears, subject=said.id)
 
 
 def _zone(case: Case) -> Iterator[Finding]:

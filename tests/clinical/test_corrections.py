@@ -10,7 +10,7 @@ from models.assessment import Accepted, CourseState, Verdict
 from models.people import Actor, Role
 from plumbing.protocol_files import load_protocol
 from tests.factories import D1, LABEL, ChartBuilder, PaperCourse, a_lab, standing_rules
-from tests.scenarios import gives
+from tests.scenarios import NO_SIGN, gives
 
 MIN, H, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 D8 = D1 + 7 * DAY
@@ -63,12 +63,16 @@ def test_a_corrected_measurement_is_as_old_as_it_was() -> None:
     assert not any(f.reason.startswith("weight is older") for f in course.card.standing)
 
 
+ELIGIBLE = {"cd22_positive": True, "b_cell_precursor_all": True, "relapsed_or_refractory": True, "method": "PCR"}
 TARGETS: dict[str, tuple[dict[str, Any], Role]] = {
-    "weight": ({"kind": "weight", "kg": "71"}, Role.NURSE),
-    "vod_examination": ({"kind": "vod_examination", "oedema": True}, Role.PHYSICIAN),
-    "infection_bleeding": ({"kind": "infection_bleeding", "temperature_c": "36.6"}, Role.NURSE),
-    "ecg": ({"kind": "ecg", "qtcf_ms": "430"}, Role.NURSE),
-    "eligibility": ({"kind": "eligibility", "cd22_positive": True}, Role.PRESCRIBER),
+    "weight": ({"kind": "weight", "kg": "71"}, Role.PHYSICIAN),
+    "vod_examination": ({"kind": "vod_examination", **NO_SIGN, "oedema": True}, Role.PHYSICIAN),
+    "infection_bleeding": (
+        {"kind": "infection_bleeding", "temperature_c": "36.6", "infection": False, "active_bleeding": False},
+        Role.PHYSICIAN,
+    ),
+    "ecg": ({"kind": "ecg", "qtcf_ms": "430"}, Role.PHYSICIAN),
+    "eligibility": ({"kind": "eligibility", **ELIGIBLE}, Role.PRESCRIBER),
 }
 
 
@@ -137,7 +141,7 @@ def test_a_signature_is_withdrawn_not_corrected(kind: str) -> None:
 def test_a_fact_is_replaced_by_one_of_its_own_kind() -> None:
     course = PaperCourse(ChartBuilder().ready(), D1)
     other = {"target": fact_of(course, "weight"), "replacement": {"kind": "height", "cm": "170"}, "reason": "mixed up"}
-    assert course.refused("correct_fact", Role.NURSE, **other).type == "NotCorrectable"
+    assert course.refused("correct_fact", Role.PHYSICIAN, **other).type == "NotCorrectable"
 
 
 def test_a_transplant_whose_date_was_corrected_does_not_open_dosing_again() -> None:
@@ -191,7 +195,7 @@ def test_a_stop_stands_when_the_reaction_behind_it_is_corrected_away(replacement
     assert (course.card.verdict, standing_rules(course.card)) == (Verdict.DISCONTINUED, ["NON-05"])
     course.does(
         "correct_fact",
-        Role.NURSE,
+        Role.PHYSICIAN,
         target=fact_of(course, "reaction"),
         replacement=replacement,
         reason="another patient's",
@@ -246,11 +250,11 @@ def _countersigns(course: PaperCourse, stop: str, role: Role, person: str) -> No
 def test_cor_02_the_prescriber_and_a_second_physician_lift_a_stop_that_was_an_error() -> None:
     course = after_a_reaction(3)
     stop = fact_of(course, "reaction")
-    course.does("correct_fact", Role.NURSE, target=stop, replacement=None, reason="another patient's")
+    second = Actor(role=Role.PHYSICIAN, id="p-2")
+    course.does("correct_fact", second, target=stop, replacement=None, reason="another patient's")
     assert f"countersign {stop}" in str(course.card.standing[0].clears)
-    _countersigns(course, stop, Role.PRESCRIBER, "p-1")
     assert course.card.state is CourseState.CORRECTION_REVIEW
-    _countersigns(course, stop, Role.PHYSICIAN, "p-2")
+    _countersigns(course, stop, Role.PRESCRIBER, "p-1")
     assert (course.card.verdict, course.card.next_dose) == (Verdict.MAY_AUTHORISE, "C1D8")
 
 
@@ -274,8 +278,10 @@ def test_cor_02_who_made_the_correction_has_confirmed_it() -> None:
 def test_cor_02_two_people_and_one_of_them_the_prescriber(people: list[tuple[Role, str]]) -> None:
     course = after_a_reaction(3)
     stop = fact_of(course, "reaction")
-    course.does("correct_fact", Role.NURSE, target=stop, replacement=None, reason="another patient's")
-    for role, person in people:
+    (role, person), *others = people
+    by = Actor(role=role, id=person)
+    course.does("correct_fact", by, target=stop, replacement=None, reason="another patient's")
+    for role, person in others:
         ruling = course.judged("countersign", Actor(role=role, id=person), target=stop)
         if isinstance(ruling, Accepted):
             course.chart = course.chart.with_facts(*ruling.facts)

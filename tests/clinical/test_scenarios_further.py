@@ -939,12 +939,11 @@ def test_a_stop_that_was_an_error_is_lifted_only_by_two_people(protocol: str) ->
     course.does("report_reaction", Role.NURSE, reaction_id="r-1", grade=4, at=D1 + 20 * MIN, resolved_at=D1 + HOUR)
     stop = course.chart.facts[-1].id
     assert course.card.verdict is Verdict.DISCONTINUED
-    course.does("correct_fact", Role.NURSE, target=stop, reason="another patient's")
+    course.does("correct_fact", COLLEAGUE, target=stop, reason="another patient's")
     assert (course.card.state, course.card.verdict) == (CourseState.CORRECTION_REVIEW, Verdict.DISCONTINUED)
     course.later(days=1)
-    course.does("countersign", PRESCRIBER, target=stop)
     assert course.card.verdict is Verdict.DISCONTINUED
-    course.does("countersign", COLLEAGUE, target=stop)
+    course.does("countersign", PRESCRIBER, target=stop)
     assert course.card.verdict is not Verdict.DISCONTINUED
 
 

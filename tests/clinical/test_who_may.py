@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from clinical.corrections import CORRECTING
 from clinical.judge import ROLES
+from clinical.taken_back import TAKEN_BACK_BY
 from models.assessment import Accepted
 from models.messages import COMMANDS, MESSAGES, SIGNALS, Request, Statement
 from models.people import Role
@@ -83,7 +83,7 @@ CONTENT: dict[str, dict[str, Any]] = {
     "judge_vod": {"judgement": "suspected"},
     "record_transplant": {"transplanted_on": "2026-03-01"},
     "close_course": {"reason": "death"},
-    "correct_fact": {"target": "f1", "reason": "typing error"},
+    "correct_fact": {"target": "no-fact", "reason": "typing error"},
     "resolve_unreadable": {"target": "ab" * 32, "outcome": "dismissed", "reason": "not ours"},
     "set_fact_aside": {"target": "no-fact", "reason": "a rule fails on it"},
     "read_again": {"target": "ab" * 32, "sent": "signal", "sent_name": "lab_results", "raw_base64": ["AA=="]},
@@ -177,6 +177,7 @@ def test_what_happened_is_never_refused(command: str, state: str, ago: timedelta
     by = sorted(MATRIX[command])[0]
     content = {**CONTENT[command], "at": course.now - ago}
     if command == "correct_fact":
+        by = Role.PHYSICIAN
         content["target"] = course.does("report_reaction", Role.NURSE, reaction_id="r-7", grade=1).id
     ruling = course.judged(command, by, **content)
     if isinstance(ruling, Accepted):
@@ -307,7 +308,8 @@ def test_a_response_without_a_physician_is_a_proposal(by: Role, decides: bool) -
         ("discontinued", {"reason": "harm"}, PRESCRIBER),
         ("no_transplant", {}, PRESCRIBER),
         ("transplant_planned", {}, PRESCRIBER),
-        ("weight", {"kg": "70"}, CLINICAL),
+        ("weight", {"kg": "70"}, PHYSICIANS),
+        ("premedication", {"drug_class": "antipyretic"}, CLINICAL),
         ("lab_result", {"loinc": "1742-6", "value": "30"}, PHYSICIANS),
     ],
 )
@@ -318,7 +320,7 @@ def test_a_fact_is_corrected_by_who_may_record_it(kind: str, body: dict[str, Any
     for role in CLINICAL:
         ruling = course.judged("correct_fact", role, target=target, reason="wrong patient")
         assert isinstance(ruling, Accepted) == (role in allowed)
-    assert CORRECTING.get(kind, CLINICAL) == allowed
+    assert TAKEN_BACK_BY[kind] == allowed
 
 
 def test_times_may_lie_in_the_past_and_the_fact_is_dated_then() -> None:
