@@ -278,13 +278,19 @@ def _unreadable(found: Sequence[CannotBeRead], wall: datetime) -> Line:
         now=wall,
         as_of=wall,
         key=f"unreadable-record-{course or first.row}",
-        what=f"{'its record' if course else 'a row of no course'} cannot be read: {first}{more}",
+        what=_what_is_spoilt(first, more),
         owner=Role.ADMINISTRATOR,
         rule=DIFFERS,
         clears=f"{ask}`inocycle record verify` names each fault; compare the record with its backup, restore it",
         harm=Harm.URGENT,
         unreadable=True,
     )
+
+
+def _what_is_spoilt(first: CannotBeRead, more: str) -> str:
+    if first.table == "memo" and not first.course_id:  # nothing is wrong with the record: a key is missing
+        return f"{first.words}{more}"
+    return f"{'its record' if first.course_id else 'a row of no course'} cannot be read: {first}{more}"
 
 
 def _not_watched(course: CourseInWard, one: Unwatched, wall: datetime) -> Line:
