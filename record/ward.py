@@ -7,6 +7,7 @@ while no worker is there to fire a rung.
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Literal
+from zoneinfo import ZoneInfo
 
 from clinical.harm import Harm, harm_of_turn
 from clinical.kinds import harm_of
@@ -221,7 +222,8 @@ def _opened(course: CourseInWard, assessment: Assessment, wall: datetime) -> lis
 
 
 def _of_obligation(course: CourseInWard, o: Obligation, wall: datetime) -> Line:
-    answered = f" ({'; '.join(a.words() for a in o.answers)})" if o.answers else ""
+    zone = ZoneInfo(course.course.zone)
+    answered = f" ({'; '.join(a.words(zone) for a in o.answers)})" if o.answers else ""
     silences = f"; acknowledge obligation={o.key} silences the call" if o.kind in GRAVEST else ""
     line = _line(course, wall, o.key, f"{o.title}{answered}", o.owner, o.rule, f"{o.clears}{silences}")
     return _dated(_of_kind(line, o.kind, o.also), o.due_at, o.overdue_at)
