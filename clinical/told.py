@@ -36,6 +36,7 @@ NO_GROUPS: frozenset[str] = frozenset()
 NOTHING_KNOWN: Mapping[str, Version] = MappingProxyType({})
 EVERY_GROUP = "*"
 FEW = 8
+"""So many further results are each looked at beside what is known; of more, their groups are read anew."""
 
 Made = TypeVar("Made")
 
