@@ -147,7 +147,7 @@ def obligations_table(assessment: Assessment, zone: ZoneInfo) -> Table:
     table = _grid("what", "who", "due", "overdue after", "now", "rule")
     for o in sorted(assessment.obligations, key=lambda o: (o.due_at, o.key)):
         late = Text(o.standing, style="bold red" if o.standing == "overdue" else "")
-        who = "\n".join([*o.owners, *(answer.words() for answer in o.answers)])
+        who = "\n".join([*o.owners, *(answer.words(zone) for answer in o.answers)])
         what = Text(o.title)
         if o.standing != "coming":
             what.append(f"\n{o.key}", style="dim")

@@ -19,6 +19,7 @@ from clinical.weight import dosing_weights, plausible
 from models.assessment import Finding
 from models.base import plain
 from models.facts import Fact, InfusionCompleted, ResultConfirmed
+from models.people import PHYSICIANS
 
 HUNDREDTH = Decimal("0.01")
 MINUTE = timedelta(minutes=1)
@@ -44,7 +45,8 @@ class Given:
         if self.doubt is not None:
             return f"{self.dose.slot} is asked about: {plain(self.mg)} mg at most"
         if self.mg != self.dose.mg:
-            return f"{self.dose.slot} in part: {plain(self.mg)} of {plain(self.dose.mg)} mg"
+            how = "in part" if self.mg < self.dose.mg else "more than its dose"
+            return f"{self.dose.slot} {how}: {plain(self.mg)} of {plain(self.dose.mg)} mg"
         return f"{self.dose.slot} elsewhere: {plain(self.mg)} mg" if self.dose.reported else None
 
 
@@ -86,11 +88,16 @@ def _run_in_mg(case: Case, dose: Dose) -> Decimal:
 
 
 def _doubt(case: Case, dose: Dose, end: Fact, what: InfusionCompleted) -> str | None:
-    """Why the amount charted does not fit how long, and at which rate, the infusion ran; none once somebody confirmed it."""
-    if any(seen.target == end.id for _, seen in case.reading.of(ResultConfirmed)):
+    """Why the amount charted does not fit how long, and at which rate, the infusion ran; none once somebody confirmed it.
+
+    More than the whole dose is confirmed by a physician.
+    """
+    amount = _amount(case, dose, what)
+    who = [fact.by.role for fact, seen in case.reading.of(ResultConfirmed) if seen.target == end.id]
+    if any(role in PHYSICIANS for role in who) or (who and amount <= dose.mg):
         return None
     assert dose.ended_at is not None
-    flow, amount = flow_of(case, dose), _amount(case, dose, what)
+    flow = flow_of(case, dose)
     charted, ran = flow.volume_ml * amount / dose.mg if dose.mg else Decimal(0), flow.run_in_by(dose.ended_at)
     fit = case.protocol.observation.infusion_fit.number / PERCENT
     stands_still = flow.interrupted and charted > ran and not what.stopped_early

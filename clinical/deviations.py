@@ -8,6 +8,7 @@ from datetime import time
 from itertools import chain
 
 from clinical.alerts import suspicion
+from clinical.amounts import given_doses
 from clinical.calendar import wall_clock
 from clinical.case import Case
 from clinical.dose_gate import holding_gate
@@ -17,7 +18,7 @@ from clinical.reactions import reactions
 from clinical.treatment import Dose
 from clinical.windows import Window
 from models.assessment import Finding, Verdict
-from models.base import counted
+from models.base import counted, plain
 from models.facts import CYCLE_DAYS, AdministrationReported, DoseAuthorised, DoseDecided
 
 HELD = frozenset({Verdict.DISCONTINUED, Verdict.HOLD_URGENT, Verdict.PROPOSE_DISCONTINUE, Verdict.HOLD})
@@ -29,7 +30,8 @@ def deviations(case: Case) -> Iterator[Finding]:
     earlier: list[Dose] = []
     for dose in case.doses:
         when = [*_when(case, dose, earlier), *_where(case, dose), *_again(dose, earlier)]
-        for rule, troubles in (("DAY-07", when), ("DEV-01", [*_after_the_stop(case, dose), *_held(case, dose)])):
+        against = [*_after_the_stop(case, dose), *_held(case, dose), *_more_than_its_dose(case, dose)]
+        for rule, troubles in (("DAY-07", when), ("DEV-01", against)):
             if troubles:
                 yield case.finding(rule, None, f"{dose.slot} on {dose.local_on}: {'; '.join(troubles)}")
         earlier.append(dose)
@@ -110,6 +112,12 @@ def _after_the_stop(case: Case, dose: Dose) -> Iterator[str]:
     stop = case.dosing_ended if case.stopped_for_good else None
     if stop is not None and dose.started_at > stop.at:
         yield "given after the drug was stopped for good"
+
+
+def _more_than_its_dose(case: Case, dose: Dose) -> Iterator[str]:
+    for given in given_doses(case):
+        if given.dose == dose and given.mg is not None and given.mg > dose.mg:
+            yield f"more was given than its dose: {plain(given.mg)} of {plain(dose.mg)} mg"
 
 
 def _signed(case: Case, dose: Dose) -> list[DoseAuthorised]:

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from clinical.calendar import local_date, midnight_of
 from clinical.case import Case
+from clinical.end_of_monitoring import dosed_after_transplant
 from clinical.interruption import BELOW_TWO_DOSES, TWO_DOSES, Interruption
 from clinical.levels import level_name
 from clinical.liver import liver_holds
@@ -19,7 +20,8 @@ COMPLETE = frozenset({Response.CR, Response.CRI})
 def schedule_gate(case: Case, slot: DoseSlot) -> Iterator[Finding]:
     """TOO_EARLY before window or spacing allow, DELAYED after the window, and what an interruption for toxicity asks."""
     window = case.window_of(slot)
-    if window is None:
+    if window is None:  # of the first dose, which only a person puts off
+        yield from _postponed(case, slot)
         return
     yield from _too_early(case, slot, window)
     yield from interruption_findings(case, slot)
@@ -28,14 +30,11 @@ def schedule_gate(case: Case, slot: DoseSlot) -> Iterator[Finding]:
 
 def _late(case: Case, slot: DoseSlot, window: Window, closes_at: datetime | None) -> Iterator[Finding]:
     """DAY-06: the window has passed and nobody has decided, or the prescriber has (DAY-04 says why it is late)."""
+    postponed = list(_postponed(case, slot))
+    if postponed:
+        yield from postponed
+        return
     fact, decision = case.decided.get(str(slot), (None, None))
-    if decision is not None and fact is not None and decision.decision == "postpone" and decision.until is not None:
-        opens_at = midnight_of(decision.until, case.reading.zone)
-        if not case.reading.reached(opens_at):
-            reason = f"postponed to {decision.until} by {fact.by}: {decision.reason}"
-            clears = f"from {decision.until}, or another decision"
-            yield case.finding("DAY-06", Verdict.TOO_EARLY, reason, clears=clears, earliest_at=opens_at)
-            return
     if closes_at is None or not case.reading.reached(closes_at):
         return
     if decision is not None and fact is not None and decision.decision == "give":
@@ -47,6 +46,18 @@ def _late(case: Case, slot: DoseSlot, window: Window, closes_at: datetime | None
         reason = f"{slot} was postponed to {decision.until} by {fact.by}, past its window; that date has come"
     clears = "decide_dose by the prescriber: give, omit or postpone"
     yield case.finding("DAY-06", Verdict.DELAYED, reason, clears=clears)
+
+
+def _postponed(case: Case, slot: DoseSlot) -> Iterator[Finding]:
+    """DAY-06: the prescriber put the dose off to a date that has not come."""
+    fact, decision = case.decided.get(str(slot), (None, None))
+    if fact is None or decision is None or decision.decision != "postpone" or decision.until is None:
+        return
+    opens_at = midnight_of(decision.until, case.reading.zone)
+    if not case.reading.reached(opens_at):
+        reason = f"postponed to {decision.until} by {fact.by}: {decision.reason}"
+        clears = f"from {decision.until}, or another decision"
+        yield case.finding("DAY-06", Verdict.TOO_EARLY, reason, clears=clears, earliest_at=opens_at)
 
 
 def _closes_at(case: Case, slot: DoseSlot, window: Window) -> datetime | None:
@@ -181,8 +192,12 @@ def _before_transplant(case: Case, slot: DoseSlot) -> Iterator[Finding]:
 
 
 def asks_for_a_reason(case: Case) -> Finding | None:
-    """DOSE-08a: more cycles than recommended before a planned transplant are started with a reason only."""
+    """DOSE-08a: a cycle after a transplant, and more than recommended before a planned one, are started with a reason."""
     cycle, recommended = case.slot_after_all.cycle, case.protocol.regimen.cycles_before_transplant.count
+    if case.transplant is not None and not dosed_after_transplant(case):
+        on = local_date(case.transplant[1], case.reading.zone)
+        words = f"cycle {cycle} after the transplant of {on}: start_next_cycle asks for a reason"
+        return case.finding("DOSE-08", None, words)
     if not case.transplant_planned or cycle <= recommended:
         return None
     reason = (

@@ -35,6 +35,8 @@ LAB, CORRECTION = "lab_result", "correction"
 NO_GROUPS: frozenset[str] = frozenset()
 NOTHING_KNOWN: Mapping[str, Version] = MappingProxyType({})
 EVERY_GROUP = "*"
+FEW = 8
+"""So many further results are each looked at beside what is known; of more, their groups are read anew."""
 
 Made = TypeVar("Made")
 
@@ -231,7 +233,7 @@ class Told:
             longer.by_kind[what.kind] = (*longer.by_kind.get(what.kind, ()), (fact, what))
             longer.latest.pop(what.kind, None)
             if isinstance(what, LabResult | ResultWithdrawn):
-                changed |= longer._and_result(version_of(fact, what, (what,), place))
+                changed |= longer._and_result(version_of(fact, what, (what,), place), few=len(added) <= FEW)
         longer._memories = tuple((protocol, memory.longer(changed)) for protocol, memory in self._memories)
         return longer
 
@@ -247,9 +249,12 @@ class Told:
         places = set(version.places)
         return all(places.isdisjoint(v.places) for group in version.groups for v in self.labs.get(group, ()))
 
-    def _and_result(self, version: Version) -> int:
-        """One more message about a result; the marks of the groups in which it can change what stands."""
-        changed, alone = version.groups, self._is_of_no_other(version)
+    def _and_result(self, version: Version, *, few: bool) -> int:
+        """One more message about a result; the marks of the groups in which it can change what stands.
+
+        Of `few` each is looked at beside all that are known; of many that would cost more than to read their groups anew.
+        """
+        changed, alone = version.groups, few and self._is_of_no_other(version)
         self._take_in(version)
         for group in changed:
             self.labs[group] = (*self.labs.get(group, ()), version)

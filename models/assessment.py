@@ -1,6 +1,6 @@
 """What the two pure functions answer: `Assessment` from `assess`, `Accepted` or `Refused` from `judge`."""
 
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal, get_args
 
@@ -148,9 +148,13 @@ class CallAnswer(Frozen):
     at: Instant
     until: Instant | None = None
 
-    def words(self) -> str:
-        """`acknowledged by nurse:n-1`, `snoozed by nurse:n-1`."""
-        return f"{'snoozed' if self.until else 'acknowledged'} by {self.by}"
+    def words(self, zone: tzinfo = UTC) -> str:
+        """`acknowledged by nurse:n-1`, `snoozed until 14:30 on 3 March by nurse:n-1`; of no zone in UTC, which is said."""
+        if self.until is None:
+            return f"acknowledged by {self.by}"
+        until = self.until.astimezone(zone)
+        clock = f"{until:%H:%M}{' UTC' if zone is UTC else ''}"
+        return f"snoozed until {clock} on {until.day} {until:%B} by {self.by}"
 
     def is_for(self, role: Role) -> bool:
         """Whether it answers the calls to this role; a prescriber is a physician."""

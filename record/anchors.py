@@ -9,6 +9,7 @@ import asyncio
 import fcntl
 import json
 import os
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -20,10 +21,11 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from temporalio.client import Client, WorkflowExecution
 from temporalio.service import RPCError
 
-from models.base import Frozen
+from models.base import Frozen, counted
 from models.tables import CourseRow, DecisionRow, InstantText, RowCountRow
 from plumbing.database import reading, writing
 from plumbing.keys import RecordKey
+from plumbing.payload_codec import KEY_ID, EncryptionCodec
 from plumbing.sealing import ANCHORS, count_at_least
 from record.raw import Fault, part_of, raw_rows, raw_select, text_of
 from record.verify import CourseHead
@@ -187,19 +189,37 @@ def _of_the_file(words: str) -> Fault:
 async def heads_in_memos(client: Client) -> Anchors:
     """The head that each running course has had confirmed by the record, as its execution keeps it.
 
-    Each memo is read by itself: one that cannot be read is a fault of its course. Raises `RPCError`.
+    Each memo is read by itself: one that cannot be read is a fault of its course. Where a key is not at hand, that is what
+    is said, once: nothing is wrong with the record then. Raises `RPCError`.
     """
     heads: list[CourseHead] = []
     faults: list[Fault] = []
+    unopened: Counter[str] = Counter()
     async for execution in client.list_workflows(RUNNING):
         try:
             head = await head_in_memo(execution)
         except Exception as error:  # noqa: BLE001 - whatever stands in one memo, the others are read
+            key_id = _key_not_at_hand(client, execution)
+            if key_id is not None:
+                unopened[key_id] += 1
+                continue
             words = f"the head that its execution keeps cannot be read ({type(error).__name__})"
             faults.append(Fault(course_id=text_of(execution.id), table="memo", row=RECORD_HEAD, words=words))
         else:
             heads += [head] if head else []
+    for key_id, courses in sorted(unopened.items()):
+        words = (
+            f"{counted(courses, 'course')} cannot be compared: payload key {key_id} is not at hand; put its file back"
+        )
+        faults.append(Fault(course_id="", table="memo", row=RECORD_HEAD, words=words))
     return Anchors(heads=tuple(heads), faults=tuple(faults))
+
+
+def _key_not_at_hand(client: Client, execution: WorkflowExecution) -> str | None:
+    """The id of the payload key that the head in this memo was encrypted with, where this process does not have it."""
+    codec, payload = client.data_converter.payload_codec, execution.raw_info.memo.fields.get(RECORD_HEAD)
+    key_id = payload.metadata.get(KEY_ID, b"").decode("ascii", errors="replace") if payload is not None else ""
+    return key_id if key_id and isinstance(codec, EncryptionCodec) and key_id not in codec.key_ids else None
 
 
 async def head_in_memo(execution: WorkflowExecution) -> CourseHead | None:

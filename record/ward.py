@@ -7,6 +7,7 @@ while no worker is there to fire a rung.
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Literal
+from zoneinfo import ZoneInfo
 
 from clinical.harm import Harm, harm_of_turn
 from clinical.kinds import harm_of
@@ -221,7 +222,8 @@ def _opened(course: CourseInWard, assessment: Assessment, wall: datetime) -> lis
 
 
 def _of_obligation(course: CourseInWard, o: Obligation, wall: datetime) -> Line:
-    answered = f" ({'; '.join(a.words() for a in o.answers)})" if o.answers else ""
+    zone = ZoneInfo(course.course.zone)
+    answered = f" ({'; '.join(a.words(zone) for a in o.answers)})" if o.answers else ""
     silences = f"; acknowledge obligation={o.key} silences the call" if o.kind in GRAVEST else ""
     line = _line(course, wall, o.key, f"{o.title}{answered}", o.owner, o.rule, f"{o.clears}{silences}")
     return _dated(_of_kind(line, o.kind, o.also), o.due_at, o.overdue_at)
@@ -278,13 +280,19 @@ def _unreadable(found: Sequence[CannotBeRead], wall: datetime) -> Line:
         now=wall,
         as_of=wall,
         key=f"unreadable-record-{course or first.row}",
-        what=f"{'its record' if course else 'a row of no course'} cannot be read: {first}{more}",
+        what=_what_is_spoilt(first, more),
         owner=Role.ADMINISTRATOR,
         rule=DIFFERS,
         clears=f"{ask}`inocycle record verify` names each fault; compare the record with its backup, restore it",
         harm=Harm.URGENT,
         unreadable=True,
     )
+
+
+def _what_is_spoilt(first: CannotBeRead, more: str) -> str:
+    if first.table == "memo" and not first.course_id:  # nothing is wrong with the record: a key is missing
+        return f"{first.words}{more}"
+    return f"{'its record' if first.course_id else 'a row of no course'} cannot be read: {first}{more}"
 
 
 def _not_watched(course: CourseInWard, one: Unwatched, wall: datetime) -> Line:

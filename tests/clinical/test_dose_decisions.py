@@ -49,6 +49,16 @@ def test_day_06_a_dose_left_out_opens_the_window_of_the_next() -> None:
     assert course.card.verdict is Verdict.NEED_DATA
 
 
+def test_day_06_the_first_dose_is_put_off_too() -> None:
+    course = PaperCourse(ChartBuilder().ready(D1), D1)
+    assert course.card.verdict is Verdict.MAY_AUTHORISE
+    decides(course, "postpone", day=1, cause="infection", until=(D1 + 2 * DAY).date())
+    assert (course.card.verdict, standing_rules(course.card)) == (Verdict.TOO_EARLY, ["DAY-06"])
+    assert course.refused("authorise_dose", Role.PRESCRIBER, cycle=1, day=1).type == "TooEarly"
+    course.now = D1 + 2 * DAY
+    assert "DAY-06" not in standing_rules(course.card)
+
+
 def test_day_06_a_dose_put_off_is_asked_for_again_on_its_date() -> None:
     course = delayed()
     until = (course.now + 2 * DAY).date()

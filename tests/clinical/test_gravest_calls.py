@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -234,6 +235,10 @@ def test_a_call_that_is_put_off_rings_again_at_its_time_for_who_put_it_off() -> 
     rung(course)
     until = course.now + 30 * MIN
     course.does("snooze", Role.PHYSICIAN, obligation="critical-potassium", until=until.isoformat())
+    words = [a.words(ZoneInfo("Europe/Berlin")) for a in calls(course)[K.CRITICAL].answers]
+    assert words == [
+        f"snoozed until {until.astimezone(ZoneInfo('Europe/Berlin')):%H:%M} on 2 March by physician:physician-1"
+    ]
     assert calls(course)[K.CRITICAL].next_change_at == D1 + 2 * H + 10 * MIN + timedelta(seconds=1)
     course.now = D1 + 2 * H + 11 * MIN
     assert rung(course) == [(K.CRITICAL, "overdue", (Role.NURSE,))]

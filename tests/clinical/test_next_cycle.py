@@ -7,7 +7,7 @@ import pytest
 
 from models.people import Role
 from tests.factories import LABEL, PaperCourse, notes
-from tests.scenarios import MIN, Story, after_cycles, charted, lab, next_cycle
+from tests.scenarios import MIN, Story, after_cycles, after_transplant, charted, lab, next_cycle
 
 Step = Callable[[PaperCourse], object]
 
@@ -121,3 +121,11 @@ def test_a_cycle_after_dosing_was_finished_for_transplant_asks_for_it_too() -> N
     assert course.refused("start_next_cycle", Role.PRESCRIBER, cycle=3).type == "ReasonRequired"
     course.does("start_next_cycle", Role.PRESCRIBER, cycle=3, reason="the donor fell ill")
     assert course.card.next_dose == "C3D1"
+
+
+def test_a_cycle_after_the_transplant_asks_for_a_reason() -> None:
+    course = after_transplant(90)(LABEL)
+    cycle = course.card.next_dose or "C2D1"
+    refused = course.refused("start_next_cycle", Role.PRESCRIBER, cycle=int(cycle[1]))
+    assert (refused.type, refused.rules) == ("ReasonRequired", ("DOSE-08",))
+    assert "after the transplant of" in str(refused)

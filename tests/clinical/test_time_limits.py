@@ -100,3 +100,16 @@ def test_an_infusion_that_cannot_be_as_charted_calls_at_once() -> None:
     asked = next(o for o in course.card.obligations if o.key == ObligationKind.INFUSION_ASKED.key("C1D1-amount"))
     assert (asked.standing, set(asked.owners)) == ("due", {Role.NURSE, Role.PHYSICIAN})
     assert any("it ended 3 min after its start" in f.reason for f in course.card.findings if f.rule == "INF-07")
+
+
+@pytest.mark.parametrize("by", [Role.NURSE, Role.PHYSICIAN])
+def test_more_than_its_dose_is_asked_about_until_a_physician_confirms_it_and_stays_a_deviation(by: Role) -> None:
+    course = PaperCourse(ChartBuilder().ready(D1), D1 - 40 * MIN)
+    course.ready_to_start().started()
+    course.later(hours=1).does("complete_infusion", Role.NURSE, given_mg="3.02")
+    end = next(f.id for f in course.chart.facts if f.what.kind == "infusion_completed")
+    course.does("record_finding", by, finding={"kind": "result_confirmed", "target": end})
+    asked = {o.key for o in course.card.obligations}
+    assert (ObligationKind.INFUSION_ASKED.key("C1D1-amount") in asked) == (by is Role.NURSE)
+    said = next(f.reason for f in course.card.findings if f.rule == "DEV-01")
+    assert "more was given than its dose: 3.02 of 1.45 mg" in said

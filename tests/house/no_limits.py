@@ -84,6 +84,8 @@ NO_LIMITS: dict[tuple[str, str, str], str] = {
     ("units.py", "atoms", "'1'"): "the unit 1 of UCUM",
     ("units.py", "atoms", "2"): "every second part is an operator",
     ("units.py", "atoms", "4096"): "how many spellings are kept in memory",
+    ("units.py", "measured_in", "1024"): "how many units are kept in memory",
+    ("told.py", "FEW", "8"): "how many further results are looked at one by one",
     ("trouble.py", "SHOWN_WORDS", "60"): "letters of a sender's words that a card shows",
     ("trouble.py", "_limits", "result.lln <= 0"): "no limit of normal is nothing or below (CONV-03)",
     ("trouble.py", "_limits", "result.uln <= 0"): "no limit of normal is nothing or below (CONV-03)",

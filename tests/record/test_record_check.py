@@ -2,13 +2,17 @@
 
 import io
 import json
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.api.common.v1 import Memo, Payload, WorkflowType
 from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflow.v1 import WorkflowExecutionInfo
 from temporalio.api.workflowservice.v1 import StartWorkflowExecutionRequest
 from temporalio.client import Client
 from temporalio.converter import PayloadConverter
@@ -16,8 +20,10 @@ from temporalio.converter import PayloadConverter
 from activities import record_check
 from activities.record_check import RecordCheck
 from models.tables import DecisionRow, FactRow, RecordCheckRow
+from plumbing.converter import data_converter
 from plumbing.dev_server import DevServer
-from plumbing.keys import TEST_RECORD_KEY
+from plumbing.keys import TEST_KEY_RING, TEST_RECORD_KEY, KeyRing
+from plumbing.payload_codec import EncryptionCodec
 from record.anchors import AnchorFile, Anchors, heads_in_memos
 from record.ward import worklist_lines
 from record.ward_reader import read_ward
@@ -116,6 +122,30 @@ STRANGE_MEMOS = {
     "key-not-there": Payload(metadata={"encoding": b"binary/encrypted"}, data=b"xx"),
     "unheard-of": Payload(metadata={"encoding": b"weird/encoding"}, data=b"xx"),
 }
+
+
+async def test_a_key_that_is_not_at_hand_is_said_once_and_is_no_fault_of_the_record() -> None:
+    (head,) = await EncryptionCodec(KeyRing({"gone": b"k" * 32})).encode(
+        [to_payload({"number": 3, "sha256": "0" * 64})]
+    )
+
+    class Execution:
+        id = "course-1"
+        raw_info = WorkflowExecutionInfo(memo=Memo(fields={"record_head": head}))
+
+        async def memo_value(self, key: str, default: object) -> object:
+            (opened,) = await EncryptionCodec(TEST_KEY_RING).decode([self.raw_info.memo.fields[key]])
+            return PayloadConverter.default.from_payload(opened)
+
+    async def running(_: str) -> AsyncIterator[Execution]:
+        yield Execution()
+        yield Execution()
+
+    client: Any = SimpleNamespace(list_workflows=running, data_converter=data_converter(TEST_KEY_RING))
+    found = await heads_in_memos(client)
+    assert [fault.words for fault in found.faults] == [
+        "2 courses cannot be compared: payload key gone is not at hand; put its file back"
+    ]
 
 
 async def test_a_memo_that_cannot_be_read_is_a_finding_of_its_course_and_all_others_are_looked_at(

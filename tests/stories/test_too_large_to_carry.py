@@ -22,7 +22,12 @@ def a_long_message(number: int, subject_hash: str, collected_at: Any) -> dict[st
     unread = a_lab("ggt", "40", at=collected_at)
     results = [
         unread.model_copy(
-            update={"loinc": f"9{number:03d}{i:03d}-0", "method": noise(f"{number}-{i}"), "display": PADDING}
+            update={
+                "loinc": f"9{number:03d}{i:03d}-0",
+                "unit": "{score}",  # of nothing that a rule reads, or the unit alone would ask what it means
+                "method": noise(f"{number}-{i}"),
+                "display": PADDING,
+            }
         ).model_dump(mode="json")
         for i in range(RESULTS)
     ]
