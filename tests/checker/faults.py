@@ -59,8 +59,8 @@ FAULTS = (
     ),
     Fault(
         "critical",
-        'past(cut, result, baseline) in ("yes", "open")), None)',
-        'past(cut, result, baseline) in ("open",)), None)',
+        'past(cut, result, one) in ("yes", "open")), None)',
+        'past(cut, result, one) in ("open",)), None)',
         "nobody is called to a critical value",
     ),
     Fault("counts", 't.product == "platelets"', 't.product != "platelets"', "platelets just transfused open day 1"),

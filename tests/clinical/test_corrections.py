@@ -158,7 +158,7 @@ def test_a_corrected_transplant_date_does_not_end_dosing_that_was_resumed_since(
     chart = ChartBuilder().ready().cycle(1, D1, response="CR")
     chart.add({"kind": "transplant", "transplanted_at": D1 + 21 * DAY}, D1 + 21 * DAY, Role.PRESCRIBER)
     course = PaperCourse(chart, D1 + 200 * DAY)
-    course.does("start_next_cycle", Role.PRESCRIBER, cycle=2)
+    course.does("start_next_cycle", Role.PRESCRIBER, cycle=2, reason="a relapse after it")
     assert course.card.next_dose == "C2D1"
     right = {"kind": "transplant", "transplanted_at": D1 + 20 * DAY}
     corrected(course, fact_of(course, "transplant"), right)
