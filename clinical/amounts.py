@@ -62,7 +62,8 @@ def _given(case: Case, dose: Dose) -> Given:
     end = ended(case, dose)
     if end is None or dose.ended_at is None:
         return Given(dose, None, None, None)
-    return Given(dose, _amount(case, dose, end[1]), _body_surface(case, dose), _doubt(case, dose, *end))
+    mg = _amount(case, dose, end[1])
+    return Given(dose, mg, _body_surface(case, dose), _doubt(case, dose, mg, *end))
 
 
 def ended(case: Case, dose: Dose) -> tuple[Fact, InfusionCompleted] | None:
@@ -87,12 +88,11 @@ def _run_in_mg(case: Case, dose: Dose) -> Decimal:
 # ── what cannot be right (INF-07) ──────────────────────────────────────────────────────────────────────────────────
 
 
-def _doubt(case: Case, dose: Dose, end: Fact, what: InfusionCompleted) -> str | None:
+def _doubt(case: Case, dose: Dose, amount: Decimal, end: Fact, what: InfusionCompleted) -> str | None:
     """Why the amount charted does not fit how long, and at which rate, the infusion ran; none once somebody confirmed it.
 
     More than the whole dose is confirmed by a physician.
     """
-    amount = _amount(case, dose, what)
     who = [fact.by.role for fact, seen in case.reading.of(ResultConfirmed) if seen.target == end.id]
     if any(role in PHYSICIANS for role in who) or (who and amount <= dose.mg):
         return None

@@ -78,14 +78,14 @@ def _withdrawn(case: Case) -> Iterator[Call]:
         yield Call(ObligationKind.UNREADABLE, hashed(fact.id), title, "LAB-09", fact.recorded_at, clears)
     standing = {u.fact: u for u in case.results.unknown() if u.stands}
     for unknown in standing.values():
-        since = _recorded(case)[unknown.fact]
+        since = case.recorded[unknown.fact]
         yield Call(ObligationKind.UNREADABLE, hashed(unknown.fact), unknown.why, "LAB-09", since, clears)
 
 
 def _implausible(case: Case) -> Iterator[Call]:
     for unknown in _implausibly_high(case):
         title = f"{label(unknown.analyte)} implausibly high: a person must look"
-        clears, since = "the result confirmed or corrected, or a later usable one", _recorded(case)[unknown.fact]
+        clears, since = "the result confirmed or corrected, or a later usable one", case.recorded[unknown.fact]
         yield Call(ObligationKind.IMPLAUSIBLE, unknown.analyte, title, "LAB-06", since, clears)
 
 
@@ -135,7 +135,7 @@ def _late(case: Case) -> Iterator[Call]:
 
 def _infusions(case: Case) -> Iterator[Call]:
     """INF-07: an infusion that cannot be as it is charted, and one that ended past its limit."""
-    kind, recorded = ObligationKind.INFUSION_ASKED, _recorded(case)
+    kind = ObligationKind.INFUSION_ASKED
     for given in given_doses(case):
         end, dose = given.dose.end, given.dose
         if given.doubt is not None and end is not None:
@@ -143,7 +143,7 @@ def _infusions(case: Case) -> Iterator[Call]:
                 f"infusion of {dose.slot}: how long it ran does not fit what is charted as given",
                 f"correct_fact of {end}, or result_confirmed of it",
             )
-            yield Call(kind, f"{dose.slot}-amount", title, "INF-07", recorded[end], clears)
+            yield Call(kind, f"{dose.slot}-amount", title, "INF-07", case.recorded[end], clears)
     for dose, end_fact, limit in unanswered_ends(case):
         title = (
             f"infusion of {dose.slot} ended past {limit.astimezone(case.reading.zone):%H:%M}: a physician looks at it"
@@ -191,8 +191,3 @@ def _vod(case: Case) -> Iterator[Call]:
 
 def _reports_of(case: Case, reaction_id: str) -> list[tuple[Fact, Reaction]]:
     return [(fact, what) for fact, what in case.reading.of(Reaction) if what.reaction_id == reaction_id]
-
-
-def _recorded(case: Case) -> dict[str, datetime]:
-    """When each fact that stands was recorded."""
-    return {f.id: f.recorded_at for f in case.reading.facts}

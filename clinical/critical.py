@@ -65,8 +65,7 @@ def _worst_since(case: Case, history: tuple[Known, ...]) -> datetime | None:
 
 def _known_at(case: Case, result: Known) -> datetime:
     """When a result became known; an ECG that a person charted has no laboratory's time."""
-    recorded = {fact.id: fact.recorded_at for fact in case.reading.facts} if result.recorded_at is None else {}
-    return result.recorded_at or recorded.get(result.fact, result.collected_at)
+    return result.recorded_at or case.recorded.get(result.fact, result.collected_at)
 
 
 def critical_values(case: Case) -> Iterator[Finding]:
@@ -149,7 +148,7 @@ def _of_a_nadir(case: Case, result: Known) -> bool:
 def _febrile_since(case: Case) -> datetime | None:
     """When the fever, infection or bleeding that stands became known."""
     seen = {value.fact for finding in _holding_signs(case) for value in finding.inputs}
-    return max((f.recorded_at for f in case.reading.facts if f.id in seen), default=None) if seen else None
+    return max((at for fact, at in case.recorded.items() if fact in seen), default=None) if seen else None
 
 
 def _holding_signs(case: Case) -> list[Finding]:

@@ -8,7 +8,7 @@ from datetime import time
 from itertools import chain
 
 from clinical.alerts import suspicion
-from clinical.amounts import given_doses
+from clinical.amounts import Given, given_doses
 from clinical.calendar import wall_clock
 from clinical.case import Case
 from clinical.dose_gate import holding_gate
@@ -19,7 +19,7 @@ from clinical.treatment import Dose
 from clinical.windows import Window
 from models.assessment import Finding, Verdict
 from models.base import counted, plain
-from models.facts import CYCLE_DAYS, AdministrationReported, DoseAuthorised, DoseDecided
+from models.facts import CYCLE_DAYS, AdministrationReported, DoseDecided
 
 HELD = frozenset({Verdict.DISCONTINUED, Verdict.HOLD_URGENT, Verdict.PROPOSE_DISCONTINUE, Verdict.HOLD})
 NO_REASON = "no reason is charted"
@@ -28,9 +28,10 @@ NO_REASON = "no reason is charted"
 def deviations(case: Case) -> Iterator[Finding]:
     """DAY-07: outside its window, late by decision, before its hour, of another site, twice. DEV-01: held, or stopped."""
     earlier: list[Dose] = []
-    for dose in case.doses:
+    for given in given_doses(case):
+        dose = given.dose
         when = [*_when(case, dose, earlier), *_where(case, dose), *_again(dose, earlier)]
-        against = [*_after_the_stop(case, dose), *_held(case, dose), *_more_than_its_dose(case, dose)]
+        against = [*_after_the_stop(case, dose), *_held(case, dose), *_more_than_its_dose(given)]
         for rule, troubles in (("DAY-07", when), ("DEV-01", against)):
             if troubles:
                 yield case.finding(rule, None, f"{dose.slot} on {dose.local_on}: {'; '.join(troubles)}")
@@ -87,7 +88,7 @@ def _toxicity(case: Case, dose: Dose) -> str | None:
 
 
 def _earlier_start(case: Case, dose: Dose) -> str:
-    signed = _signed(case, dose)
+    signed = case.signed_for(dose)
     return (signed[-1].earlier_start_reason if signed else None) or NO_REASON
 
 
@@ -114,15 +115,9 @@ def _after_the_stop(case: Case, dose: Dose) -> Iterator[str]:
         yield "given after the drug was stopped for good"
 
 
-def _more_than_its_dose(case: Case, dose: Dose) -> Iterator[str]:
-    for given in given_doses(case):
-        if given.dose == dose and given.mg is not None and given.mg > dose.mg:
-            yield f"more was given than its dose: {plain(given.mg)} of {plain(dose.mg)} mg"
-
-
-def _signed(case: Case, dose: Dose) -> list[DoseAuthorised]:
-    slot = (dose.slot.cycle, dose.slot.day)
-    return [a for f, a in case.reading.of(DoseAuthorised) if (a.cycle, a.day) == slot and f.at <= dose.started_at]
+def _more_than_its_dose(given: Given) -> Iterator[str]:
+    if given.mg is not None and given.mg > given.dose.mg:
+        yield f"more was given than its dose: {plain(given.mg)} of {plain(given.dose.mg)} mg"
 
 
 def _held(case: Case, dose: Dose) -> Iterator[str]:
@@ -130,7 +125,7 @@ def _held(case: Case, dose: Dose) -> Iterator[str]:
 
     Asked of doses of elsewhere, and of one without a signature (charted by hand) while it is the last.
     """
-    if dose.reported or (dose == case.last_dose and not _signed(case, dose)):
+    if dose.reported or (dose == case.last_dose and not case.signed_for(dose)):
         yield from (f"it was held by {rule}: {reason}" for rule, reason in _standing_at(case, dose))
 
 

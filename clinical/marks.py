@@ -8,9 +8,8 @@ from types import MappingProxyType
 from typing import cast, get_args
 
 from clinical.codes import LOINC
-from clinical.meaning import meaning
 from models.base import Frozen
-from models.facts import Body, LabResult
+from models.facts import Body
 
 EVERY_FACT = 1
 """The mark of an answer that rests on the whole chart."""
@@ -25,11 +24,6 @@ UNLISTED = ""
 def group_of(analyte: str) -> str:
     """The group of results that this analyte is read from: all that one code can mean."""
     return QT_GROUP if analyte == "qtcf" else analyte
-
-
-def groups_of(result: LabResult) -> tuple[str, ...]:
-    """The groups that a result belongs to: that of its code, or those of all that it may be (LAB-12)."""
-    return groups_of_analytes(meaning(result).analytes)
 
 
 def groups_of_analytes(analytes: frozenset[str]) -> tuple[str, ...]:

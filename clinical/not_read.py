@@ -54,11 +54,10 @@ def uncertain_results(case: Case, unknown: tuple[Unknown, ...]) -> Iterator[Find
 def unsettled(case: Case) -> list[Unsettled]:
     """What waits for a person who says what it is, the oldest first."""
     waiting = [u for u in case.results.unknown() if u.rule in SETTLED_BY_A_PERSON or u.stands]
-    recorded = {f.id: f.recorded_at for f in case.reading.facts} if waiting else {}
     found = [
-        Unsettled(fact, recorded[fact], f"a result that may be {_may_be(together)} cannot be used")
+        Unsettled(fact, case.recorded[fact], f"a result that may be {_may_be(together)} cannot be used")
         for fact, together in _by_fact(waiting).items()
-        if fact in recorded
+        if fact in case.recorded
     ]
     found += [
         Unsettled(f.id, f.recorded_at, "a withdrawn result is not known here")

@@ -3,9 +3,11 @@
 When a dose may be given stands in `windows`, which is next in `case`.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from types import MappingProxyType
 
 from clinical.calendar import NOON, at_local, local_date
 from clinical.closing import closing
@@ -23,6 +25,7 @@ from models.facts import (
     CourseClosed,
     CycleStarted,
     Discontinued,
+    DoseAuthorised,
     DoseSlot,
     DosingFinished,
     Fact,
@@ -205,6 +208,12 @@ class Treatment:
         """The dose given last."""
         return self.doses[-1] if self.doses else None
 
+    def signed_for(self, dose: Dose) -> list[DoseAuthorised]:
+        """The authorisations of this dose before it began, as they were given."""
+        slot = (dose.slot.cycle, dose.slot.day)
+        said = self.reading.of(DoseAuthorised)
+        return [what for fact, what in said if (what.cycle, what.day) == slot and fact.at <= dose.started_at]
+
     @property
     @once
     def first_dose_at(self) -> datetime | None:
@@ -223,6 +232,12 @@ class Treatment:
         """The dose that has ended and whose observation is open."""
         last = self.last_dose
         return last if last and last.ended_at is not None and not last.observed else None
+
+    @property
+    @once
+    def recorded(self) -> Mapping[str, datetime]:
+        """When each fact that stands was recorded, by its id; it rests on every fact, so it is asked for last."""
+        return MappingProxyType({fact.id: fact.recorded_at for fact in self.reading.facts})
 
     # ── the course's life ──────────────────────────────────────────────────────────────────────────────────────────
 

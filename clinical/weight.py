@@ -12,7 +12,7 @@ from clinical.units import PERCENT
 from clinical.versions import minute_of
 from models.assessment import Finding
 from models.base import plain
-from models.facts import CYCLE_DAYS, DoseAuthorised, DoseSlot, VodExamination, WeightAccepted
+from models.facts import CYCLE_DAYS, DoseSlot, VodExamination, WeightAccepted
 from models.people import Role
 from models.protocol import Protocol
 
@@ -56,14 +56,9 @@ class Weighing:
         return _change(self.latest.value, self.last_kg)
 
 
-def dosing_weight(case: Case, slot: DoseSlot) -> Decimal | None:
-    """The weight in kg that this dose is computed with; `None` when none is charted, or the last one is implausible."""
-    found = weights_for(case, slot)
-    return found[-1] if found else None
-
-
 def weights_for(case: Case, slot: DoseSlot) -> tuple[Decimal, ...]:
-    """The same by each weight of the last minute (LAB-11); none where one of them is implausible."""
+    """The weights in kg that this dose is computed with, by each one of the last minute (LAB-11); none where one of them
+    is implausible, or none is charted."""
     return by_each_weight(case, slot, of_last_minute(case.weights()))
 
 
@@ -125,8 +120,7 @@ def _dosed_with(case: Case, dose: Dose, before: Dosed | None) -> Dosed | None:
 
 def _signed_weight(case: Case, dose: Dose) -> Decimal | None:
     """The weight under the last signature for this dose before it began."""
-    slot = (dose.slot.cycle, dose.slot.day)
-    signed = [a for f, a in case.reading.of(DoseAuthorised) if (a.cycle, a.day) == slot and f.at <= dose.started_at]
+    signed = case.signed_for(dose)
     return signed[-1].weight_kg if signed else None
 
 
