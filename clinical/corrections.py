@@ -5,10 +5,12 @@ from typing import Any
 from clinical.calendar import local_date
 from clinical.commands import refused
 from clinical.judging import Judged, Judging
-from clinical.setting_aside import is_set_aside
+from clinical.meaning import analytes_of, meaning
+from clinical.setting_aside import set_aside_as
 from clinical.taken_back import NOBODY, TAKEN_BACK_BY, left_open
+from clinical.units import label
 from clinical.unread import named
-from models.facts import AdministrationReported, Correction, Fact, Preparation, UnreadableResolved
+from models.facts import AdministrationReported, Correction, Fact, LabResult, Preparation, UnreadableResolved
 from models.messages import CorrectFact, ReadAgain, ResolveUnreadable, share
 from models.people import PHYSICIANS
 
@@ -53,14 +55,25 @@ def resolved(judging: Judging, message: ResolveUnreadable) -> Judged:
     waiting = judging.case.results.unreadable_messages
     target = named(waiting, message.target)
     messages = {k for f, m in waiting for k in (f.id, m.sha256)}
-    if target not in messages | judging.case.results.unusable_facts():
+    unusable = judging.case.results.unusable_facts()
+    if target not in messages | unusable.keys():
         return refused("NoSuchMessage", f"nothing unreadable is known as {message.target}")
-    if message.by.role not in PHYSICIANS and is_set_aside(judging.case.chart.facts, target):
+    aside = set_aside_as(judging.case.chart.facts, target)
+    if message.by.role not in PHYSICIANS and aside is not None:
         return refused("RoleNotAllowed", "what two physicians have set aside a physician transcribes or dismisses")
     if (message.outcome == "transcribed") != bool(message.values):
         return refused("ValuesRequired", "transcribed needs values; dismissed has none")
+    may_be = unusable.get(target, _may_have_been(aside))
+    if message.values and may_be is not None and may_be.isdisjoint(analytes_of(message.values)):
+        names = " or ".join(sorted(map(label, may_be))) or "a withdrawal that names no analyte"
+        return refused("ValuesRequired", f"{target} is {names}: transcribed needs a value of it; else it is dismissed")
     settled = share(UnreadableResolved, message).model_copy(update={"target": target})
     return (settled, *message.values)
+
+
+def _may_have_been(aside: Fact | None) -> frozenset[str] | None:
+    """What a result that was set aside may be a result of; of anything else only who reads it can tell."""
+    return meaning(aside.what).analytes if aside is not None and isinstance(aside.what, LabResult) else None
 
 
 def read_again(judging: Judging, message: ReadAgain) -> Judged:

@@ -4,6 +4,7 @@ A code of the table means its analyte, and several codes that mean one analyte m
 only close: words, the codes of the sender's own system, a unit. What certainly names something else is only shown.
 """
 
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from clinical.codes import ASKED_ABOUT, LOINC, OTHERS, analyte_of
@@ -56,6 +57,11 @@ def meaning(result: LabResult) -> Meaning:
         if analyte is not None:
             return _ALONE[analyte]
     return _of_several(result) or _uncertain(result)
+
+
+def analytes_of(results: Iterable[LabResult]) -> frozenset[str]:
+    """The analytes that these results are results of, for certain."""
+    return frozenset[str]().union(*(meant.analytes for meant in map(meaning, results) if meant.certain))
 
 
 def _of_several(result: LabResult) -> Meaning | None:

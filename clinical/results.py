@@ -6,11 +6,12 @@ over what is not known (LAB-10), and of twins each counts (LAB-11).
 A comparator makes a value an interval; a limit inside it makes the answer unknown.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
+from types import MappingProxyType
 
 from clinical.codes import bound_of
 from clinical.known import (
@@ -24,7 +25,7 @@ from clinical.known import (
     twins_at_the_end,
 )
 from clinical.marks import group_of, lab_mark
-from clinical.meaning import Meaning, meaning
+from clinical.meaning import Meaning, analytes_of, meaning
 from clinical.once import once
 from clinical.plausibility import Drawn, contradictions, jumps, more_than_all
 from clinical.reading import Reading
@@ -45,6 +46,7 @@ from models.people import CLINICAL_ROLES
 from models.protocol import Protocol
 
 COUNTS = frozenset({"anc", "platelets"})
+TRANSCRIBED = "transcribed"
 LOW_COUNTS_AS_LOW = frozenset({"potassium", "calcium", "calcium_corrected", "magnesium", *COUNTS})
 """LAB-10: implausibly low values of these count as low."""
 Read = Sequence[tuple[Fact, Known | Unknown]]
@@ -162,11 +164,17 @@ class Results:
         gone = (k for k in self._series(analyte).ever if instant is None or k.collected_at < instant)
         return twins, tuple(k for k in gone if since is None or k.minute >= since)
 
-    def unusable_facts(self) -> frozenset[str]:
-        """The results that stand and cannot be used: what a person may transcribe or dismiss (LAB-05, LAB-09)."""
-        found = [found for analyte in self._analytes() for found in self.all_read(analyte)]
-        withdrawn = frozenset(fact.id for fact, _ in self.withdraw_nothing())
-        return withdrawn | frozenset(u.fact for u in found if isinstance(u, Unknown))
+    def unusable_facts(self) -> Mapping[str, frozenset[str]]:
+        """The results that stand and cannot be used, each with all that it may be a result of (LAB-05, LAB-09).
+
+        A person may transcribe or dismiss them; a withdrawal that names no analyte has no value to transcribe.
+        """
+        found: dict[str, frozenset[str]] = {fact.id: frozenset() for fact, _ in self.withdraw_nothing()}
+        for analyte in self._analytes():
+            for one in self.all_read(analyte):
+                if isinstance(one, Unknown):
+                    found[one.fact] = found.get(one.fact, frozenset()) | {analyte}
+        return found
 
     @once
     def implausibly_high(self) -> tuple[Unknown, ...]:
@@ -183,7 +191,7 @@ class Results:
     def withdraw_nothing(self) -> tuple[tuple[Fact, ResultWithdrawn], ...]:
         """LAB-09: withdrawals that name no result known here and no analyte, and that nobody has dismissed."""
         self.reading.rests_on(LAB, WITHDRAWN)
-        settled = {what.target for _, what in self.reading.of(UnreadableResolved)}
+        settled = self._words()
         last = [chain.versions[-1] for chain in self.reading.told.withdraw_nothing]
         return tuple(
             (v.fact, v.what)
@@ -224,7 +232,7 @@ class Results:
         told, group = self.reading.told, group_of(analyte)
         self.reading.basis.marks |= lab_mark(group)
         found = told.chains(group, analyte)
-        words = {what.target: (fact.message, what.outcome) for fact, what in self.reading.of(UnreadableResolved)}
+        words = self._words()
         read: dict[str, tuple[Fact, Known | Unknown]] = {}
         withdrawn: list[Known] = []
         unusable: list[Known] = []
@@ -247,6 +255,33 @@ class Results:
                 read[last.fact.id] = (last.fact, _withdraws_nothing(analyte, last.fact, last.fact.at))
         beside, doubted = self._beside_others(analyte, list(read.values()))
         return Series(beside, (*withdrawn, *doubted), unusable)
+
+    @once
+    def _words(self) -> Mapping[str, tuple[str, str]]:
+        """By result what a person said of it last: with which message, and whether it was transcribed or dismissed.
+
+        A transcription says nothing of a result that may not be what was transcribed (LAB-05).
+        """
+        told = self.reading.of(UnreadableResolved)
+        may_be: dict[str, frozenset[str]] = {}
+        if any(what.outcome == TRANSCRIBED for _, what in told):
+            self.reading.rests_on(LAB, WITHDRAWN)
+            versions = (*self.reading.told.withdrawals, *(v for of in self.reading.told.labs.values() for v in of))
+            may_be = {v.fact.id: v.analytes or meant_by(v.what) for v in versions}
+        return MappingProxyType(
+            {
+                what.target: (fact.message, what.outcome)
+                for fact, what in told
+                if what.outcome != TRANSCRIBED
+                or what.target not in may_be
+                or not may_be[what.target].isdisjoint(self._transcribed(fact))
+            }
+        )
+
+    def _transcribed(self, word: Fact) -> frozenset[str]:
+        """The analytes of the values that came with a person's word."""
+        values = (f.what for f in self.reading.told.all_facts if word.message and f.message == word.message)
+        return analytes_of(what for what in values if isinstance(what, LabResult))
 
     def _in_chain(self, analyte: str, chain: Chain) -> Iterator[tuple[Fact, Known | Unknown, bool]]:
         """What the versions of one result say of an analyte: each with its fact, and whether it stands or is gone.

@@ -60,11 +60,11 @@ def as_read(facts: tuple[Fact, ...]) -> tuple[Fact, ...]:
     return tuple(_in_place_of(fact, aside[fact.id]) if fact.id in aside else fact for fact in facts)
 
 
-def is_set_aside(facts: Iterable[Fact], target: str) -> bool:
-    """Whether this id, or this hash of a message, is that of a fact that was set aside."""
+def set_aside_as(facts: Iterable[Fact], target: str) -> Fact | None:
+    """The fact that was set aside and that this id, or this hash of a message, is of."""
     told = tuple(facts)
     aside = {name for name, said in _words(told).items() if _stands(said)}
-    return any(target in (f.id, content_hash(f)) for f in told if f.id in aside)
+    return next((f for f in told if f.id in aside and target in (f.id, content_hash(f))), None)
 
 
 # ── who has said it ────────────────────────────────────────────────────────────────────────────────────────────────

@@ -475,6 +475,50 @@ def test_a_dismissed_result_gives_way_to_the_older_one_and_a_transcribed_one_to_
     assert (dismissing.card.verdict, standing_rules(dismissing.card)) == PASSES
 
 
+POTASSIUM = a_lab("potassium", "4.1", at=NEWER).model_dump(mode="json")
+
+
+@pytest.mark.parametrize(
+    "unusable",
+    [
+        {"value": "haemolysed"},
+        {"value": "99999"},
+        {"status": "cancelled", "value": None},
+        {"status": "entered-in-error", "value": None},
+        {"loinc": "LOC-1", "display": "ALT (new method)"},
+    ],
+)
+def test_what_may_be_one_analyte_is_not_transcribed_as_another(unusable: dict[str, Any]) -> None:
+    chart = ready()
+    target = chart.result("alt", "30", NEWER, **unusable)
+    course = PaperCourse(chart, D8)
+    before = course.card
+    said = {"target": target, "outcome": "transcribed", "reason": "read by phone"}
+    refused = course.refused("resolve_unreadable", Role.NURSE, **said, values=[POTASSIUM])
+    assert (refused.type, "ALT" in refused.message, "dismissed" in refused.message) == ("ValuesRequired", True, True)
+    # in a chart that came about otherwise the same word settles nothing
+    with course.charting() as charted:
+        charted.add({"kind": "unreadable_resolved", **said}, D8, id="m/0", message="m")
+        charted.add(POTASSIUM, D8, id="m/1", message="m")
+    assert (course.card.verdict, standing_rules(course.card)) == (before.verdict, standing_rules(before))
+    of_it = a_lab("alt", "33", at=NEWER).model_dump(mode="json")
+    course.does("resolve_unreadable", Role.NURSE, **said, values=[of_it, POTASSIUM])
+    assert (course.card.verdict, standing_rules(course.card)) == PASSES
+
+
+def test_a_withdrawal_that_names_nothing_is_dismissed_and_not_transcribed() -> None:
+    chart = ready()
+    withdrawn = {"kind": "result_withdrawn", "how": "deleted", "resource": "lab|x9"}
+    target = chart.add(withdrawn, NEWER, Role.LABORATORY)
+    course = PaperCourse(chart, D8)
+    assert standing_rules(course.card) == ["LAB-09"]
+    said = {"target": target, "reason": "the laboratory was asked"}
+    wrong = course.refused("resolve_unreadable", Role.NURSE, **said, outcome="transcribed", values=[POTASSIUM])
+    assert wrong.type == "ValuesRequired"
+    course.does("resolve_unreadable", Role.NURSE, **said, outcome="dismissed")
+    assert (course.card.verdict, standing_rules(course.card)) == PASSES
+
+
 def test_two_results_without_a_time_are_two_and_each_is_resolved() -> None:
     chart = ready()
     first = chart.result("alt", "30", NEWER, collected_at=None)
