@@ -158,7 +158,7 @@ def worklist_table(lines: Iterable["Line"]) -> Table:
     for line in lines:
         zone = cli_render.zone_of(line.zone)
         course, clears = f"{line.course_id or 'no course'}\n{_own_time(line.now, zone)}", line.clears or "–"
-        _add(table, _mark(line), str(line.owner), line.what, course, _due(line, zone), clears, line.rule or "–")
+        _add(table, _mark(line), "\n".join(line.owners), line.what, course, _due(line, zone), clears, line.rule or "–")
     return table
 
 
@@ -256,17 +256,23 @@ def _cells(row: "BoardRow", zone: ZoneInfo) -> tuple[Text | str, ...]:
         where.append(f"\nuntil {_short(row.valid_until, zone)}", style="dim")
     why = f"{row.rule}: {row.why}" if row.rule else row.why
     course = f"{row.course_id}\n{_own_time(row.now, zone)}\ncycle {row.cycle}"
-    return course, where, why, f"{row.owner}\n{row.next_action}", _next_due(row, zone)
+    return course, where, why, "\n".join(_turns(row)), _next_due(row, zone)
+
+
+def _turns(row: "BoardRow") -> list[str]:
+    """Whose turn it is and what is asked, of each who can act now."""
+    return [f"{row.owner}\n{row.next_action}", *(f"{turn.owner}\n{turn.action}" for turn in row.others)]
 
 
 def _next_due(row: "BoardRow", zone: ZoneInfo) -> Text:
     due = row.next_due
     words = Text()
     if due is not None:
-        words.append_text(_mark(due)).append(f"   {due.owner}\n{due.what}\n{_due(due, zone)}")
+        words.append_text(_mark(due)).append(f"   {' and '.join(due.owners)}\n{due.what}\n{_due(due, zone)}")
     others = [what for what in row.overdue if due is None or what != due.what]
     if others:
-        words.append(f"\n▲ OVERDUE too: {', '.join(others)}", style="bold red")
+        too = " too" if due is not None and due.standing == "overdue" else ""
+        words.append(f"\n▲ OVERDUE{too}: {', '.join(others)}", style="bold red")
     return words or Text("–")
 
 

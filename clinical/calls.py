@@ -11,6 +11,7 @@ from clinical.closing import lost_to_follow_up
 from clinical.critical import critical
 from clinical.due import FURTHER, hashed
 from clinical.ecg import qtcf_opening
+from clinical.infusion import first_act
 from clinical.known import Unknown
 from clinical.late_values import late_value
 from clinical.next_due import said
@@ -92,21 +93,24 @@ def _implausible(case: Case) -> Iterator[Call]:
 def _reactions(case: Case) -> Iterator[Call]:
     """Each reaction: its grade where none is given, its end from grade 2 on, whether it came back; each by what is known."""
     stop, running = case.protocol.observation.stop_grade.count, case.protocol.observation.running_grade.count
+    act = first_act(case)
+    first, charted = (f"{act}; ", "interrupt_infusion with what the pump shows, and ") if act else ("", "")
     for reaction in case.reactions:
         name, back = hashed(reaction.reaction_id), reaction.came_back
         reports = _reports_of(case, reaction.reaction_id)
         if reaction.grade is None:
-            title, clears = "infusion-related reaction without a grade", "report_reaction with its grade"
+            title = f"{first}infusion-related reaction without a grade"
+            clears = f"{charted}report_reaction with its grade"
             since = min(fact.recorded_at for fact, _ in reports)
             yield Call(ObligationKind.REACTION, name, title, "NON-04", since, clears)
         elif reaction.grade >= running and reaction.resolved_at is None:
-            title = f"infusion-related reaction of grade {reaction.grade} is not over: treat it"
-            clears = "its end, by report_reaction with resolved_at"
+            title = f"{first}infusion-related reaction of grade {reaction.grade} is not over: treat it"
+            clears = f"{charted}its end, by report_reaction with resolved_at"
             since = min(fact.recorded_at for fact, what in reports if what.grade == reaction.grade)
             yield Call(ObligationKind.REACTION_RUNNING, name, title, "NON-04", since, clears)
         if back is not None and (reaction.grade or 0) < stop:
-            title = "infusion-related reaction came back: its grade"
-            clears = "report_reaction with its grade, or correct_fact"
+            title = f"{first}infusion-related reaction came back: its grade"
+            clears = f"{charted}report_reaction with its grade, or correct_fact"
             yield Call(ObligationKind.REACTION_BACK, name, title, "NON-04", back.recorded_at, clears)
 
 

@@ -121,6 +121,16 @@ def interrupted(case: Case) -> Flow | None:
     return found if found is not None and found.interrupted else None
 
 
+def first_act(case: Case) -> str:
+    """IRR-04: that the infusion must be stopped, until somebody has charted that it stands still; else nothing."""
+    found = flow(case)
+    if found is None or (found.interrupted and not found.by_reaction):
+        return ""
+    if case.stopped_for_good:
+        return "stop the infusion for good"
+    return "stop the infusion" if found.by_reaction else ""
+
+
 # ── readings that cannot be right ──────────────────────────────────────────────────────────────────────────────────
 
 

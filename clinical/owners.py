@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from clinical.bedside import standing_authorisation
 from clinical.case import Case
+from clinical.infusion import first_act
 from models.assessment import CourseState, DosePlan, Finding, Turn, Verdict
 from models.people import Role
 
@@ -32,6 +33,8 @@ BY_STATE: dict[CourseState, tuple[Role, str]] = {
 WITHOUT_A_PHYSICIAN = frozenset({CourseState.INFUSION, CourseState.OBSERVATION, CourseState.LIVER_MONITORING})
 """States that somebody else watches while nothing is urgent."""
 
+UNDER_WAY = frozenset({CourseState.INFUSION, CourseState.INFUSION_INTERRUPTED})
+
 PREMEDICATION = "PRE-07"
 PREPARATION = frozenset({"IDN-02", "PREP-03", "PREP-04", "PREP-11", "PREP-12", "VIAL-01"})
 EARLIER_START = "DAY-03"
@@ -48,8 +51,8 @@ def turns_of(
     urgent = any(f.verdict is Verdict.HOLD_URGENT for f in findings)
     if urgent and state in WITHOUT_A_PHYSICIAN:
         return (Turn(owner=Role.PHYSICIAN, action="look at the patient now"),)
-    if state is CourseState.REACTION:
-        return (Turn(owner=Role.PHYSICIAN, action=_to_the_reaction(case)),)
+    if state is CourseState.REACTION or (state in UNDER_WAY and (first_act(case) or case.stopped_for_good)):
+        return tuple(_at_the_chair(case, state))
     if state is CourseState.DOSE_ADJUSTMENT and standing_authorisation(case, plan) is not None:
         return (Turn(owner=Role.PHARMACIST, action="check the dose that was authorised"),)
     if state is CourseState.PREMEDICATION:
@@ -58,6 +61,27 @@ def turns_of(
         return tuple(_confirming(case))
     owner, action = BY_STATE[state]
     return tuple(_second_signatures(verdict, findings, Turn(owner=owner, action=action)))
+
+
+def _at_the_chair(case: Case, state: CourseState) -> Iterator[Turn]:
+    """CALL-01, IRR-04: physician and nurse both, and whoever is nearer stops the infusion first."""
+    act = first_act(case)
+    further = [_to_the_reaction(case)] if state is CourseState.REACTION else []
+    if act and not further and not case.stopped_for_good:
+        further = ["decide whether it goes on"]
+    if act or further:
+        yield Turn(owner=Role.PHYSICIAN, action=", ".join([act, *further] if act else further))
+    if act:
+        yield Turn(owner=Role.NURSE, action=f"{act}, and chart what the pump shows", clears="interrupt_infusion")
+    elif case.running is not None and case.stopped_for_good:
+        ended = "chart the end of the infusion, which was stopped for good"
+        yield Turn(
+            owner=Role.NURSE, action=ended, clears="complete_infusion with what has run in: the rest is discarded"
+        )
+    else:
+        yield Turn(
+            owner=Role.NURSE, action="watch the patient, and report how the reaction goes on", clears="report_reaction"
+        )
 
 
 def _to_the_reaction(case: Case) -> str:

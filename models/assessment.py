@@ -8,7 +8,7 @@ from pydantic import Field
 
 from models.base import Frozen, Instant, Number, content_hash
 from models.facts import DoseSlot, Fact
-from models.obligation_kinds import GRAVEST, ObligationKind, kind_of_former
+from models.obligation_kinds import GRAVEST, REACTIONS, ObligationKind, kind_of_former
 from models.people import PHYSICIANS, Actor, Role
 
 RECORD_DIFFERS: Final = "RecordDiffers"
@@ -297,8 +297,13 @@ class Assessment(Frozen):
 
     @property
     def called_now(self) -> tuple[Obligation, ...]:
-        """The gravest that became known at this very instant (CALL-01)."""
-        return tuple(o for o in self.obligations if o.kind in GRAVEST and o.due_at == self.as_of)
+        """The gravest that became known at this very instant (CALL-01); a reaction as long as it goes on."""
+        reaction = self.state is CourseState.REACTION
+        return tuple(
+            o
+            for o in self.obligations
+            if o.kind in GRAVEST and (o.due_at == self.as_of or (reaction and o.kind in REACTIONS))
+        )
 
     @property
     def next_due(self) -> Obligation | None:
@@ -313,12 +318,21 @@ class Assessment(Frozen):
         return f"{self.verdict}{about}{because}{self._what_is_due()}"
 
     def _what_is_due(self) -> str:
-        """What is overdue; where no dose is next also what is due first, for then this is what the course is about."""
-        overdue = [o for o in self.obligations if o.standing == "overdue"]
+        """What is overdue, the gravest first; where no dose is next and nothing is grave, what is due first: it is what the
+        course is about.
+        """
+        overdue = sorted(self.obligations, key=lambda o: (o.kind not in GRAVEST, o.due_at, o.key))
+        overdue = [o for o in overdue if o.standing == "overdue"]
         if overdue:
             return f"; overdue: {', '.join(o.title for o in overdue)}"
         due = self.next_due
-        return f"; next: {due.title}" if due is not None and self.next_dose is None else ""
+        if (
+            due is None
+            or self.next_dose is not None
+            or any(o.kind in GRAVEST and o.standing == "due" for o in self.obligations)
+        ):
+            return ""
+        return f"; next: {due.title}"
 
 
 class Receipt(Frozen):

@@ -72,6 +72,9 @@ GRAVEST = frozenset(
 )
 """What a person must come to at once (CALL-01)."""
 
+REACTIONS = frozenset({ObligationKind.REACTION, ObligationKind.REACTION_RUNNING, ObligationKind.REACTION_BACK})
+"""A reaction that goes on, or waits for its grade."""
+
 LIVER_TESTS = frozenset({ObligationKind.LIVER_TEST, ObligationKind.LIVER_TEST_AFTER_DOSE})
 
 _FORMER_LIVER_TESTS = frozenset(

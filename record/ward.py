@@ -12,10 +12,10 @@ from zoneinfo import ZoneInfo
 from clinical.harm import Harm, harm_of_turn
 from clinical.kinds import harm_of
 from clinical.unread import SHOWN
-from models.assessment import Assessment, CourseState, Finding, Obligation, Verdict
+from models.assessment import Assessment, CourseState, Finding, Obligation, Turn, Verdict
 from models.base import Frozen, Instant, counted, plain
 from models.facts import DIFFERS
-from models.obligation_kinds import GRAVEST, LIVER_TESTS, ObligationKind
+from models.obligation_kinds import GRAVEST, LIVER_TESTS, REACTIONS, ObligationKind
 from models.people import PHYSICIANS, Role
 from record.calls import UnreachedPerson
 from record.inbox import InboxItem
@@ -34,7 +34,6 @@ NOT_WATCHED = "not-watched"
 Standing = Literal["coming", "due", "overdue"]
 
 MONITORING = LIVER_TESTS | {ObligationKind.MONITORING_ENDS}
-REACTIONS = frozenset({ObligationKind.REACTION, ObligationKind.REACTION_RUNNING, ObligationKind.REACTION_BACK})
 ABOUT: dict[CourseState, frozenset[ObligationKind]] = {
     CourseState.INFUSION: frozenset({ObligationKind.INFUSION}),
     CourseState.INFUSION_INTERRUPTED: frozenset({ObligationKind.INFUSION}),
@@ -96,6 +95,11 @@ class Line(Frozen):
     unreadable: bool = False
 
     @property
+    def owners(self) -> tuple[Role, ...]:
+        """Everybody who is called for it, its owner first."""
+        return (self.owner, *self.also)
+
+    @property
     def urgency(self) -> tuple[int, Harm, timedelta, str, str]:
         """What the worklist is sorted by: what cannot be read, what is nobody's to call for, the gravest (CALL-01), what
         is overdue, what is due today, the rest; then by harm.
@@ -110,8 +114,7 @@ class Line(Frozen):
 
     def is_for(self, role: Role) -> bool:
         """Whether it is this role's to do; a prescriber is a physician. What cannot be read may be anybody's."""
-        mine = (self.owner, *self.also)
-        return self.unreadable or role in mine or (Role.PHYSICIAN in mine and role in PHYSICIANS)
+        return self.unreadable or role in self.owners or (Role.PHYSICIAN in self.owners and role in PHYSICIANS)
 
 
 class BoardRow(Frozen):
@@ -132,6 +135,7 @@ class BoardRow(Frozen):
     why: str
     owner: Role
     next_action: str
+    others: tuple[Turn, ...] = ()
     next_due: Line | None
     overdue: tuple[str, ...]
     last_decision: int
@@ -193,6 +197,7 @@ def _further_turns(course: CourseInWard, turn: Line, wall: datetime) -> list[Lin
     lines = [
         _line(course, wall, f"turn-{other.owner}", f"{slot}{other.action}", other.owner, turn.rule, other.clears)
         for other in course.assessment.others
+        if other.owner not in turn.also  # one call to both of them is one line
     ]
     return [line.model_copy(update={"harm": harm_of_turn(course.assessment.state)}) for line in lines]
 
@@ -434,6 +439,7 @@ def _dated(line: Line, due_at: datetime | None, overdue_at: datetime | None) -> 
 def _row(course: CourseInWard, assessment: Assessment, lines: Sequence[Line], wall: datetime) -> BoardRow:
     now, finding = course.now(wall), _asking(assessment, assessment.verdict)
     dated = [_of_obligation(course, o, wall) for o in assessment.obligations]
+    by_harm = sorted(lines, key=lambda x: x.urgency)
     return BoardRow(
         course_id=course.course.course_id,
         zone=course.course.zone,
@@ -450,17 +456,26 @@ def _row(course: CourseInWard, assessment: Assessment, lines: Sequence[Line], wa
         why=_why(assessment, finding),
         owner=assessment.owner,
         next_action=assessment.next_action,
-        next_due=min(dated, key=lambda x: (x.due_at or now, x.key), default=None),
-        overdue=tuple(x.what for x in lines if x.standing == "overdue" and x.key != NOT_WATCHED),
+        others=assessment.others,
+        next_due=_first(dated),
+        overdue=tuple(x.what for x in by_harm if x.standing == "overdue" and x.key != NOT_WATCHED),
         last_decision=course.course.last_decision,
     )
+
+
+def _first(dated: Sequence[Line]) -> Line | None:
+    """What a person looks at first of all that has a date: the worst of what is due; before that, what is due first."""
+    open_now = [x for x in dated if x.standing != "coming"]
+    if open_now:
+        return min(open_now, key=lambda x: x.urgency)
+    return min(dated, key=lambda x: (x.due_at or x.now, x.key), default=None)
 
 
 def _as_watched(row: BoardRow, one: Unwatched | None) -> BoardRow:
     """Where nobody watches its course the last verdict is nobody's word any more, and the row says that instead."""
     if one is None:
         return row
-    says = {"rule": RULE, "why": one.what, "owner": Role.ADMINISTRATOR, "next_action": one.clears}
+    says = {"rule": RULE, "why": one.what, "owner": Role.ADMINISTRATOR, "next_action": one.clears, "others": ()}
     return row.model_copy(update={**says, "outdated": True, "unwatched": True})
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from clinical.harm import Harm
 from models.assessment import Assessment, CourseState, Finding, Obligation, Turn, Verdict
-from models.obligation_kinds import kind_of_former
+from models.obligation_kinds import ObligationKind, kind_of_former
 from models.people import Role
 from record.inbox import InboxItem, InboxState, WaitsFor
 from record.raw import CannotBeRead
@@ -380,3 +380,45 @@ def test_the_next_due_of_a_course_is_its_first_obligation_with_its_owner() -> No
 def test_an_assessment_of_an_earlier_release_without_a_turn_is_still_a_line() -> None:
     [line] = lines_of(a_course(), MONDAY)
     assert (line.owner, line.key) == (Assessment.model_fields["owner"].default, "turn")
+
+
+def test_the_board_shows_what_is_overdue_before_what_is_not_and_the_worst_of_it_first() -> None:
+    obligations = (
+        due("prophylaxis-C1", Role.PHYSICIAN, in_=-2 * DAY, overdue_in=DAY),
+        due("dose-C1D8", Role.PRESCRIBER, in_=-2 * DAY, overdue_in=-DAY),
+        due("liver-test-after-C1D1", in_=-DAY, overdue_in=-H),
+        due("vital-signs-C1D1", Role.NURSE, in_=-H, overdue_in=-MIN),
+    )
+    row = board(a_course(CourseState.LABS, *(_kinded(o) for o in obligations)))["course-1"]
+    assert row.next_due.what == "the vital-signs-C1D1"
+    assert row.overdue[:3] == ("the vital-signs-C1D1", "the liver-test-after-C1D1", "the dose-C1D8")
+    calm = board(a_course(CourseState.LABS, *(_kinded(o) for o in obligations[:1])))["course-1"]
+    assert (calm.next_due.what, calm.next_due.standing) == ("the prophylaxis-C1", "due")
+
+
+def test_a_call_to_two_people_is_one_line_that_names_both_above_whatever_is_late() -> None:
+    late = _kinded(due("vital-signs-C1D1", Role.NURSE, in_=-2 * H, overdue_in=-H))
+    call = due("reaction-1a2b3c4d5e6f", Role.PHYSICIAN, in_=-MIN).model_copy(
+        update={"kind": ObligationKind.REACTION, "also": (Role.NURSE,), "title": "stop the infusion; a reaction"}
+    )
+    turns = {"owner": Role.PHYSICIAN, "next_action": "stop the infusion, treat the reaction"}
+    others = (Turn(owner=Role.NURSE, action="stop the infusion, and chart what the pump shows"),)
+    course = a_course(
+        CourseState.REACTION,
+        late,
+        call,
+        verdict=Verdict.HOLD_URGENT,
+        others=others,
+        findings=(asks(Verdict.HOLD_URGENT),),
+        **turns,
+    )
+    for role in (None, Role.NURSE, Role.PHYSICIAN):
+        first, *rest = listed(course, role=role)
+        assert (first.what, first.owners) == ("stop the infusion; a reaction", (Role.PHYSICIAN, Role.NURSE))
+        assert not any("stop" in line.what for line in rest)
+    assert listed(course, role=Role.NURSE)[1].what == "the vital-signs-C1D1"
+    assert board(course)["course-1"].others == others
+
+
+def _kinded(o: Obligation) -> Obligation:
+    return o.model_copy(update={"kind": kind_of_former(o.key)})

@@ -203,7 +203,7 @@ async def test_a_severe_reaction_ends_the_drug_for_good_and_monitoring_goes_on(w
     await bedside.start(1, 8, preparation_id)
     await bedside.clock.advance(timedelta(minutes=20))
     receipt = await bedside.do("report_reaction", NURSE, reaction_id="r1")
-    assert receipt.sentence.startswith("now: infusion-related reaction without a grade")
+    assert receipt.sentence.startswith("now: stop the infusion; infusion-related reaction without a grade")
     assert ((await bedside.status()).state, (await bedside.status()).verdict) == ("reaction", "HOLD_URGENT")
     call = next(o for o in (await bedside.card()).obligations if o.kind is ObligationKind.REACTION)
     await bedside.do("acknowledge", NURSE, obligation=call.key)
