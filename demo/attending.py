@@ -25,7 +25,7 @@ async def pass_time(bedside: Bedside, span: timedelta) -> None:
 
 
 async def pass_time_to(bedside: Bedside, until: datetime) -> None:
-    """The same, to one second past an instant."""
+    """The same, to just past an instant."""
     done: set[tuple[str, datetime]] = set()
     while (one := await _next(bedside, until, done)) is not None:
         done.add((one.key, one.due_at))

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from temporalio.client import Client, WorkflowHistoryEventFilterType
 
 from demo import bundles
-from demo.driver import PAST, Clock
+from demo.driver import Clock
 from demo.patients import LABORATORY, NURSE, PHARMACIST, PHYSICIAN, PRESCRIBER, Patient
 from intake.fhir import read_fhir
 from intake.outcome import ExpectedSubject, Intake
@@ -232,12 +232,9 @@ class Bedside:
         )
 
     async def watched(self, *minutes: int) -> None:
-        """So many minutes at the bedside, one span after another, each ended by vital signs.
-
-        A second past each: a step that ends on the very instant of a timer can carry the clock on to the next one.
-        """
+        """So many minutes at the bedside, one span after another, each ended by vital signs."""
         for span in minutes:
-            await self.clock.advance(timedelta(minutes=span) + PAST)
+            await self.clock.advance(timedelta(minutes=span))
             await self.vital_signs()
 
     async def respond(self, cycle: int, response: str = "CR", **more: Any) -> Receipt:

@@ -161,7 +161,7 @@ async def overdue_after_transplant(bedside: Bedside) -> None:
     await bedside.into_next_run(bedside.transplant())
     due = await liver_test_due(bedside)
     assert due is not None
-    await pass_time_to(bedside, due.overdue_at + timedelta(seconds=1))
+    await pass_time_to(bedside, due.overdue_at)
 
 
 async def held_for_the_liver(bedside: Bedside) -> None:

@@ -6,7 +6,7 @@ import sys
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -30,6 +30,9 @@ from tests.conftest import MANY_LOOKS, TASK_QUEUE, Ward
 from tests.factories import LABEL
 from tests.laid_out import a_namespace, a_record
 from worker import make_worker
+
+TIMELY = timedelta(seconds=20)
+"""A timer that fires with this delay was on time: a machine under load takes some seconds to say so."""
 
 
 class SmallWard:

@@ -1,14 +1,12 @@
 """The article course: two cycles with CR after the first, a transplant, completed after day 100."""
 
-from datetime import timedelta
-
 from demo.story import CYCLES, every_test_after_transplant_on_time, to_the_end, transplant, two_cycles
 from models.assessment import CourseState
 from models.facts import Fact, InfusionStarted, ObservationEnded, RungFired
 from tests.conftest import Ward
 from tests.factories import ARTICLE
+from tests.stories.conftest import TIMELY
 
-TIMELY = timedelta(seconds=2)
 ON_TIME_TESTS = [7, 14, 21, 28, 35, 49, 63, 91]
 
 

@@ -88,7 +88,7 @@ async def what_waits(ward: Ward, bedside: Bedside) -> list[str]:
         await bedside.do("authorise_dose", PRESCRIBER, cycle=1, day=1)
     assert refusal.value.type == "RulesUnavailable"
     if due is not None:
-        await bedside.clock.advance_to(due.due_at + timedelta(seconds=1))
+        await bedside.clock.advance_to(due.due_at)
     await bedside.find({"kind": "weight", "kg": "70.1"})
     called = await calls_of(ward, bedside)
     assert ADMINISTRATOR_CALLED in called
