@@ -125,7 +125,7 @@ def reactions_so_far(seen: Seen) -> Iterator[tuple[int | None, bool]]:
         by_id.setdefault(what.reaction_id, []).append(what)
     for reports in by_id.values():
         grade = max((w.grade for w in reports if w.grade is not None), default=None)
-        yield grade, any(w.resolved_at is not None for w in reports)
+        yield grade, any(w.resolved_at is not None and w.resolved_at <= seen.now for w in reports)
 
 
 def signs_of_vod(seen: Seen) -> dict[str, Decimal]:

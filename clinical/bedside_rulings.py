@@ -7,6 +7,8 @@ from clinical.bedside import preparation_troubles, standing_authorisation
 from clinical.calendar import local_date
 from clinical.commands import refused
 from clinical.judging import Judged, Judging
+from clinical.next_due import said
+from clinical.reported import no_end_before
 from models.base import plain
 from models.facts import (
     AdministrationReported,
@@ -16,6 +18,7 @@ from models.facts import (
     InfusionStarted,
     ObservationEnded,
     Preparation,
+    Reaction,
 )
 from models.messages import (
     CompleteInfusion,
@@ -23,6 +26,7 @@ from models.messages import (
     InterruptInfusion,
     RecordAdministration,
     RecordPreparation,
+    ReportReaction,
     ResumeInfusion,
     StartInfusion,
     share,
@@ -122,3 +126,16 @@ def resumed(judging: Judging, message: ResumeInfusion) -> Judged:
         finding = judging.case.finding("INF-06", None, reason, clears="discard the rest: complete_infusion")
         return refused("DrugWouldExpire", f"the infusion cannot go on: {reason}", (finding,))
     return share(InfusionResumed, message, remaining_ml=still.remaining_ml)
+
+
+def reaction(judging: Judging, message: ReportReaction) -> Judged:
+    """A statement; an end of before the reaction, or of before its infusion, is certainly wrong (NON-04)."""
+    known = next((r for r in judging.case.reactions if r.reaction_id == message.reaction_id), None)
+    starts = [dose.started_at for dose in judging.case.doses]
+    earliest = no_end_before(known, starts, judging.at, None if message.at is None else judging.at)
+    if message.resolved_at is not None and earliest is not None and message.resolved_at < earliest:
+        seen = said(judging.case, earliest)
+        return refused(
+            "BeforeItsStart", f"the reaction cannot have ended before {seen}: `at` says when it was first seen"
+        )
+    return judging.gated(Reaction)

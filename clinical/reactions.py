@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from clinical.case import Case
 from clinical.infusion import interrupted
-from clinical.treatment import ReactionSoFar
+from clinical.reported import ReactionSoFar
 from models.assessment import Finding, Verdict
 
 

@@ -14,6 +14,7 @@ from clinical.closing import closing
 from clinical.known import Known, Opening
 from clinical.once import once
 from clinical.reading import Reading, stops_for_good
+from clinical.reported import ReactionSoFar, so_far
 from clinical.results import Results
 from clinical.reviews import Review, stop_reviews
 from clinical.versions import minute_of
@@ -36,7 +37,6 @@ from models.facts import (
     NoTransplantDeclared,
     ObservationEnded,
     ProtocolAmended,
-    Reaction,
     Response,
     ResponseRecorded,
     Transplant,
@@ -71,17 +71,6 @@ class Dose:
     mg: Decimal
     end: str | None = None
     bag: str | None = None
-
-
-@dataclass(frozen=True)
-class ReactionSoFar:
-    """All that was reported of one reaction: its gravest grade, when it ended, and which report says that it came back."""
-
-    reaction_id: str
-    grade: int | None
-    began_at: datetime
-    resolved_at: datetime | None
-    came_back: Fact | None = None
 
 
 @dataclass(frozen=True)
@@ -252,14 +241,7 @@ class Treatment:
     @once
     def reactions(self) -> tuple[ReactionSoFar, ...]:
         """Every reaction with its gravest grade; only a correction lowers a grade."""
-        by_id: dict[str, ReactionSoFar] = {}
-        for fact, what in self.reading.of(Reaction):
-            so_far = by_id.get(what.reaction_id, ReactionSoFar(what.reaction_id, None, fact.at, None))
-            grade = max((g for g in (so_far.grade, what.grade) if g is not None), default=None)
-            resolved = what.resolved_at or so_far.resolved_at
-            back = so_far.came_back or (fact if _comes_back(so_far, fact, what) else None)
-            by_id[what.reaction_id] = ReactionSoFar(what.reaction_id, grade, so_far.began_at, resolved, back)
-        return tuple(by_id.values())
+        return so_far(self.reading, [dose.started_at for dose in self.doses])
 
     @property
     @once
@@ -459,10 +441,3 @@ def _as_measured(sent: Known) -> Measured:
 def _by_minute_and_value(measured: Measured) -> tuple[datetime, Decimal]:
     """Of one minute the highest last: which arrived last says nothing (LAB-11)."""
     return minute_of(measured.at), measured.value
-
-
-def _comes_back(so_far: ReactionSoFar, fact: Fact, what: Reaction) -> bool:
-    """A report as running from after the end. A grade that was still owed may follow later (CT-27): that is none."""
-    owed = so_far.grade is None and what.grade is not None
-    over = so_far.resolved_at is not None and fact.at > so_far.resolved_at
-    return over and not owed and (what.resolved_at is None or what.resolved_at > fact.at)

@@ -102,6 +102,65 @@ def test_grade_2_that_is_over_proposes_half_the_rate() -> None:
     assert reaction_notes(course) == []
 
 
+def running_at(course: PaperCourse) -> bool:
+    calls = {o.key for o in course.card.obligations}
+    return course.card.verdict is Verdict.HOLD_URGENT and ObligationKind.REACTION_RUNNING.key(hashed("r-1")) in calls
+
+
+def test_an_end_ahead_of_now_ends_nothing_until_it_is_reached() -> None:
+    """NON-04: clocks may differ by five minutes; a hold and a call do not end early for it."""
+    course = interrupted()
+    ahead = course.now + 4 * MIN
+    course.does("report_reaction", Role.NURSE, reaction_id="r-1", grade=2, resolved_at=ahead)
+    assert running_at(course)
+    assert course.card.valid_until == ahead
+    assert course.refused("resume_infusion", Role.NURSE, rate_ml_per_h="25").type == "ReactionNotOver"
+    course.now = ahead
+    assert not running_at(course)
+    course.does("resume_infusion", Role.NURSE, rate_ml_per_h="25")
+
+
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize(("minutes", "right"), [(-80, False), (-21, False), (-20, True), (0, True)])
+def test_an_end_from_before_the_infusion_is_refused_and_ends_nothing(minutes: int, right: bool, known: bool) -> None:
+    course = interrupted(20)
+    seen = course.now - 20 * MIN
+    if known:
+        course.does("report_reaction", Role.NURSE, reaction_id="r-1", grade=2, at=seen)
+    told = {"reaction_id": "r-1", "grade": 2, "resolved_at": course.now + minutes * MIN}
+    if right:
+        course.does("report_reaction", Role.NURSE, **told)
+    else:
+        assert course.refused("report_reaction", Role.NURSE, **told).type == "BeforeItsStart"
+        with course.charting() as chart:  # and where it stands in a chart all the same, it counts for nothing
+            chart.add({"kind": "reaction", **told}, course.now)
+    assert running_at(course) is not right
+
+
+@pytest.mark.parametrize("later", [True, False])
+def test_a_reaction_does_not_end_before_it_was_seen(later: bool) -> None:
+    course = interrupted(20)
+    seen, told = course.now - 10 * MIN, {"reaction_id": "r-1", "grade": 2, "resolved_at": course.now - 11 * MIN}
+    if later:
+        course.does("report_reaction", Role.NURSE, reaction_id="r-1", grade=2, at=seen)
+    refused = course.refused("report_reaction", Role.NURSE, **told, **({} if later else {"at": seen}))
+    assert (refused.type, "10:10" in refused.message) == ("BeforeItsStart", True)
+    with course.charting() as chart:
+        chart.add({"kind": "reaction", **told}, seen, recorded_at=course.now)
+    assert running_at(course)
+    course.does("report_reaction", Role.NURSE, reaction_id="r-1", resolved_at=seen)
+    assert not running_at(course)
+
+
+def test_what_is_told_only_when_it_was_over_is_over() -> None:
+    """Who reports a reaction once it is over need not say when it was first seen, and the grade may follow (CT-27)."""
+    course = interrupted(20)
+    over = {"reaction_id": "r-1", "resolved_at": course.now - 5 * MIN}
+    course.does("report_reaction", Role.NURSE, **over)
+    course.later(minutes=1).does("report_reaction", Role.PHYSICIAN, **over, grade=2)
+    assert not running_at(course)
+
+
 @pytest.mark.parametrize("grade", [3, 4, 5])
 def test_grade_3_and_more_stop_the_drug_and_only_grade_5_asks_to_close_the_record(grade: int) -> None:
     """IRR-01, IRR-03, AMB-09."""

@@ -1,0 +1,72 @@
+"""All that was reported of each reaction, taken together: its gravest grade, its end, whether it came back (CT-27, NON-04)."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from clinical.reading import Reading
+from models.facts import Fact, Reaction
+
+
+@dataclass(frozen=True)
+class ReactionSoFar:
+    """All that was reported of one reaction: its gravest grade, when it ended, and which report says that it came back.
+
+    `seen_at` is the earliest time at which it is known to have been there; `began_at` that of its first report.
+    """
+
+    reaction_id: str
+    grade: int | None
+    began_at: datetime
+    seen_at: datetime
+    resolved_at: datetime | None
+    came_back: Fact | None = None
+
+
+def so_far(reading: Reading, starts: Sequence[datetime]) -> tuple[ReactionSoFar, ...]:
+    """Every reaction with its gravest grade; only a correction lowers a grade. `starts` are those of the doses, in order."""
+    by_id: dict[str, ReactionSoFar] = {}
+    for fact, what in reading.of(Reaction):
+        known = by_id.get(what.reaction_id)
+        grades = (known.grade if known else None, what.grade)
+        ended = _end(reading, starts, known, fact, what)
+        told_at = fact.at if ended is None else min(fact.at, ended)
+        by_id[what.reaction_id] = ReactionSoFar(
+            what.reaction_id,
+            max((g for g in grades if g is not None), default=None),
+            known.began_at if known else fact.at,
+            min(known.seen_at, told_at) if known else told_at,
+            ended or (known.resolved_at if known else None),
+            known and (known.came_back or (fact if _comes_back(known, fact, what) else None)),
+        )
+    return tuple(by_id.values())
+
+
+def no_end_before(
+    known: ReactionSoFar | None, starts: Iterable[datetime], at: datetime, began_at: datetime | None
+) -> datetime | None:
+    """Before this a reaction reported at `at` cannot have ended: it was seen by then, and its infusion had not begun.
+
+    `began_at`: when this report itself says that it was first seen.
+    """
+    seen = [t for t in (known.seen_at if known else None, began_at) if t is not None]
+    infusions = [start for start in starts if start <= min([*seen, at])]
+    return max([*([min(seen)] if seen else []), *infusions], default=None)
+
+
+def _end(
+    reading: Reading, starts: Sequence[datetime], known: ReactionSoFar | None, fact: Fact, what: Reaction
+) -> datetime | None:
+    """The end that a report tells, once that time is reached; one of before the reaction is none."""
+    if what.resolved_at is None or not reading.reached(what.resolved_at):
+        return None
+    told = fact.at if fact.at < fact.recorded_at else None
+    earliest = no_end_before(known, starts, fact.at, told)
+    return what.resolved_at if earliest is None or what.resolved_at >= earliest else None
+
+
+def _comes_back(known: ReactionSoFar, fact: Fact, what: Reaction) -> bool:
+    """A report as running from after the end. A grade that was still owed may follow later (CT-27): that is none."""
+    owed = known.grade is None and what.grade is not None
+    over = known.resolved_at is not None and fact.at > known.resolved_at
+    return over and not owed and (what.resolved_at is None or what.resolved_at > fact.at)
