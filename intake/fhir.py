@@ -49,9 +49,11 @@ from intake.fhir_ranges import About
 from intake.fhir_shapes import Resource, an_id, an_object, coded, identifier_words, objects, words
 from intake.fhir_specimens import Drawn, doubt_of, kind_of, older
 from intake.fhir_withdrawals import (
-    Deletion,
+    WRITES_WHOLE,
+    Change,
     TakenBack,
-    deleted,
+    changed,
+    refused_specimens,
     resource_key,
     version_of,
     withdrawn_groups,
@@ -92,7 +94,9 @@ def read_fhir(raw: bytes, *, expected: ExpectedSubject, by: Actor, sender: str |
     hidden = list(hidden_observations(document, found))
     references, groups = References(found), Groups(entries)
     above = {id(entry): groups.above(entry) for entry in observations}
-    taken_back = [*withdrawn_groups(entries, groups, str(by)), *deleted(whole.deletions, str(by))]
+    used = (s for o in observations for s in references.specimens(o.resource, above[id(o)]).here)
+    taken_back = [*withdrawn_groups(entries, groups, str(by)), *changed(whole.changes, str(by))]
+    taken_back += refused_specimens(entries, used)
     others = [_ignored(entry, groups) for entry in entries if entry.resource_type != OBSERVATION]
     back = {one.entry.where for one in taken_back}
     beside = (*whole.misshapen, *(refused for refused in others if refused.where not in back))
@@ -119,11 +123,11 @@ def read_fhir(raw: bytes, *, expected: ExpectedSubject, by: Actor, sender: str |
 
 
 class _Whole(NamedTuple):
-    """The resources of a document, what stands in their place without being one, and what it deletes."""
+    """The resources of a document, what stands in their place and is not read, and what it deletes or changes in part."""
 
     entries: list[Entry]
     misshapen: list[RefusedEntry]
-    deletions: list[Deletion]
+    changes: list[Change]
 
 
 def _entries(document: object) -> _Whole:
@@ -140,15 +144,22 @@ def _entries(document: object) -> _Whole:
     items = [an_object(item) for item in listed]
     entries = [_entry(number, item, modified=modified) for number, item in enumerate(items, start=1)]
     asked = [an_object(item.get("request")) for item in items]
-    deletions = [
-        Deletion(entry, words(request.get("url")) or "")
+    changes = [
+        Change(entry, method, words(request.get("url")) or "")
         for entry, request in zip(entries, asked, strict=True)
-        if request.get("method") == "DELETE"
+        if (method := str(request.get("method") or "PUT").upper()) not in WRITES_WHOLE
     ]
-    gone = {id(deletion.entry) for deletion in deletions}
+    gone = {id(change.entry) for change in changes}
     there = [entry for entry in entries if id(entry) not in gone]
-    empty = [_refused(entry, Refusal.NOT_FHIR, "the entry holds no resource") for entry in there if not entry.resource]
-    return _Whole([entry for entry in there if entry.resource], empty, deletions)
+    refused = [
+        _refused(entry, Refusal.NOT_FHIR, "the entry holds no resource") for entry in there if not entry.resource
+    ]
+    refused += [
+        _refused(one.entry, Refusal.NOT_AN_OBSERVATION, "it changes nothing that a result rests on")
+        for one in changes
+        if not one.may_be_of_a_result
+    ]
+    return _Whole([entry for entry in there if entry.resource], refused, changes)
 
 
 def _entry(number: int, item: dict[str, object], *, modified: bool) -> Entry:
@@ -289,7 +300,10 @@ class _Reading:
 
     def take_back(self, one: TakenBack) -> Iterator[RefusedEntry]:
         """A withdrawal of what is not here: whatever it joins is withdrawn, and else what it may mean is unknown."""
-        self.withdrawn.append(one.withdrawn)
+        if isinstance(one.what, LabResult):
+            self.draws.setdefault(one.entry, []).append(one.what)
+        else:
+            self.withdrawn.append(one.what)
         yield _refused(one.entry, Refusal.WITHDRAWS_ANOTHER, one.reason, kept=True)
 
     def _doubts(self, entry: Entry, above: tuple[Entry, ...]) -> Iterator[NotRead]:

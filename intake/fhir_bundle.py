@@ -19,6 +19,7 @@ _ID: Final = re.compile(r"[A-Za-z0-9.-]{1,64}")
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d")
 _LOCAL: Final = ("#", "urn:")
 REPORT: Final = "DiagnosticReport"
+SPECIMEN: Final = "Specimen"
 MAX_SPECIMENS: Final = 20
 """The most specimens that one result is looked for in; what lists more of them says of none what it is."""
 

@@ -27,13 +27,24 @@ class Drawn(NamedTuple):
     written: str | None = None
 
 
-def doubt_of(specimen: Resource, drawn: Drawn) -> str | None:
-    """Why results of this specimen must not be used, whatever they say."""
+def is_refused(specimen: Resource) -> bool:
+    """Whether nothing that was made of this specimen may be used."""
+    return _refusal(specimen) is not None
+
+
+def _refusal(specimen: Resource) -> str | None:
     if has_modifier(specimen):
         return "its specimen has a modifier that is not understood"
     status = specimen.get("status")
     if status is not None and status != "available":
         return _REFUSED.get(str(status), "its specimen has a status that is not understood")
+    return None
+
+
+def doubt_of(specimen: Resource, drawn: Drawn) -> str | None:
+    """Why results of this specimen must not be used, whatever they say."""
+    if refused := _refusal(specimen):
+        return refused
     taken = _collected(specimen)
     if taken is None and _told(specimen) is not None:
         return "the time at which its specimen was taken cannot be read"

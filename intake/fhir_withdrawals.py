@@ -1,6 +1,7 @@
-"""What takes back results that are not in the document: withdrawn reports and panels, and deletions (LAB-09).
+"""What takes back results that are not in the document: withdrawn reports and panels, deletions, changes in part (LAB-09).
 
-Each becomes a `ResultWithdrawn` with all that says which result is meant; one that says nothing may mean any.
+A withdrawal becomes a `ResultWithdrawn` with all that says which result is meant; one that says nothing may mean any. What
+makes results doubtful without saying what they are now becomes a result that nobody may use and that may be any (LAB-12).
 """
 
 import re
@@ -8,30 +9,49 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final, Literal, NamedTuple
 from urllib.parse import parse_qs
 
-from intake.fhir_bundle import REPORT, Entry, is_local
+from intake.fhir_bundle import REPORT, SPECIMEN, Entry, is_local
 from intake.fhir_groups import OBSERVATION, Groups, is_withdrawn, report_id
-from intake.fhir_shapes import Resource, an_id, an_object, concept_words, instant, is_loinc, words
+from intake.fhir_shapes import Resource, an_id, an_object, concept_words, identifier_words, instant, is_loinc, words
+from intake.fhir_specimens import is_refused, kind_of
 from models.facts import NO_CODE, LabResult, LabStatus, ResultWithdrawn
+from models.sent import sent_result
 
 _ADDRESS: Final = re.compile(
     r"(?:(?P<home>https?://.+)/)?(?P<kind>[A-Za-z]+)(?:/(?P<id>[A-Za-z0-9.-]{1,64})|\?(?P<query>.+))(?:/_history/.*)?"
 )
+DELETES: Final = "DELETE"
+WRITES_WHOLE: Final = frozenset({"POST", "PUT", "GET", "HEAD"})
+"""What a transaction does with a resource as it stands, or to none; anything else changes one that is not told whole."""
+
 _HOW: Final = {LabStatus.ENTERED_IN_ERROR: "entered-in-error", LabStatus.CANCELLED: "cancelled"}
 
 
 class TakenBack(NamedTuple):
-    """A withdrawal with the entry that says it, and in words what it takes back."""
+    """A withdrawal or a result in doubt, with the entry that says it, and in words what becomes of it."""
 
     entry: Entry
     reason: str
-    withdrawn: ResultWithdrawn
+    what: ResultWithdrawn | LabResult
 
 
-class Deletion(NamedTuple):
-    """An entry of a transaction that deletes something: where it stands and the address of what it deletes."""
+class Change(NamedTuple):
+    """An entry of a transaction that holds no whole resource: what it does, and the address of what it does it to."""
 
     entry: Entry
+    method: str
     url: str
+
+    @property
+    def named(self) -> re.Match[str] | None:
+        """The address, read; `None` where it may be any."""
+        return _ADDRESS.fullmatch(self.url.strip().removeprefix("/"))
+
+    @property
+    def may_be_of_a_result(self) -> bool:
+        """Whether a result may rest on what it changes."""
+        if self.named is None:
+            return True
+        return self.named["kind"] in (OBSERVATION, REPORT, SPECIMEN, *(("Patient",) if self.method == DELETES else ()))
 
 
 def withdrawn_groups(entries: Iterable[Entry], groups: Groups, machine: str) -> Iterator[TakenBack]:
@@ -49,14 +69,41 @@ def withdrawn_groups(entries: Iterable[Entry], groups: Groups, machine: str) -> 
             yield TakenBack(entry, "it is withdrawn with results that it does not list", _of_group(entry, machine))
 
 
-def deleted(deletions: Iterable[Deletion], machine: str) -> Iterator[TakenBack]:
-    """What a transaction deletes, as far as it may be a result or a report."""
-    for entry, url in deletions:
-        found = _ADDRESS.fullmatch(url.strip())
-        if found is not None and found["kind"] not in (OBSERVATION, REPORT):
+def changed(changes: Iterable[Change], machine: str) -> Iterator[TakenBack]:
+    """What a transaction deletes or changes in part, as far as a result may rest on it."""
+    for one in changes:
+        if not one.may_be_of_a_result:
             continue
-        named = _named_by(found, machine) if found is not None else {}
-        yield TakenBack(entry, "it deletes a result or report", ResultWithdrawn(how="deleted", **named))
+        named = _named_by(one.named, machine) if one.named is not None else {}
+        if one.method == DELETES:
+            reason = "it deletes a result, or what one rests on"
+            yield TakenBack(one.entry, reason, ResultWithdrawn(how="deleted", **named))
+        else:
+            reason = "it changes a part of a result, or of what one rests on"
+            yield TakenBack(one.entry, reason, _in_doubt("a result that was changed in part", **named))
+
+
+def refused_specimens(entries: Iterable[Entry], used: Iterable[Resource]) -> Iterator[TakenBack]:
+    """Specimens of no result of the document that must not be used: results that came earlier may be made of them (LAB-14)."""
+    here = {id(specimen) for specimen in used}
+    for entry in entries:
+        if entry.resource_type == SPECIMEN and id(entry.resource) not in here and is_refused(entry.resource):
+            kind = kind_of([entry.resource])
+            name = f"a result of a specimen that must not be used{f' ({kind})' if kind else ''}"
+            reason = "nothing of this specimen must be used, and no result of it is in this document"
+            yield TakenBack(entry, reason, _in_doubt(name, **_of_specimen(entry.resource)))
+
+
+def _in_doubt(name: str, **named: Any) -> LabResult:
+    """A result of which nobody knows what it is now, by a name that fits no analyte, or another for certain."""
+    return sent_result(loinc=NO_CODE, display=name, doubt="what it is now is not told", **named)
+
+
+def _of_specimen(specimen: Resource) -> dict[str, Any]:
+    own = words(specimen.get("id"))
+    lasting = an_id(f"{SPECIMEN}/{own}") if own else None
+    number = identifier_words([specimen.get("accessionIdentifier")]) or identifier_words(specimen.get("identifier"))
+    return {"specimen": lasting, "accession": number or lasting}
 
 
 def without_a_code(result: LabResult) -> ResultWithdrawn | None:
@@ -105,8 +152,12 @@ def _of_group(entry: Entry, machine: str, reference: str | None = None) -> Resul
 def _named_by(found: re.Match[str], machine: str) -> dict[str, Any]:
     """The identity that an address gives: the id of an observation or report, or the identifiers that it asks for."""
     if found["query"] is not None:
-        asked = parse_qs(found["query"]).get("identifier", [])
-        return {"identifiers": tuple(name for one in asked if (name := an_id(one))) or None}
+        asked = [name for one in parse_qs(found["query"]).get("identifier", []) if (name := an_id(one))]
+        if found["kind"] == SPECIMEN and len(asked) == 1:
+            return {"accession": an_id(asked[0].rpartition("|")[2])}
+        return {"identifiers": tuple(asked) or None} if found["kind"] == OBSERVATION else {}
     if found["kind"] == REPORT:
         return {"report_id": an_id(found["id"])}
-    return {"resource": resource_key(machine, found["id"])}
+    if found["kind"] == SPECIMEN:
+        return _of_specimen({"id": found["id"]})
+    return {"resource": resource_key(machine, found["id"])} if found["kind"] == OBSERVATION else {}
