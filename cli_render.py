@@ -86,7 +86,9 @@ def card(assessment: Assessment, zone: ZoneInfo, *, refusals: bool = True) -> Re
     return Group(
         *head,
         *(Text(f"turn: {owner} – {action}") for owner, action in assessment.turns),
+        *([Text(f"at the bedside: {assessment.under_way}")] if assessment.under_way else []),
         *(Text(f"signed: {words}") for words in assessment.signatures),
+        *(Text(f"lapsed: {words}") for words in assessment.lapsed),
         *([Text(f"next step: {assessment.next_step()}")] if assessment.next_step() else []),
         *_titled("Why", findings_table(assessment.findings, zone, assessment), assessment.findings),
         *_titled("Dose", dose_table(assessment.dose), assessment.dose),

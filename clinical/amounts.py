@@ -11,7 +11,7 @@ from decimal import ROUND_HALF_UP, Decimal
 
 from clinical.bsa import bsa_m2
 from clinical.case import Case
-from clinical.infusion import flow_of
+from clinical.infusion import flow_of, so_far
 from clinical.once import once
 from clinical.treatment import Dose
 from clinical.units import PERCENT
@@ -29,19 +29,20 @@ MINUTE = timedelta(minutes=1)
 class Given:
     """What was given of one dose: `mg` of the `dose.mg` that the bag held, on this body surface; none while it runs.
 
-    `doubt` says why nobody can tell yet that it was so much.
+    `doubt` says why nobody can tell yet that it was so much, `goes` how one goes that has not ended.
     """
 
     dose: Dose
     mg: Decimal | None
     bsa: Decimal | None
     doubt: str | None
+    goes: str = ""
 
     @property
     def in_words(self) -> str | None:
         """What is special about it: a part, a dose of elsewhere, one that runs, one that is asked about."""
         if self.mg is None:
-            return f"{self.dose.slot} runs and is not counted yet"
+            return f"{self.dose.slot} {self.goes}: not counted yet"
         if self.doubt is not None:
             return f"{self.dose.slot} is asked about: {plain(self.mg)} mg at most"
         if self.mg != self.dose.mg:
@@ -61,7 +62,7 @@ def _given(case: Case, dose: Dose) -> Given:
         return Given(dose, dose.mg, _body_surface(case, dose), None)
     end = ended(case, dose)
     if end is None or dose.ended_at is None:
-        return Given(dose, None, None, None)
+        return Given(dose, None, None, None, so_far(case, dose))
     mg = _amount(case, dose, end[1])
     return Given(dose, mg, _body_surface(case, dose), _doubt(case, dose, mg, *end))
 

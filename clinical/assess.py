@@ -9,7 +9,7 @@ from clinical.after_dose import dates_after_the_last_dose
 from clinical.alerts import suspicion
 from clinical.amendments import amendment_note
 from clinical.amounts import doubts, totals
-from clinical.bedside import signatures, standing_authorisation, start_troubles, verified
+from clinical.bedside import lapsed_signature, signatures, standing_authorisation, start_troubles, verified
 from clinical.case import Case
 from clinical.closed_card import closed_card
 from clinical.commands import command_answers
@@ -19,7 +19,7 @@ from clinical.derived import derived_again
 from clinical.deviations import deviations
 from clinical.dose_gate import dose_gate
 from clinical.dosing import dose_plan
-from clinical.infusion import interrupted, observation_note, pump_notes
+from clinical.infusion import interrupted, observation_note, pump_notes, under_way
 from clinical.laboratory_notes import laboratory_notes
 from clinical.not_read import not_known_here
 from clinical.obligations import obligations
@@ -91,6 +91,8 @@ def _card(case: Case) -> Mapping[str, Any]:
         "next_action_clears": first.clears,
         "others": tuple(others),
         "signatures": signatures(case, plan),
+        "lapsed": lapsed_signature(case, plan),
+        "under_way": under_way(case) if case.closed is None else "",
     }
     return MappingProxyType(card)
 

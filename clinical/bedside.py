@@ -6,6 +6,9 @@ from datetime import datetime, timedelta
 from clinical.case import Case
 from clinical.dosing import vials_for, volume_ml
 from clinical.lapses import lapsed
+from clinical.required import required_analytes
+from clinical.treatment import Dose
+from clinical.units import label
 from models.assessment import DosePlan, Finding
 from models.base import counted, plain
 from models.facts import (
@@ -14,6 +17,7 @@ from models.facts import (
     DoseSlot,
     DoseVerified,
     Fact,
+    InfusionStarted,
     Premedication,
     PremedicationClass,
     Preparation,
@@ -43,16 +47,64 @@ def verified(case: Case, authorisation: tuple[Fact, DoseAuthorised] | None) -> b
 
 
 def signatures(case: Case, plan: DosePlan | None) -> tuple[str, ...]:
-    """Who signed the dose on the card, and who checked it."""
-    authorisation = standing_authorisation(case, plan)
-    if authorisation is None:
-        return ()
-    fact, signed = authorisation
-    checked = [f for f, v in case.reading.of(DoseVerified) if v.authorisation == fact.id]
+    """Who signed the dose on the card and who checked it; of the dose at the bedside too, and who started it."""
+    dose = case.running or case.in_observation
+    authorisation = standing_authorisation(case, plan) if dose is None else _started_under(case, dose)
+    started = [("started", f) for f, _ in case.reading.of(InfusionStarted) if dose is not None and f.id == dose.fact]
     return tuple(
-        f"{words} {signature.at.astimezone(case.reading.zone):%Y-%m-%d %H:%M} local time by {signature.by}"
-        for words, signature in ((f"{plain(signed.mg)} mg authorised", fact), *(("checked", f) for f in checked[-1:]))
+        _said(case, words, f) for words, f in (*(_signed(case, authorisation) if authorisation else ()), *started)
     )
+
+
+def lapsed_signature(case: Case, plan: DosePlan | None) -> tuple[str, ...]:
+    """Who signed and checked the dose that is next and must do it again, and why: a signature that lapsed counts for nothing."""
+    signed = _last_signed(case)
+    if signed is None or standing_authorisation(case, plan) is not None:
+        return ()
+    words = ", ".join(_said(case, words, f) for words, f in _signed(case, signed))
+    return (f"{words}: {_why_lapsed(case, plan, *signed)}",)
+
+
+def _last_signed(case: Case) -> tuple[Fact, DoseAuthorised] | None:
+    """The signature given last for the dose that is next, whether or not it stands."""
+    slot = case.slot
+    signed = [(f, a) for f, a in case.reading.of(DoseAuthorised) if slot is not None and _same(a, slot)]
+    return signed[-1] if signed else None
+
+
+def _started_under(case: Case, dose: Dose) -> tuple[Fact, DoseAuthorised] | None:
+    """The signature under which a dose was started: that of its preparation."""
+    made = [p.authorisation for _, p in case.reading.of(Preparation) if p.preparation_id == dose.bag]
+    return next(((f, a) for f, a in case.reading.of(DoseAuthorised) if made and f.id == made[-1]), None)
+
+
+def _signed(case: Case, authorisation: tuple[Fact, DoseAuthorised]) -> list[tuple[str, Fact]]:
+    """The signature and its check, the last one, each with its words."""
+    fact, signed = authorisation
+    checked = [("checked", f) for f, v in case.reading.of(DoseVerified) if v.authorisation == fact.id]
+    return [(f"{plain(signed.mg)} mg authorised", fact), *checked[-1:]]
+
+
+def _said(case: Case, words: str, signature: Fact) -> str:
+    return f"{words} {signature.at.astimezone(case.reading.zone):%Y-%m-%d %H:%M} local time by {signature.by}"
+
+
+def _why_lapsed(case: Case, plan: DosePlan | None, fact: Fact, signed: DoseAuthorised) -> str:
+    """What has changed since of all that it was given for (§3.5)."""
+    if plan is None:
+        return "the dose cannot be computed now"
+    body = ("mg", signed.mg, plan.mg), ("kg", signed.weight_kg, plan.weight_kg)
+    changed = [f"{plain(now)} {unit} in place of {plain(then)}" for unit, then, now in body if then != now]
+    changed += [f"level {plan.level} in place of {signed.level}"] if plan.level != signed.level else []
+    came = [
+        label(analyte)
+        for analyte, _ in required_analytes(case, plan.slot)
+        if any(case.recorded[k.fact] > fact.recorded_at for k in case.opening(analyte).values)
+    ]
+    unusable = [label(u.analyte) for u in case.results.unknown() if case.recorded[u.fact] > fact.recorded_at]
+    changed += [f"a newer result of {', '.join(dict.fromkeys(came))}"] if came else []
+    changed += [f"a result of {', '.join(dict.fromkeys(unusable))} that cannot be used"] if unusable else []
+    return "; ".join(changed) or "something it was given for has changed since"
 
 
 def usable_preparations(
@@ -182,8 +234,10 @@ def start_troubles(case: Case, plan: DosePlan | None) -> list[Finding]:
 
 
 def _unsigned(case: Case, plan: DosePlan | None) -> str:
-    signed = plan is not None and any(_same(a, plan.slot) for _, a in case.reading.of(DoseAuthorised))
-    return "the authorisation has lapsed: what it was given for has changed" if signed else "the dose is not authorised"
+    signed = _last_signed(case)
+    if signed is None:
+        return "the dose is not authorised"
+    return f"the authorisation has lapsed: {_why_lapsed(case, plan, *signed)}"
 
 
 def _earlier_start(case: Case) -> list[Finding]:

@@ -121,6 +121,32 @@ def interrupted(case: Case) -> Flow | None:
     return found if found is not None and found.interrupted else None
 
 
+def so_far(case: Case, dose: Dose) -> str:
+    """How an infusion that has not ended goes: it runs, or stands still with what has run in; nothing here is counted yet."""
+    found = flow_of(case, dose)
+    if found.interrupted:
+        how = "is to stand still" if found.by_reaction else "stands still"
+        return f"{how}, {plain(found.given_mg)} of {plain(dose.mg)} mg have run in"
+    return "runs although the drug was stopped for good" if case.stopped_for_good else "runs"
+
+
+def under_way(case: Case) -> str:
+    """The dose at the bedside in words: how much it is, how it goes, and by when it or its observation ends."""
+    dose = case.running or case.in_observation
+    if dose is None:
+        return ""
+    if dose.ended_at is not None:
+        until = dose.ended_at + case.protocol.observation.minimum.span
+        return f"{dose.slot} ended at {_clock(case, dose.ended_at)}, observed until {_clock(case, until)}"
+    found = flow_of(case, dose)
+    words = f"{dose.slot}, {plain(dose.mg)} mg, {so_far(case, dose)}, since {_clock(case, found.since)}"
+    return words if found.interrupted else f"{words}; it ends at {_clock(case, found.ends_at)}"
+
+
+def _clock(case: Case, at: datetime) -> str:
+    return f"{at.astimezone(case.reading.zone):%H:%M}"
+
+
 def first_act(case: Case) -> str:
     """IRR-04: that the infusion must be stopped, until somebody has charted that it stands still; else nothing."""
     found = flow(case)

@@ -227,7 +227,8 @@ class Assessment(Frozen):
     """Where the course stands as of one instant, until another (`valid_until`, none: time alone changes nothing).
 
     `owner` is whose turn it is, `next_action` what is asked of this role, `others` whose turn it is at the same time.
-    `signatures` are those that stand under the next dose.
+    `signatures` are those that stand under the next dose or the one at the bedside, `lapsed` those that do no more, each
+    with why. `under_way` is the dose at the bedside in words.
     """
 
     state: CourseState
@@ -248,6 +249,8 @@ class Assessment(Frozen):
     next_action_clears: str = ""
     others: tuple[Turn, ...] = ()
     signatures: tuple[str, ...] = ()
+    lapsed: tuple[str, ...] = ()
+    under_way: str = ""
 
     @property
     def standing(self) -> tuple[Finding, ...]:
@@ -315,6 +318,7 @@ class Assessment(Frozen):
         first = next((f for f in self.findings if f.verdict is self.verdict), None)
         about = f" for {self.next_dose}" if self.next_dose else ""
         because = f" – {first.rule}: {first.reason}" if first else ""
+        because = because or (f" – {self.under_way}" if self.under_way else "")
         return f"{self.verdict}{about}{because}{self._what_is_due()}"
 
     def _what_is_due(self) -> str:

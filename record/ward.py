@@ -485,7 +485,7 @@ def _why(assessment: Assessment, finding: Finding | None) -> str:
         return finding.reason
     dose = assessment.dose
     if dose is None:
-        return "no dose is due"
+        return assessment.under_way or "no dose is due"
     aside = "".join(f"; {f.rule} {f.overridden}" for f in assessment.set_aside)
     lacking = "; ".join(f"{f.rule}: {f.reason}{_from(assessment, f)}" for f in assessment.lacking)
     if lacking:

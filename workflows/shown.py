@@ -115,10 +115,12 @@ def _why(assessment: Assessment) -> list[str]:
 def _before_the_start(assessment: Assessment) -> list[str]:
     """Who has signed, what is missing before the start, and what would be answered to the next step now."""
     step = assessment.next_step()
-    lines = [f"- signed: {words}" for words in assessment.signatures]
+    lines = [f"- signed: {_line(words)}" for words in assessment.signatures]
+    lines += [f"- lapsed: {_line(words)}" for words in assessment.lapsed]
     lines += [f"- missing: **{f.rule}** {_line(f.reason)}, {_line(f.clears or '')}" for f in assessment.lacking]
     lines += [f"- next step: {_line(step)}"] if step else []
-    return ["### Before the start\n" + "\n".join(lines)] if lines else []
+    heading = "At the bedside" if assessment.under_way else "Before the start"
+    return [f"### {heading}\n" + "\n".join(lines)] if lines else []
 
 
 def _set_aside(assessment: Assessment) -> list[str]:

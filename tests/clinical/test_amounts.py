@@ -56,7 +56,7 @@ STOPPED = {"stopped_early": True, "given_mg": "0.48"}
             "C1: 0.26 mg/m² (0.48 mg; C1D1 in part: 0.48 of 1.45 mg)",
         ),
         ((end(30 * MIN, stopped_early=True),), "C1: 0.40 mg/m² (0.73 mg; C1D1 in part: 0.73 of 1.45 mg)"),
-        ((), "C1: 0.00 mg/m² (0 mg; C1D1 runs and is not counted yet)"),
+        ((), "C1: 0.00 mg/m² (0 mg; C1D1 runs: not counted yet)"),
         ((end(3 * MIN),), "C1: 0.80 mg/m² (1.45 mg; C1D1 is asked about: 1.45 mg at most)"),
     ],
     ids=["whole", "in part, as charted", "in part, by the time", "stopped while it ran", "runs", "asked about"],
