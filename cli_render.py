@@ -75,9 +75,8 @@ def when(instant: datetime | None, zone: ZoneInfo) -> str:
 def card(assessment: Assessment, zone: ZoneInfo, *, refusals: bool = True) -> RenderableType:
     """The whole card: verdict with its time, why, the dose, what is due, what may be done and (`refusals`) what not."""
     until = when(assessment.valid_until, zone) if assessment.valid_until else "something is reported"
-    about = f" for {assessment.next_dose}" if assessment.next_dose else ""
     head = [
-        _line(Text(f"{assessment.verdict}{about}", style=style_of(assessment.verdict)), f"   state {assessment.state}"),
+        _line(Text(assessment.headline, style=style_of(assessment.verdict)), f"   state {assessment.state}"),
         Text(f"as of {when(assessment.as_of, zone)} until {until}"),
         Text(
             f"cycle {assessment.cycle}, protocol {assessment.protocol}{_divergences(assessment)}{_totals(assessment)}"

@@ -244,9 +244,8 @@ def _age_of(ward: "Ward") -> Text:
 
 
 def _cells(row: "BoardRow", zone: ZoneInfo) -> tuple[Text | str, ...]:
-    about = f" for {row.next_dose}" if row.next_dose else ""
     where = Text(f"{row.state}\n")
-    where.append(f"{row.verdict}{about}", style=cli_render.style_of(row.verdict))
+    where.append(row.headline, style=cli_render.style_of(row.verdict))
     where.append(f"\nas of {_short(row.as_of, zone)}, {ago(row.now - row.as_of)}", style="dim")
     if row.unwatched:
         where.append("\nnot watched", style="bold red")

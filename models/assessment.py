@@ -223,6 +223,11 @@ class CommandAnswer(Frozen):
     earliest_at: Instant | None = None
 
 
+OF_A_SIGNATURE = (Verdict.MAY_AUTHORISE, Verdict.MAY_START)
+"""Nothing holds the dose: what is left is to sign, check, prepare and start it."""
+SIGNING = (CourseState.DOSE_ADJUSTMENT, CourseState.PREMEDICATION)
+
+
 class Assessment(Frozen):
     """Where the course stands as of one instant, until another (`valid_until`, none: time alone changes nothing).
 
@@ -266,7 +271,7 @@ class Assessment(Frozen):
     @property
     def lacking(self) -> tuple[Finding, ...]:
         """What is still missing between a signature and the start, while nothing asks for more."""
-        if self.verdict not in (Verdict.MAY_AUTHORISE, Verdict.MAY_START):
+        if self.verdict not in OF_A_SIGNATURE:
             return ()
         return tuple(f for f in self.findings if f.verdict is None and f.clears is not None)
 
@@ -291,12 +296,27 @@ class Assessment(Frozen):
         command = "authorise_dose" if "OWN-01" in rules else "verify_dose" if "OWN-02" in rules else "start_infusion"
         if self.state is CourseState.CYCLE_REVIEW:
             command = "start_next_cycle"
-        elif self.verdict not in (Verdict.MAY_AUTHORISE, Verdict.MAY_START):
+        elif self.verdict not in OF_A_SIGNATURE:
             command = "authorise_dose"
         answer = next((a for a in self.commands if a.command == command), None)
         if answer is None:
             return ""
         return f"{command} may be given" if answer.may else f"{answer.why}"
+
+    @property
+    def headline(self) -> str:
+        """The verdict and its dose; of a dose that was signed also how far it is, for nothing is left to authorise."""
+        about = f" for {self.next_dose}" if self.next_dose else ""
+        return f"{self.verdict}{about}{self._how_far()}"
+
+    def _how_far(self) -> str:
+        """What the next step would meet of a dose that was authorised and may not be started yet (§3.5 rows 9 and 10)."""
+        rules = {f.rule for f in self.lacking}
+        if self.verdict is not Verdict.MAY_AUTHORISE or self.state not in SIGNING or "OWN-01" in rules:
+            return ""
+        return (
+            ", authorised and not checked yet" if "OWN-02" in rules else ", authorised and checked, not yet MAY_START"
+        )
 
     @property
     def called_now(self) -> tuple[Obligation, ...]:
@@ -316,10 +336,10 @@ class Assessment(Frozen):
     def sentence(self) -> str:
         """One sentence for a receipt and the Web UI: the verdict, its first reason with its rule, what is overdue."""
         first = next((f for f in self.findings if f.verdict is self.verdict), None)
-        about = f" for {self.next_dose}" if self.next_dose else ""
         because = f" – {first.rule}: {first.reason}" if first else ""
         because = because or (f" – {self.under_way}" if self.under_way else "")
-        return f"{self.verdict}{about}{because}{self._what_is_due()}"
+        turn = "; ".join(f"{owner}: {action}" for owner, action in self.turns) if self.verdict in OF_A_SIGNATURE else ""
+        return f"{self.headline}{because}{f' – {turn}' if turn else ''}{self._what_is_due()}"
 
     def _what_is_due(self) -> str:
         """What is overdue, the gravest first; where no dose is next and nothing is grave, what is due first: it is what the

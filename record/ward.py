@@ -129,6 +129,7 @@ class BoardRow(Frozen):
     over: bool
     state: CourseState
     verdict: Verdict
+    headline: str
     cycle: int
     next_dose: str | None
     rule: str
@@ -450,6 +451,7 @@ def _row(course: CourseInWard, assessment: Assessment, lines: Sequence[Line], wa
         over=course.over,
         state=assessment.state,
         verdict=assessment.verdict,
+        headline=assessment.headline,
         cycle=assessment.cycle,
         next_dose=assessment.next_dose,
         rule=finding.rule if finding else "",

@@ -189,6 +189,29 @@ def test_a_dose_that_was_verified_is_the_nurses_and_one_that_was_signed_the_phar
     assert [words.partition(" 2026")[0] for words in course.card.signatures] == ["1.45 mg authorised", "checked"]
 
 
+def test_the_headline_of_a_signed_dose_says_how_far_it_is_and_whose_turn_it_is() -> None:
+    course = PaperCourse(ChartBuilder().ready(), D1)
+    assert course.card.headline == "MAY_AUTHORISE for C1D1"
+    assert course.card.sentence() == "MAY_AUTHORISE for C1D1 – prescriber: authorise the dose"
+    signed = course.does("authorise_dose", Role.PRESCRIBER, cycle=1, day=1)
+    assert course.card.headline == "MAY_AUTHORISE for C1D1, authorised and not checked yet"
+    assert course.card.sentence().endswith(" – pharmacist: check the dose that was authorised")
+    course.does("verify_dose", Role.PHARMACIST, cycle=1, day=1, mg=str(signed.what.mg))  # type: ignore[union-attr]
+    assert course.card.headline == "MAY_AUTHORISE for C1D1, authorised and checked, not yet MAY_START"
+    assert course.card.sentence().endswith(" – nurse: premedicate; pharmacist: prepare the dose")
+    course.premedicated().later(hours=1).prepared()
+    assert course.card.sentence() == "MAY_START for C1D1 – nurse: start the infusion"
+    with course.charting() as chart:
+        chart.add({"kind": "weight", "kg": "55"}, course.now, Role.NURSE)
+    assert course.card.headline == "MAY_AUTHORISE for C1D1", "the signature has lapsed"
+
+
+def test_the_headline_of_a_cycle_that_is_to_be_started_speaks_of_no_signature() -> None:
+    chart = ChartBuilder().ready().cycle(1, D1).ready_for_cycle(D1 + 28 * DAY)
+    card = PaperCourse(chart, D1 + 28 * DAY).card
+    assert (card.state, card.headline) == (CourseState.CYCLE_REVIEW, "MAY_AUTHORISE for C2D1")
+
+
 def reaction(*reports: dict[str, Any]) -> PaperCourse:
     chart = ChartBuilder().ready()
     chart.add({"kind": "infusion_started", "cycle": 1, "day": 1, "mg": "1.45", "preparation_id": "bag-1"}, D1)
