@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Any, TypeVar
 
+from clinical.answers import heard
 from clinical.calendar import local_date
 from clinical.marks import EVERY_FACT, KIND_MARKS, TAGS, lab_mark
 from clinical.once import INSTANT, NEVER, Basis
@@ -72,9 +73,17 @@ class Reading:
             self.told.latest[tag] = max(reversed(found), key=_true_at) if found else None
         return self.told.latest[tag]
 
+    def heard(self, kind: type[What]) -> tuple[tuple[Fact, What], ...]:
+        """All facts of a kind that asks questions, oldest first, without an answer that its speaker may not take back."""
+        tag = TAGS[kind]
+        self.basis.marks |= KIND_MARKS[tag]
+        if tag not in self.told.heard:
+            self.told.heard[tag] = heard(self.told.by_kind.get(tag, ()))
+        return self.told.heard[tag]
+
     def answered(self, kind: type[Frozen]) -> Mapping[str, tuple[Fact, Any]]:
         """The last answer to each question of a statement, with its fact: one that leaves it open takes none back (M.0)."""
-        told = sorted(self.of(kind), key=_true_at)
+        told = self.heard(kind)
         said = (
             (name, fact, getattr(what, name)) for fact, what in told for name in kind.model_fields if name != "kind"
         )

@@ -37,7 +37,7 @@ def so_far(reading: Reading, starts: Sequence[datetime]) -> tuple[ReactionSoFar,
             known.began_at if known else fact.at,
             min(known.seen_at, told_at) if known else told_at,
             ended or (known.resolved_at if known else None),
-            known and (known.came_back or (fact if _comes_back(known, fact, what) else None)),
+            None if known is None else known.came_back or (fact if _comes_back(known, fact, what) else None),
         )
     return tuple(by_id.values())
 

@@ -22,9 +22,9 @@ QUESTIONS = {
 
 def consent_gate(case: Case) -> Iterator[Finding]:
     """Consent must stand before every dose; withdrawn consent is missing consent."""
-    latest = case.reading.latest(Consent)
-    if latest is None or not latest[1].given:
-        reason = "consent is not recorded" if latest is None else "consent was withdrawn"
+    given = case.reading.heard(Consent)
+    if not given or not given[-1][1].given:
+        reason = "consent was withdrawn" if given else "consent is not recorded"
         yield case.finding("CONSENT", Verdict.NEED_DATA, reason, clears="record the patient's consent")
 
 

@@ -242,7 +242,7 @@ def _refractory(case: Case) -> Severity | None:
     """How long platelets have stayed low despite transfusions, from the first to the last examination that says so."""
     limits, zone = case.protocol.severity, case.reading.zone
     run: list[datetime] = []
-    for fact, seen in sorted(case.reading.of(VodExamination), key=lambda pair: pair[0].at):
+    for fact, seen in case.reading.heard(VodExamination):
         run = (
             [*run, fact.at]
             if seen.refractory_thrombocytopenia

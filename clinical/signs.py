@@ -18,6 +18,7 @@ from models.facts import (
     InfectionBleedingCheck,
     VitalSigns,
 )
+from models.people import PHYSICIANS
 
 ANAEMIA_NOT_ASKED = "symptoms of anaemia were not asked for: breathlessness, palpitations, pallor, unusual tiredness"
 ALBUMIN_NORMAL_G_DL = Decimal("4.0")
@@ -35,10 +36,11 @@ def personal_holds(case: Case) -> Iterator[Finding]:
 
 def infection_or_bleeding(case: Case) -> Iterator[Finding]:
     """MON-16: fever from 38.0 °C, an infection, or active bleeding."""
-    found, inputs, limit = [], [], case.protocol.limits.fever
+    found, inputs, limit, by_a_physician = [], [], case.protocol.limits.fever, ""
     for name in ("infection", "active_bleeding"):
         fact = _seen_last(case, name)
         if fact is not None:
+            by_a_physician = by_a_physician or (", by a physician" if fact.by.role in PHYSICIANS else "")
             found.append(label(name))
             inputs.append(Input(name="check", value=label(name), taken_at=fact.at, fact=fact.id))
     hot = fever(case)
@@ -46,7 +48,7 @@ def infection_or_bleeding(case: Case) -> Iterator[Finding]:
         found.append(f"temperature {hot.value}, fever from {plain(limit.number)} °C")
         inputs.append(hot)
     if found:
-        clears = "a check without fever, infection or bleeding"
+        clears = f"a check without fever, infection or bleeding{by_a_physician}"
         yield case.finding("MON-16", Verdict.HOLD, ", ".join(found), inputs=tuple(inputs), clears=clears)
     latest, anaemic = case.reading.latest(InfectionBleedingCheck), _seen_last(case, "anaemia_symptoms") is not None
     if latest is not None and (anaemic or latest[1].anaemia_symptoms is None):
@@ -62,7 +64,7 @@ def _seen_last(case: Case, name: str) -> Fact | None:
 
 
 def _checks(case: Case) -> tuple[tuple[Fact, InfectionBleedingCheck], ...]:
-    return case.reading.of(InfectionBleedingCheck)
+    return case.reading.heard(InfectionBleedingCheck)
 
 
 def fever(case: Case) -> Input | None:

@@ -98,6 +98,7 @@ class Told:
         self.all_facts = facts
         self.last_at: datetime | None = max((f.recorded_at for f in facts), default=None)
         self.latest: Store[str, tuple[Fact, Any] | None] = Store()
+        self.heard: Store[str, Pairs] = Store()
         self.results: Store[str, Mapping[str | None, tuple[Chain, ...]]] = Store()
         self._memories: tuple[tuple[Protocol, Memory], ...] = ()
         self._correctors, self.versions, self._standing = {}, None, None
@@ -224,7 +225,7 @@ class Told:
             longer.last_at = max(longer.last_at, self.last_at)
         longer.versions, longer._standing, longer._correctors = None, None, {}
         longer.by_kind, longer.labs = dict(self.by_kind), dict(self.labs)
-        longer.latest, longer.results = self.latest.copy(), self.results.copy()
+        longer.latest, longer.heard, longer.results = self.latest.copy(), self.heard.copy(), self.results.copy()
         longer.withdrawals, longer._groups_of, longer._links = self.withdrawals, dict(self._groups_of), self._links
         changed = EVERY_FACT
         for place, fact in enumerate(added, len(self.all_facts)):
@@ -232,6 +233,7 @@ class Told:
             changed |= KIND_MARKS[what.kind]
             longer.by_kind[what.kind] = (*longer.by_kind.get(what.kind, ()), (fact, what))
             longer.latest.pop(what.kind, None)
+            longer.heard.pop(what.kind, None)
             if isinstance(what, LabResult | ResultWithdrawn):
                 changed |= longer._and_result(version_of(fact, what, (what,), place), few=len(added) <= FEW)
         longer._memories = tuple((protocol, memory.longer(changed)) for protocol, memory in self._memories)

@@ -221,8 +221,7 @@ class Signs:
 
     @cached_property
     def _looks(self) -> tuple[tuple[Fact, VodExamination], ...]:
-        looks = [pair for pair in self.case.reading.of(VodExamination) if self._was(pair[0].at)]
-        return tuple(sorted(looks, key=lambda pair: pair[0].at))
+        return tuple(pair for pair in self.case.reading.heard(VodExamination) if self._was(pair[0].at))
 
     def look(self, sign: str) -> Part:
         """One sign of the last examination that looked for it (MON-15); "not seen" holds while that look is fresh.
