@@ -21,6 +21,7 @@ from models.facts import (
     Premedication,
     PremedicationClass,
     Preparation,
+    VitalSigns,
 )
 
 DISCARD = "discard it and prepare anew"
@@ -173,6 +174,25 @@ def _amounts(case: Case, preparation: Preparation) -> Iterator[Finding]:
     if in_a_bag and total is not None and total != bag.number:
         reason = f"diluted to {plain(total)} mL in place of {bag.shown()}"
         yield case.finding("PREP-04", None, reason, clears=DISCARD)
+
+
+def earliest_start(case: Case) -> datetime | None:
+    """From when on the premedication charted last allows a start, while it still does; none where none is charted."""
+    window = case.protocol.premedication
+    given = [f.at for f, _ in case.reading.of(Premedication) if case.reading.reached(f.at)]
+    last = max(given, default=None)
+    if case.slot is None or last is None or case.reading.passed(last + window.earliest.span):
+        return None
+    return last + window.latest.span
+
+
+def vital_signs_before(case: Case) -> datetime | None:
+    """INF-03: since when the vital signs before the start are due, as long as nobody has taken them."""
+    due_at = earliest_start(case)
+    if due_at is None:
+        return None
+    since = due_at - case.protocol.observation.vital_signs_before.span
+    return None if any(f.at >= since for f, _ in case.reading.of(VitalSigns)) else due_at
 
 
 def premedication_troubles(case: Case) -> Iterator[Finding]:

@@ -6,12 +6,13 @@ INF-01, -02, -03, -04, -05.
 from collections.abc import Iterator
 from datetime import datetime
 
+from clinical.bedside import vital_signs_before
 from clinical.case import Case
 from clinical.due import Due, obligation
 from clinical.infusion import Flow, broken_off, flow
 from clinical.time_limits import time_limits
 from clinical.treatment import Dose
-from models.facts import VitalSigns
+from models.facts import DoseSlot, VitalSigns
 from models.obligation_kinds import ObligationKind
 
 
@@ -21,6 +22,7 @@ def at_the_bedside(case: Case) -> Iterator[Due]:
     if under_way is not None:
         yield _infusion(case, under_way)
         yield from _vital_signs(case, under_way.dose, None if under_way.interrupted else under_way.ends_at)
+    yield from _before_the_start(case)
     observed = case.in_observation
     if observed is not None and observed.ended_at is not None:
         yield _observation(case, observed, observed.ended_at)
@@ -99,10 +101,23 @@ def _vital_signs(case: Case, dose: Dose, ends_at: datetime | None) -> Iterator[D
     ]
     if left:
         at, words = left[0]
-        late = at + spans.vital_signs_overdue_after.span
-        clears = "heart rate, blood pressure, temperature and oxygen saturation charted"
-        kind, title = ObligationKind.VITAL_SIGNS, f"vital signs {words}"
-        yield obligation(case, kind, str(dose.slot), title, "INF-03", at, late, clears)
+        yield _signs(case, dose.slot, at, at + spans.vital_signs_overdue_after.span, words)
+
+
+def _before_the_start(case: Case) -> Iterator[Due]:
+    """INF-03: asked for before the start, as soon as the premedication allows one, and not first after it.
+
+    They are late only once the infusion runs; a start that does not come in the window of its premedication needs none.
+    """
+    at, window = vital_signs_before(case), case.protocol.premedication
+    if at is not None and case.slot is not None:
+        yield _signs(case, case.slot, at, at + window.earliest.span - window.latest.span, f"before {case.slot}")
+
+
+def _signs(case: Case, slot: DoseSlot, at: datetime, late: datetime, words: str) -> Due:
+    clears = "heart rate, blood pressure, temperature and oxygen saturation charted"
+    kind, title = ObligationKind.VITAL_SIGNS, f"vital signs {words}"
+    return obligation(case, kind, str(slot), title, "INF-03", at, late, clears)
 
 
 # ── observation that was broken off (INF-04) ───────────────────────────────────────────────────────────────────────

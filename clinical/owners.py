@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from clinical.bedside import standing_authorisation
+from clinical.bedside import standing_authorisation, vital_signs_before
 from clinical.case import Case
 from clinical.infusion import first_act
 from models.assessment import CourseState, DosePlan, Finding, Turn, Verdict
@@ -56,7 +56,7 @@ def turns_of(
     if state is CourseState.DOSE_ADJUSTMENT and standing_authorisation(case, plan) is not None:
         return (Turn(owner=Role.PHARMACIST, action="check the dose that was authorised"),)
     if state is CourseState.PREMEDICATION:
-        return tuple(_before_the_start(verdict, findings))
+        return tuple(_before_the_start(case, verdict, findings))
     if state is CourseState.CORRECTION_REVIEW:
         return tuple(_confirming(case))
     owner, action = BY_STATE[state]
@@ -94,7 +94,7 @@ def _to_the_reaction(case: Case) -> str:
     return "treat the reaction, give its grade, and chart its end"
 
 
-def _before_the_start(verdict: Verdict, findings: tuple[Finding, ...]) -> Iterator[Turn]:
+def _before_the_start(case: Case, verdict: Verdict, findings: tuple[Finding, ...]) -> Iterator[Turn]:
     """The preparation is the pharmacist's, premedication the nurse's, a reason the prescriber's; then the nurse starts."""
     left = [f for f in findings if f.verdict is None and f.clears is not None]
     asked = (
@@ -108,7 +108,8 @@ def _before_the_start(verdict: Verdict, findings: tuple[Finding, ...]) -> Iterat
         if those
     ]
     if verdict is Verdict.MAY_START or not found:
-        yield Turn(owner=Role.NURSE, action="start the infusion", clears="start_infusion")
+        signs = "" if vital_signs_before(case) is None else "take the vital signs, then "
+        yield Turn(owner=Role.NURSE, action=f"{signs}start the infusion", clears="start_infusion")
     else:
         yield from found
 

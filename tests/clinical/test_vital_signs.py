@@ -40,6 +40,35 @@ def test_they_are_due_before_at_15_and_30_minutes_at_the_end_and_half_an_hour_an
     assert looks == [0, 15, 30, 60, 90, 120]
 
 
+def test_they_are_asked_for_before_the_start_once_the_premedication_allows_one() -> None:
+    course = PaperCourse(ChartBuilder().ready(), D1).authorised()
+    assert course.card.next_action == "premedicate"
+    course.premedicated().later(minutes=20)
+    [due] = [o for o in course.card.obligations if o.key == "vital-signs-C1D1"]
+    assert (due.title, due.due_at, due.standing, due.owner) == (
+        "vital signs before C1D1",
+        D1 + 30 * MIN,
+        "coming",
+        Role.NURSE,
+    )
+    course.prepared().later(minutes=10)
+    assert course.card.next_action == "take the vital signs, then start the infusion"
+    taken = course.does("record_finding", Role.NURSE, finding=SIGNS)
+    assert taken.at == D1 + 30 * MIN
+    assert course.card.next_action == "start the infusion"
+    assert not [o for o in course.card.obligations if o.key == "vital-signs-C1D1"]
+    course.started()
+    [due] = [o for o in course.card.obligations if o.key == "vital-signs-C1D1"]
+    assert due.title == "vital signs 15 min after the start of C1D1"
+
+
+def test_they_are_not_asked_for_a_start_that_did_not_come_in_time() -> None:
+    course = PaperCourse(ChartBuilder().ready(), D1).authorised().premedicated().later(hours=2)
+    assert [o for o in course.card.obligations if o.key == "vital-signs-C1D1"]
+    course.later(seconds=1)
+    assert not [o for o in course.card.obligations if o.key == "vital-signs-C1D1"]
+
+
 def test_each_look_is_overdue_a_quarter_of_an_hour_later_to_the_second() -> None:
     chart = running()
     chart.add(SIGNS, D1)

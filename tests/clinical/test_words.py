@@ -175,7 +175,11 @@ def test_preparation_is_the_pharmacists_and_premedication_the_nurses() -> None:
     course.later(hours=1)
     assert (course.card.owner, course.card.next_action, course.card.others) == (Role.PHARMACIST, "prepare the dose", ())
     course.prepared()
-    assert (course.card.owner, course.card.next_action, course.card.others) == (Role.NURSE, "start the infusion", ())
+    assert (course.card.owner, course.card.next_action, course.card.others) == (
+        Role.NURSE,
+        "take the vital signs, then start the infusion",
+        (),
+    )
 
 
 def test_a_dose_that_was_verified_is_the_nurses_and_one_that_was_signed_the_pharmacists() -> None:
@@ -200,7 +204,7 @@ def test_the_headline_of_a_signed_dose_says_how_far_it_is_and_whose_turn_it_is()
     assert course.card.headline == "MAY_AUTHORISE for C1D1, authorised and checked, not yet MAY_START"
     assert course.card.sentence().endswith(" – nurse: premedicate; pharmacist: prepare the dose")
     course.premedicated().later(hours=1).prepared()
-    assert course.card.sentence() == "MAY_START for C1D1 – nurse: start the infusion"
+    assert course.card.sentence() == "MAY_START for C1D1 – nurse: take the vital signs, then start the infusion"
     with course.charting() as chart:
         chart.add({"kind": "weight", "kg": "55"}, course.now, Role.NURSE)
     assert course.card.headline == "MAY_AUTHORISE for C1D1", "the signature has lapsed"
