@@ -11,6 +11,7 @@ from decimal import ROUND_HALF_UP, Decimal
 
 from clinical.bsa import bsa_m2
 from clinical.case import Case
+from clinical.dosing import entries_of
 from clinical.infusion import flow_of, so_far
 from clinical.once import once
 from clinical.treatment import Dose
@@ -29,7 +30,8 @@ MINUTE = timedelta(minutes=1)
 class Given:
     """What was given of one dose: `mg` of the `dose.mg` that the bag held, on this body surface; none while it runs.
 
-    `doubt` says why nobody can tell yet that it was so much, `goes` how one goes that has not ended.
+    `doubt` says why nobody can tell yet that it was so much, `goes` how one goes that has not ended. `most` is the mg that
+    it should have been at most, where that is known.
     """
 
     dose: Dose
@@ -37,6 +39,12 @@ class Given:
     bsa: Decimal | None
     doubt: str | None
     goes: str = ""
+    most: Decimal | None = None
+
+    @property
+    def told_by(self) -> str:
+        """The fact that says how much it was: the end of an infusion of here, or the report of a dose of elsewhere."""
+        return self.dose.end or self.dose.fact
 
     @property
     def in_words(self) -> str | None:
@@ -59,12 +67,14 @@ def given_doses(case: Case) -> tuple[Given, ...]:
 
 def _given(case: Case, dose: Dose) -> Given:
     if dose.reported:
-        return Given(dose, dose.mg, _body_surface(case, dose), None)
+        bsa = _body_surface(case, dose)
+        most = _most_elsewhere(case, dose, bsa)
+        return Given(dose, dose.mg, bsa, _too_much(case, dose, most), most=most)
     end = ended(case, dose)
     if end is None or dose.ended_at is None:
         return Given(dose, None, None, None, so_far(case, dose))
     mg = _amount(case, dose, end[1])
-    return Given(dose, mg, _body_surface(case, dose), _doubt(case, dose, mg, *end))
+    return Given(dose, mg, _body_surface(case, dose), _doubt(case, dose, mg, *end), most=dose.mg)
 
 
 def ended(case: Case, dose: Dose) -> tuple[Fact, InfusionCompleted] | None:
@@ -110,13 +120,40 @@ def _doubt(case: Case, dose: Dose, amount: Decimal, end: Fact, what: InfusionCom
     return f"it ended {minutes} min after its start, when {so_far} can have run in, and is charted as {share}"
 
 
+def _most_elsewhere(case: Case, dose: Dose, bsa: Decimal | None) -> Decimal | None:
+    """What was signed for a dose that was given elsewhere; else the most that is ever given on that day, on this body."""
+    signed, fit = case.signed_for(dose), 1 + case.protocol.observation.infusion_fit.number / PERCENT
+    if signed:
+        return (signed[-1].mg * fit).quantize(HUNDREDTH, rounding=ROUND_HALF_UP)
+    if bsa is None:
+        return None
+    of_day = max(entry.number for entry in entries_of(case, dose.slot))
+    return (of_day * bsa * fit).quantize(HUNDREDTH, rounding=ROUND_HALF_UP)
+
+
+def _too_much(case: Case, dose: Dose, most: Decimal | None) -> str | None:
+    """Why what is reported of elsewhere can hardly have been given; none once a physician confirmed it."""
+    seen = [fact.by.role for fact, seen in case.reading.of(ResultConfirmed) if seen.target == dose.fact]
+    if most is None or dose.mg <= most or not PHYSICIANS.isdisjoint(seen):
+        return None
+    return (
+        f"{plain(dose.mg)} mg are reported, and at most {plain(most)} mg fit what was signed or what the day asks for"
+    )
+
+
 def doubts(case: Case) -> Iterator[Finding]:
     """INF-07: a card says which infusion nobody can tell to be whole, until it is corrected or confirmed."""
     for given in given_doses(case):
         if given.doubt is not None:
             reason = f"infusion of {given.dose.slot} on {given.dose.local_on}: {given.doubt}"
-            clears = f"correct_fact of {given.dose.end}, or result_confirmed of it"
+            clears = answer_to(given)
             yield case.finding("INF-07", None, reason, clears=clears, subject=str(given.dose.slot))
+
+
+def answer_to(given: Given) -> str:
+    """INF-07: what ends the question; more than its dose is a physician's to confirm."""
+    too_much = given.mg is not None and given.most is not None and given.mg > given.most
+    return f"correct_fact of {given.told_by}, or result_confirmed of it{' by a physician' if too_much else ''}"
 
 
 # ── per m², and per cycle ──────────────────────────────────────────────────────────────────────────────────────────

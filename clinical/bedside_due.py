@@ -9,7 +9,7 @@ from datetime import datetime
 from clinical.bedside import vital_signs_before
 from clinical.case import Case
 from clinical.due import Due, obligation
-from clinical.infusion import Flow, broken_off, flow
+from clinical.infusion import DISCARDING, Flow, broken_off, flow
 from clinical.time_limits import time_limits
 from clinical.treatment import Dose
 from models.facts import DoseSlot, VitalSigns
@@ -45,7 +45,7 @@ def _infusion(case: Case, under_way: Flow) -> Due:
         return obligation(case, kind, slot, title, "INF-01", end, end + late, clears)
     if case.dosing_ended is not None:
         title = f"infusion of {under_way.dose.slot} was stopped for good: its end is not charted"
-        clears = "complete_infusion with what has run in: the rest is discarded"
+        clears = f"{DISCARDING}: the rest is discarded"
         return obligation(case, kind, slot, title, "INF-05", under_way.since, under_way.since + late, clears)
     if under_way.by_reaction:
         title = f"the reaction stops the infusion of {under_way.dose.slot}: see that it stands still"
@@ -54,7 +54,7 @@ def _infusion(case: Case, under_way: Flow) -> Due:
     due_at = under_way.last_resumption(case.protocol.preparation.rate.number) or under_way.since
     expires = max(under_way.expires_at or under_way.since + late, due_at)
     title = f"infusion of {under_way.dose.slot} stands still: last moment to let it go on"
-    clears = "resume_infusion, or complete_infusion: the rest is discarded"
+    clears = f"resume_infusion, or {DISCARDING}: the rest is discarded"
     return obligation(case, kind, slot, title, "INF-05", due_at, expires, clears)
 
 

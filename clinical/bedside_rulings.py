@@ -80,7 +80,9 @@ def completed(judging: Judging, message: CompleteInfusion) -> Judged:
     if running is not None and judging.at < running.started_at:
         return refused("BeforeItsStart", "the infusion cannot end before it started")
     still = infusion.interrupted(judging.case)
-    if still is None or still.by_reaction:  # whether anybody let it go on is asked about (INF-07)
+    discarded = message.stopped_early or message.given_mg is not None
+    # Whether anybody let it go on, and whether the rest ran in or was discarded, is asked about and never supposed (INF-07).
+    if still is None or still.by_reaction or not discarded:
         return share(InfusionCompleted, message)
     given = message.given_mg if message.given_mg is not None else still.given_mg  # the rest is discarded (INF-05)
     return share(InfusionCompleted, message, stopped_early=True, given_mg=given)
@@ -123,7 +125,7 @@ def resumed(judging: Judging, message: ResumeInfusion) -> Judged:
             when = f"it had to go on by {latest.astimezone(judging.case.reading.zone):%H:%M:%S} local time"
         expiry = judging.case.protocol.preparation.to_end.shown()
         reason = f"{rest} would end later than {expiry} after reconstitution: {when}"
-        finding = judging.case.finding("INF-06", None, reason, clears="discard the rest: complete_infusion")
+        finding = judging.case.finding("INF-06", None, reason, clears=f"discard the rest: {infusion.DISCARDING}")
         return refused("DrugWouldExpire", f"the infusion cannot go on: {reason}", (finding,))
     return share(InfusionResumed, message, remaining_ml=still.remaining_ml)
 

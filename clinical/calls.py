@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from clinical.alerts import ladder
-from clinical.amounts import given_doses
+from clinical.amounts import answer_to, given_doses
 from clinical.case import Case
 from clinical.closing import lost_to_follow_up
 from clinical.critical import critical
@@ -141,13 +141,15 @@ def _infusions(case: Case) -> Iterator[Call]:
     """INF-07: an infusion that cannot be as it is charted, and one that ended past its limit."""
     kind = ObligationKind.INFUSION_ASKED
     for given in given_doses(case):
-        end, dose = given.dose.end, given.dose
-        if given.doubt is not None and end is not None:
-            title, clears = (
+        dose = given.dose
+        if given.doubt is not None:
+            name, title = (
+                f"{dose.slot}-amount",
                 f"infusion of {dose.slot}: how long it ran does not fit what is charted as given",
-                f"correct_fact of {end}, or result_confirmed of it",
             )
-            yield Call(kind, f"{dose.slot}-amount", title, "INF-07", case.recorded[end], clears)
+            if dose.reported:
+                name, title = hashed(dose.fact), f"{dose.slot} of elsewhere: more is reported than its dose"
+            yield Call(kind, name, title, "INF-07", case.recorded[given.told_by], answer_to(given))
     for dose, end_fact, limit in unanswered_ends(case):
         title = (
             f"infusion of {dose.slot} ended past {limit.astimezone(case.reading.zone):%H:%M}: a physician looks at it"

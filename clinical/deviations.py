@@ -116,8 +116,9 @@ def _after_the_stop(case: Case, dose: Dose) -> Iterator[str]:
 
 
 def _more_than_its_dose(given: Given) -> Iterator[str]:
-    if given.mg is not None and given.mg > given.dose.mg:
-        yield f"more was given than its dose: {plain(given.mg)} of {plain(given.dose.mg)} mg"
+    if given.mg is not None and given.most is not None and given.mg > given.most:
+        at_most = "at most " if given.dose.reported else ""
+        yield f"more was given than its dose: {plain(given.mg)} of {at_most}{plain(given.most)} mg"
 
 
 def _held(case: Case, dose: Dose) -> Iterator[str]:

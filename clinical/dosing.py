@@ -40,15 +40,24 @@ def vials_for(mg: Decimal, content_mg: Decimal) -> int:
 
 def mg_per_m2_of(case: Case, slot: DoseSlot) -> Entry | None:
     """The dose of this cycle and day (DOSE-01 … DOSE-03); `None` while the response of the cycle before is missing."""
-    regimen = case.protocol.regimen
     if slot.cycle == 1:
-        return {1: regimen.cycle1_d1, 8: regimen.cycle1_d8}.get(slot.day, regimen.cycle1_d15)
+        return entries_of(case, slot)[0]
     before = case.response_of(slot.cycle - 1)
     if before is None or before[1].response is Response.NOT_ASSESSABLE:
         return None
-    if case.responded_before(slot.cycle):
-        return {1: regimen.response_d1, 8: regimen.response_d8}.get(slot.day, regimen.response_d15)
-    return {1: regimen.no_response_d1, 8: regimen.no_response_d8}.get(slot.day, regimen.no_response_d15)
+    responded, not_responded = entries_of(case, slot)
+    return responded if case.responded_before(slot.cycle) else not_responded
+
+
+def entries_of(case: Case, slot: DoseSlot) -> tuple[Entry, ...]:
+    """What the protocol gives on this day: in cycle 1 one dose, later one after a response and one without."""
+    regimen = case.protocol.regimen
+    if slot.cycle == 1:
+        return ({1: regimen.cycle1_d1, 8: regimen.cycle1_d8}.get(slot.day, regimen.cycle1_d15),)
+    return (
+        {1: regimen.response_d1, 8: regimen.response_d8}.get(slot.day, regimen.response_d15),
+        {1: regimen.no_response_d1, 8: regimen.no_response_d8}.get(slot.day, regimen.no_response_d15),
+    )
 
 
 def leveled(case: Case, slot: DoseSlot, full: Decimal) -> Decimal:

@@ -27,6 +27,8 @@ from models.facts import (
 
 HOUR = timedelta(hours=1)
 HUNDREDTH = Decimal("0.01")
+DISCARDING = "complete_infusion with stopped_early or given_mg"
+"""How it is charted that the rest of the bag was discarded (INF-05)."""
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from clinical.bedside import standing_authorisation, vital_signs_before
 from clinical.case import Case
-from clinical.infusion import first_act
+from clinical.infusion import DISCARDING, first_act
 from models.assessment import CourseState, DosePlan, Finding, Turn, Verdict
 from models.people import Role
 
@@ -75,9 +75,7 @@ def _at_the_chair(case: Case, state: CourseState) -> Iterator[Turn]:
         yield Turn(owner=Role.NURSE, action=f"{act}, and chart what the pump shows", clears="interrupt_infusion")
     elif case.running is not None and case.stopped_for_good:
         ended = "chart the end of the infusion, which was stopped for good"
-        yield Turn(
-            owner=Role.NURSE, action=ended, clears="complete_infusion with what has run in: the rest is discarded"
-        )
+        yield Turn(owner=Role.NURSE, action=ended, clears=f"{DISCARDING}: the rest is discarded")
     else:
         yield Turn(
             owner=Role.NURSE, action="watch the patient, and report how the reaction goes on", clears="report_reaction"

@@ -156,3 +156,75 @@ def test_an_answer_ends_the_question(answer: Callable[[PaperCourse], object]) ->
     answer(course)
     assert asked(course.card) == []
     assert "at most" not in course.card.cycle_totals_mg_per_m2[0]
+
+
+def test_who_ends_an_infusion_that_stands_still_says_whether_the_rest_was_discarded() -> None:
+    """12 of 50 mL had run in when it was stopped; nobody supposes what became of the rest."""
+    course = first_dose()("us-label-2024.1").ready_to_start()
+    course.started()
+    course.later(minutes=15).does("interrupt_infusion", Role.NURSE, infused_ml="12")
+    said = course.later(minutes=5).does("complete_infusion", Role.NURSE)
+    assert said.what.model_dump()["stopped_early"] is False
+    assert len(asked(course.card)) == 1
+    assert any(o.rule == "INF-07" and o.standing == "due" for o in course.card.obligations)
+    assert "at most" in course.card.cycle_totals_mg_per_m2[0]
+    discarded = {"kind": "infusion_completed", "stopped_early": True}
+    course.does("correct_fact", Role.NURSE, target=said.id, replacement=discarded, reason="the rest was discarded")
+    assert asked(course.card) == []
+    assert "in part: 0.35 of 1.45 mg" in course.card.cycle_totals_mg_per_m2[0]
+
+
+# ── a dose of elsewhere that is more than its dose (INF-07, DEV-01) ────────────────────────────────────────────────
+
+
+def elsewhere(mg: str, *, signed: bool = False, cycle: int = 1, **more: Any) -> PaperCourse:
+    """C1D1, or day 1 of cycle 2, was given in another clinic; 1.82 m²: 1.45 mg."""
+    chart = ChartBuilder().ready() if cycle == 1 else ChartBuilder().ready().cycle(1, D1)
+    course = PaperCourse(chart, D1 if cycle == 1 else day(29))
+    if signed:
+        course.authorised()
+    course.later(hours=2).does("record_administration", Role.NURSE, cycle=cycle, day=1, mg=mg, **more)
+    return course
+
+
+def too_much(course: PaperCourse) -> tuple[int, int, int]:
+    """How often it is asked about, called for, and said as a deviation."""
+    card = course.card
+    called = [o for o in card.obligations if o.rule == "INF-07"]
+    return len(asked(card)), len(called), sum("more was given" in f.reason for f in card.findings if f.rule == "DEV-01")
+
+
+@pytest.mark.parametrize(
+    ("mg", "signed", "cycle", "times"),
+    [
+        ("14.5", True, 1, 1),
+        ("14.5", False, 1, 1),
+        ("1.82", True, 1, 1),
+        ("1.81", True, 1, 0),
+        ("1.83", False, 1, 1),
+        ("1.45", True, 1, 0),
+        ("0.3", True, 1, 0),
+        ("14.5", False, 2, 1),  # nobody recorded a response: the most that day 1 of a later cycle asks for counts
+        ("1.45", False, 2, 0),
+    ],
+)
+def test_more_than_its_dose_is_asked_about_until_a_physician_confirms_it(
+    mg: str, signed: bool, cycle: int, times: int
+) -> None:
+    course = elsewhere(mg, signed=signed, cycle=cycle)
+    assert too_much(course) == (times, times, times)
+    target = next(f.id for f in course.chart.facts if f.what.kind == "administration")
+    confirmed = {"kind": "result_confirmed", "target": target}
+    course.does("record_finding", Role.NURSE, finding=confirmed)
+    assert too_much(course) == (times, times, times)
+    course.does("record_finding", Role.PHYSICIAN, finding=confirmed)
+    assert too_much(course) == (0, 0, times)
+
+
+def test_a_report_of_too_much_ends_by_the_prescribers_correction() -> None:
+    course = elsewhere("14.5")
+    assert "is asked about: 14.5 mg at most" in course.card.cycle_totals_mg_per_m2[0]
+    target = next(f.id for f in course.chart.facts if f.what.kind == "administration")
+    right = {"kind": "administration", "cycle": 1, "day": 1, "mg": "1.45"}
+    course.does("correct_fact", Role.PRESCRIBER, target=target, replacement=right, reason="a typing error")
+    assert too_much(course) == (0, 0, 0)

@@ -102,7 +102,7 @@ def test_irr_02_after_a_grade_2_reaction_is_over_it_goes_on_and_observation_star
 
 def test_inf_05_ended_while_it_stands_still_the_rest_is_discarded_and_counted() -> None:
     course = interrupted(30)
-    told = course.later(minutes=10).does("complete_infusion", Role.NURSE).what
+    told = course.later(minutes=10).does("complete_infusion", Role.NURSE, stopped_early=True).what
     assert isinstance(told, InfusionCompleted)
     assert (told.stopped_early, told.given_mg) == (True, Decimal("0.73"))
     assert course.card.state is CourseState.OBSERVATION
