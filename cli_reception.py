@@ -23,7 +23,7 @@ from intake.outcome import LOST_NOTHING, ExpectedSubject, Intake, Refusal
 from models.bounds import shortened
 from models.facts import NO_CODE
 from models.messages import LabResults, ResolveUnreadable
-from models.people import CLOCK, Actor, By
+from models.people import CLOCK, Actor, By, Role
 from plumbing.connection import TemporalUnreachable, connect
 from plumbing.installation import namespace_must_be_ours
 from plumbing.keys import birth_hash, subject_hash
@@ -36,8 +36,8 @@ from services.courses import CourseClient, CourseError
 
 Result = TypeVar("Result")
 _ACTOR: TypeAdapter[Actor] = TypeAdapter(By)
-MAY_SETTLE = ROLES[ResolveUnreadable.name]
-"""Who may say what becomes of an item: whoever may resolve an unreadable message, so never a machine."""
+MAY_SETTLE = ROLES[ResolveUnreadable.name] | {Role.COORDINATOR}
+"""Who may say what becomes of an item: whoever may resolve an unreadable message, and the coordinator, whose it is."""
 
 
 def with_reception(settings: Settings, act: Callable[["Reception"], Awaitable[Result]]) -> Result:

@@ -27,7 +27,7 @@ from models.messages import (
     WithdrawTransplantPlan,
     share,
 )
-from models.people import PHYSICIANS, Role
+from models.people import CLINICAL_ROLES, PHYSICIANS, Role
 
 
 def response_assessed(judging: Judging, message: ResponseAssessed) -> Judged:
@@ -38,9 +38,10 @@ def response_assessed(judging: Judging, message: ResponseAssessed) -> Judged:
 STATED_BY: dict[str, frozenset[Role]] = {
     "eligibility": frozenset({Role.PRESCRIBER}),
     "weight_accepted": frozenset({Role.PRESCRIBER}),
+    "result_confirmed": CLINICAL_ROLES,
     **dict.fromkeys(("bilirubin_cause", "toxicity_attribution", "cytopenia_attribution", "risk_accepted"), PHYSICIANS),
 }
-"""Findings that are a judgement, and who makes it (ELIG-01, BSA-08, NON-10, NON-11, HEM-08, RISK-06)."""
+"""Findings that are a judgement, and who makes it (ELIG-01, BSA-08, NON-10, NON-11, HEM-08, RISK-06, PLAU-01)."""
 
 
 def finding(judging: Judging, message: RecordFinding) -> Judged:

@@ -111,7 +111,7 @@ ROLES: dict[str, frozenset[Role]] = {
     RecordTransplant.name: PHYSICIANS,
     CloseCourse.name: CLINICAL_ROLES,
     CorrectFact.name: CLINICAL_ROLES,
-    ResolveUnreadable.name: _REPORTING,
+    ResolveUnreadable.name: CLINICAL_ROLES,  # it may be a value that holds the dose (LAB-12, LAB-13)
     SetFactAside.name: PHYSICIANS,
     ReadAgain.name: frozenset({Role.ADMINISTRATOR}),
     AuthoriseDose.name: _PRESCRIBER,

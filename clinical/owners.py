@@ -6,6 +6,7 @@ from clinical.bedside import standing_authorisation, vital_signs_before
 from clinical.case import Case
 from clinical.infusion import DISCARDING, first_act
 from models.assessment import CourseState, DosePlan, Finding, Turn, Verdict
+from models.messages import ResolveUnreadable
 from models.people import Role
 
 BY_STATE: dict[CourseState, tuple[Role, str]] = {
@@ -59,8 +60,25 @@ def turns_of(
         return tuple(_before_the_start(case, verdict, findings))
     if state is CourseState.CORRECTION_REVIEW:
         return tuple(_confirming(case))
+    if state in (CourseState.LABS, CourseState.SCREENING):
+        return tuple(_bringing_in(state, findings))
     owner, action = BY_STATE[state]
     return tuple(_second_signatures(verdict, findings, Turn(owner=owner, action=action)))
+
+
+def _bringing_in(state: CourseState, findings: tuple[Finding, ...]) -> Iterator[Turn]:
+    """What came and cannot be read is a physician's to settle (LAB-05, LAB-12, LAB-13); what never came is brought in."""
+    needed = [f for f in findings if f.verdict is Verdict.NEED_DATA]
+    unread = [f for f in needed if ResolveUnreadable.name in (f.clears or "")]
+    owner, action = BY_STATE[state]
+    settling = "say what it is that could not be read, or dismiss it"
+    if unread and owner is Role.PHYSICIAN and len(unread) < len(needed):
+        yield Turn(owner=owner, action=f"{settling}; {action}")
+        return
+    if unread:
+        yield Turn(owner=Role.PHYSICIAN, action=settling, clears=unread[0].clears or "")
+    if len(unread) < len(needed) or not needed:
+        yield Turn(owner=owner, action=action)
 
 
 def _at_the_chair(case: Case, state: CourseState) -> Iterator[Turn]:

@@ -450,7 +450,8 @@ def test_one_resolved_message_does_not_open_the_gate_that_another_closes() -> No
     chart.add({**GARBLED, "sha256": "cd" * 32}, NEWER, Role.LABORATORY)
     course = PaperCourse(chart, D8)
     resolved = {"target": "ab" * 32, "outcome": "dismissed", "reason": "another patient's printout"}
-    course.does("resolve_unreadable", Role.COORDINATOR, **resolved)
+    assert course.refused("resolve_unreadable", Role.COORDINATOR, **resolved).type == "RoleNotAllowed"
+    course.does("resolve_unreadable", Role.NURSE, **resolved)
     assert standing_rules(course.card) == ["LAB-05"]
 
 

@@ -38,7 +38,7 @@ MATRIX = {
     "record_transplant": PHYSICIANS,
     "close_course": CLINICAL,
     "correct_fact": CLINICAL,
-    "resolve_unreadable": REPORTING,
+    "resolve_unreadable": CLINICAL,
     "set_fact_aside": PHYSICIANS,
     "read_again": {Role.ADMINISTRATOR},
     "authorise_dose": PRESCRIBER,
