@@ -4,7 +4,7 @@ Each lineage is read against its own value before treatment: a normal one by HEM
 (HEM-07: the strictest of both). A lineage whose value before treatment nobody knows is read as a normal one.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -16,8 +16,8 @@ from clinical.next_due import Test, last_and_next, next_due_words, said
 from clinical.units import label
 from clinical.windows import Window, slot_of
 from models.assessment import Finding, Verdict
-from models.base import plain
-from models.facts import CytopeniaAttribution, DoseSlot, Gcsf, ResultConfirmed, Transfusion
+from models.base import Frozen, plain
+from models.facts import CytopeniaAttribution, DoseSlot, Fact, Gcsf, ResultConfirmed, Transfusion
 from models.people import PHYSICIANS, Role
 
 HOLDS = {"anc": "HEM-01", "platelets": "HEM-03"}
@@ -62,8 +62,9 @@ class Lineage:
 
     @property
     def influenced(self) -> bool:
-        """Too soon after a platelet transfusion or a growth factor to be the patient's own count (HEM-09)."""
-        return any(influenced(self.case, self.analyte, k.collected_at) for k in self.case.holding(self.analyte))
+        """Too soon after a platelet transfusion or a growth factor to be the patient's own count (HEM-09), or after one of
+        which nobody knows any more whether it was given (E1)."""
+        return any(_not_its_own(self.case, self.analyte, k.collected_at) for k in self.case.holding(self.analyte))
 
 
 def count_gate(case: Case, slot: DoseSlot) -> Iterator[Finding]:
@@ -156,7 +157,7 @@ def _low_since(lineage: Lineage, opens_at: datetime) -> datetime:
         low = [k.collected_at for k in twins if k.below(k.in_unit(lineage.limit)) is not False]
         if low:
             low_since = low_since or low[0]
-        elif not any(k.fact in gone or influenced(lineage.case, lineage.analyte, k.collected_at) for k in twins):
+        elif not any(k.fact in gone or _not_its_own(lineage.case, lineage.analyte, k.collected_at) for k in twins):
             low_since = None
     return max(low_since or opens_at, opens_at)
 
@@ -232,7 +233,10 @@ def _unusable(lineage: Lineage) -> Iterator[Finding]:
         cause = "a platelet transfusion" if lineage.analyte == "platelets" else "a growth factor"
         reason = f"{name} measured too soon after {cause} to count for this dose"
         case, rule, inputs = lineage.case, INFLUENCED[lineage.analyte], (lineage.now.shown(),)
-        free_at = max(until for _, until in _influences(case, lineage.analyte))
+        given, taken_back = _influences(case, lineage.analyte), _taken_back(case, lineage.analyte)
+        if not any(since <= k.collected_at < until for k in case.holding(lineage.analyte) for since, until in given):
+            reason = f"{name} measured too soon after {cause} that was taken back: nobody knows whether it is its own"
+        free_at = max(until for _, until in (*given, *taken_back))
         clears = f"{name} drawn from {said(case, free_at)} on{next_due_words(case, Test.COUNTS)}"
         earliest_at = None if case.reading.reached(free_at) else free_at
         yield case.finding(
@@ -267,11 +271,26 @@ def influenced(case: Case, analyte: str, at: datetime) -> bool:
     return any(since <= at < until for since, until in _influences(case, analyte))
 
 
+def _not_its_own(case: Case, analyte: str, at: datetime) -> bool:
+    """Influenced, or drawn in the washout of what was taken back (E1)."""
+    return influenced(case, analyte, at) or any(since <= at < until for since, until in _taken_back(case, analyte))
+
+
 def _influences(case: Case, analyte: str) -> list[tuple[datetime, datetime]]:
     """Each transfusion or growth factor with the end of its washout."""
+    return _washouts(case, analyte, [*case.reading.of(Transfusion), *case.reading.of(Gcsf)])
+
+
+def _taken_back(case: Case, analyte: str) -> list[tuple[datetime, datetime]]:
+    """E1: the same of those that were retracted. A retraction does not say that the count is the patient's own."""
+    retracted = [said for said, stands, _ in case.reading.corrections() if stands is None]
+    return _washouts(case, analyte, [(said, said.what) for said in retracted])
+
+
+def _washouts(case: Case, analyte: str, given: Iterable[tuple[Fact, Frozen]]) -> list[tuple[datetime, datetime]]:
     limits = case.protocol.limits
-    if analyte == "platelets":
-        given = [f.at for f, t in case.reading.of(Transfusion) if t.product == "platelets"]
-        return [(at, at + limits.transfusion_washout.span) for at in given]
     washouts = {"filgrastim": limits.filgrastim_washout.span, "pegfilgrastim": limits.pegfilgrastim_washout.span}
-    return [(f.at, f.at + washouts[g.drug]) for f, g in case.reading.of(Gcsf)]
+    if analyte == "platelets":
+        transfused = [f.at for f, t in given if isinstance(t, Transfusion) and t.product == "platelets"]
+        return [(at, at + limits.transfusion_washout.span) for at in transfused]
+    return [(f.at, f.at + washouts[g.drug]) for f, g in given if isinstance(g, Gcsf)]

@@ -224,6 +224,31 @@ def test_a_count_under_a_transfusion_or_growth_factor_is_missing(
     assert card.verdict is (Verdict.NEED_DATA if rule else Verdict.MAY_AUTHORISE)
 
 
+@pytest.mark.parametrize(("finding", "ago", "rule"), INFLUENCES, ids=str)
+@pytest.mark.parametrize("instead", [False, True])
+def test_what_was_taken_back_leaves_unknown_whether_a_count_is_the_patients_own(
+    finding: dict[str, str], ago: timedelta, rule: str | None, instead: bool
+) -> None:
+    """E1: it speaks for no dose; a count drawn after its washout does. What stands in its place is a word of its own (E2)."""
+    chart = second_cycle()
+    target = chart.add(finding, D29 - 3 * H - ago)
+    course = PaperCourse(chart, D29)
+    other = {"kind": "transfusion", "product": "red_cells"}
+    if instead and finding["kind"] == "g_csf":
+        other = {"kind": "g_csf", "drug": "filgrastim"}
+    replacement = {"replacement": other} if instead else {}
+    course.does("correct_fact", Role.PHYSICIAN, target=target, reason="of another patient", **replacement)
+    still_in_it = instead and finding["kind"] == "g_csf" and ago < 48 * H
+    answer = [rule] if rule and (not instead or still_in_it) else []
+    assert standing_rules(course.card) == answer
+    if answer and not instead:
+        assert "taken back" in course.card.standing[0].reason
+        course.later(days=7)
+        with course.charting() as later:
+            later.ready_for_cycle(course.now)
+        assert standing_rules(course.card) == []
+
+
 def test_a_transfused_count_below_its_limit_holds_in_any_case() -> None:
     chart = second_cycle(platelets="49")
     chart.add({"kind": "transfusion", "product": "platelets"}, D29 - DAY)
