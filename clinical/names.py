@@ -159,7 +159,9 @@ _BLOOD: Final = _whole_words(
 """What a specimen of blood is called, in words, by HL7 table 0487 and by SNOMED CT."""
 _OTHER_FLUID: Final = _whole_words(
     r"urin(?!syr)\w*|ur|urc|harn(?!saure|stoff)\w*|orina|csf|spinal|liquor|fluid|pleural|ascit\w*|stool|stuhl|saliva|marrow|cord|sweat|tissue"
+    r"|122575003|258450006|119359002|122556008|418564007|309201001|168139001|119339001|119342007"
 )
+"""What a specimen of another kind is called, in words and by SNOMED CT."""
 _URINE: Final = _whole_words(r"urin\w*|ur|urc|harn|orina|122575003")
 
 
@@ -177,6 +179,11 @@ def of_another_fluid(loinc: str, words: str) -> bool:
     if loinc in OF_URINE:
         return bool(_BLOOD.search(told) or _OTHER_FLUID.search(told)) and not _URINE.search(told)
     return bool(_OTHER_FLUID.search(told))
+
+
+def made_with_another_fluid(loinc: str, words: str) -> bool:
+    """Whether the words of a method name a specimen of another kind only; one for blood and urine is for either."""
+    return of_another_fluid(loinc, words) and not (loinc not in OF_URINE and _BLOOD.search(_plain(words)))
 
 
 def _plain(words: str) -> str:

@@ -401,8 +401,10 @@ def _looked_at_alone(
     if trouble is None:
         return _usable(analyte, fact, result)
     since, why = result.collected_at or fact.recorded_at, f"{label(analyte)}: {trouble.why}"
-    counts = (trouble.low and analyte in LOW_COUNTS_AS_LOW) or (
-        in_the_future and meant.certain and trouble_of(analyte, result, protocol, in_the_future=False) is None
+    counts = (
+        (trouble.low and analyte in LOW_COUNTS_AS_LOW)
+        or (trouble.counts and meant.certain)
+        or (in_the_future and meant.certain and trouble_of(analyte, result, protocol, in_the_future=False) is None)
     )
     against = _usable(analyte, fact, result) if counts else None
     marks = (trouble.urgent, trouble.confirmable, trouble.high, against)

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from clinical.codes import BOUND_ONLY
-from clinical.names import fits_specimen, of_another_fluid
+from clinical.names import fits_specimen, made_with_another_fluid, of_another_fluid
 from clinical.plausibility import beyond_hard_limits, unusual_limit
 from clinical.units import contradict, ucum
 from models.base import is_of_sane_size
@@ -50,7 +50,7 @@ ABSENT = {
 class Trouble(NamedTuple):
     """Why a result cannot be used: by which rule, in words, whether a person is called at once or may confirm it.
 
-    `high` and `low`: its value is implausibly so (LAB-06).
+    `high` and `low`: its value is implausibly so (LAB-06). `counts`: what it holds or raises is held and raised all the same.
     """
 
     rule: str
@@ -59,6 +59,7 @@ class Trouble(NamedTuple):
     confirmable: bool = False
     high: bool = False
     low: bool = False
+    counts: bool = False
 
 
 def understood(analyte: str, result: LabResult, protocol: Protocol) -> LabResult:
@@ -105,6 +106,7 @@ def trouble_of(analyte: str, result: LabResult, protocol: Protocol, *, in_the_fu
         or _unit(analyte, result, protocol)
         or _two_units(analyte, result, protocol)
         or hard
+        or _flagged(result)
         or _limits(analyte, result, protocol)
     )
 
@@ -128,6 +130,8 @@ def _envelope(result: LabResult, in_the_future: bool) -> Trouble | None:
         return Trouble("LAB-14", f"its specimen is {result.specimen_type!r}, and its code is of another kind")
     if result.specimen_words and of_another_fluid(result.loinc, result.specimen_words):
         return Trouble("LAB-14", f"its specimen is called {result.specimen_words!r}, and its code is of another kind")
+    if result.method and made_with_another_fluid(result.loinc, result.method):
+        return Trouble("LAB-14", f"its method is {result.method!r}, and its code is of another specimen")
     if result.absent_reason is not None:
         reason = ABSENT.get(result.absent_reason, result.absent_reason)
         return Trouble("LAB-05", f"the laboratory gives no value ({reason})")
@@ -187,6 +191,34 @@ def _two_units(analyte: str, result: LabResult, protocol: Protocol) -> Trouble |
 def limits_in_unit(result: LabResult) -> bool:
     """CONV-03: value and limits of normal are in one unit."""
     return result.limit_unit in (None, "", result.unit)
+
+
+_ABOVE, _BELOW = frozenset({"H", "HH", "HU", "HX"}), frozenset({"L", "LL", "LU", "LX"})
+_OUTSIDE = frozenset({"A", "AA"})
+
+
+def _flagged(result: LabResult) -> Trouble | None:
+    """LAB-14: what the laboratory calls its number does not fit the number, its comparator or the limits beside it."""
+    flags, value = frozenset(result.flags or ()), result.value
+    if not flags or value is None:
+        return None
+    high, low = (result.uln, result.lln) if limits_in_unit(result) else (None, None)
+    under = (high is not None and value < high) or (high is None and low is not None and value < low)
+    over = (low is not None and value > low) or (low is None and high is not None and value > high)
+    within = bool({high, low} - {None}) and (high is None or value < high) and (low is None or value > low)
+    upwards, downwards = [(result.comparator or "").startswith(sign) for sign in (">", "<")]
+    unfit = [
+        *(flag for flag in flags if flag == "QCF"),
+        *(flag for flag in flags & {">"} if downwards or under),
+        *(flag for flag in flags & {"<"} if upwards or over),
+        *(flag for flag in flags & _ABOVE if under and not upwards),
+        *(flag for flag in flags & _BELOW if over and not downwards),
+        *(flag for flag in flags & _OUTSIDE if within and flags.isdisjoint(_ABOVE | _BELOW)),
+    ]
+    if not unfit:
+        return None
+    why = f"the laboratory flags it {', '.join(sorted(unfit))!r}, and that does not fit the value and its limits"
+    return Trouble("LAB-14", why, counts=True)
 
 
 def _limits(analyte: str, result: LabResult, protocol: Protocol) -> Trouble | None:

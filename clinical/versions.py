@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 from clinical.codes import analyte_of
 from clinical.marks import groups_of_analytes
 from clinical.meaning import Meaning, meaning
+from clinical.units import FACTORS, in_other_words, ucum
 from models.facts import Fact, LabResult, LabStatus, ResultWithdrawn
 
 Said = LabResult | ResultWithdrawn
@@ -332,12 +333,34 @@ def _once_each(versions: Sequence[Version]) -> list[Version]:
 
 
 def _content(what: Said) -> Hashable:
-    """What it says, without the envelope that it came in."""
+    """What it says, without the envelope that it came in and however it is spelled."""
     if isinstance(what, ResultWithdrawn):
         return (what.how, what.resource, what.version, what.updated_at, what.issued_at)
-    measured = (_measured(what, meaning(what)), what.value, what.comparator, what.text, what.unit, what.absent_reason)
-    limits = (what.uln, what.lln, what.limit_unit, what.status, what.doubt, what.unit_words, what.limit_unit_words)
-    return (*measured, *limits, what.collected_at, what.collected_text, what.issued_at, what.version, what.updated_at)
+    meant = meaning(what)
+    measured = (_measured(what, meant), what.comparator or None, what.text, what.absent_reason, what.status, what.doubt)
+    drawn_at = None if what.collected_at is None else minute_of(what.collected_at)
+    when = (drawn_at, what.collected_text, what.issued_at, what.version, what.updated_at)
+    return (*measured, *_numbers(what, meant), what.flags, *when)
+
+
+def _numbers(what: LabResult, meant: Meaning) -> tuple[Hashable, ...]:
+    """Value and limits in one spelling of their units: what is only spelled otherwise is no other result (LAB-15)."""
+    numbers = (what.value, what.unit, what.uln, what.lln, what.limit_unit, what.unit_words, what.limit_unit_words)
+    if not meant.certain:
+        return numbers
+    (analyte,) = meant.analytes
+    unit, of_limits = [_one_size(analyte, unit) for unit in (what.unit, what.limit_unit or what.unit)]
+    names = [_one_size(analyte, words) for words in (what.unit_words, what.limit_unit_words)]
+    beside = [name if name != of else None for name, of in zip(names, (unit, of_limits), strict=True)]
+    return (what.value, unit, what.uln, what.lln, of_limits, *beside)
+
+
+def _one_size(analyte: str, unit: str | None) -> Hashable:
+    """A unit by its size; as its word where that is not known."""
+    if not unit:
+        return None
+    known = ucum(analyte, unit, {}) or in_other_words(unit)
+    return FACTORS.get((analyte, known or ""), unit)
 
 
 def _counted(versions: Iterable[Version]) -> bool:

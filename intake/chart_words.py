@@ -41,6 +41,7 @@ _MEANING: Final = {
     "lab_result.doubt": "why it must not be used, whatever it measures; its analyte is unknown",
     "lab_result.unit_words": "the unit in words, where it is another than that of `unit`",
     "lab_result.limit_unit_words": "the same of `limit_unit`",
+    "lab_result.flags": "codes by which the laboratory calls the number high or low: it counts where they fit (LAB-14)",
     "lab_result.specimen_words": "where it was taken or what its specimen is called: it counts where that is no blood (LAB-14)",
     "lab_result.specimen_type": "what the specimen is, in the sender's words: urine is no blood (LAB-14)",
     "lab_result.ends_at": "the end of the period over which it was taken; one in the future makes it unusable",

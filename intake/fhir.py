@@ -94,7 +94,7 @@ def read_fhir(raw: bytes, *, expected: ExpectedSubject, by: Actor, sender: str |
     hidden = list(hidden_observations(document, found))
     references, groups = References(found), Groups(entries)
     above = {id(entry): groups.above(entry) for entry in observations}
-    used = (s for o in observations for s in references.specimens(o.resource, above[id(o)]).here)
+    used = (s for o in observations for s in references.spoken_of(o.resource, above[id(o)]))
     taken_back = [*withdrawn_groups(entries, groups, str(by)), *changed(whole.changes, str(by))]
     taken_back += refused_specimens(entries, used)
     others = [_ignored(entry, groups) for entry in entries if entry.resource_type != OBSERVATION]

@@ -10,7 +10,7 @@ from datetime import date
 from itertools import islice
 from typing import Final, NamedTuple
 
-from intake.fhir_shapes import Resource, an_id, an_object, as_list, concept_words, identifier_words, objects, words
+from intake.fhir_shapes import Resource, all_words, an_id, an_object, as_list, identifier_words, objects, words
 from intake.fhir_specimens import has_modifier
 from intake.outcome import ExpectedSubject
 
@@ -132,7 +132,7 @@ class References:
     def specimen(self, observation: Resource) -> Resource:
         """The Specimen of this document of which an observation was made; empty where there is none."""
         reference = an_object(observation.get("specimen")).get("reference")
-        return self._find("Specimen", reference, observation) or {}
+        return self._find(SPECIMEN, reference, observation) or {}
 
     def specimens(self, observation: Resource, groups: Sequence[Entry]) -> "Specimens":
         """Of what an observation was made: as it says itself, else the panels that list it, else the reports (LAB-14).
@@ -141,17 +141,26 @@ class References:
         """
         panels = [group.resource for group in groups if group.resource_type != REPORT]
         reports = [group.resource for group in groups if group.resource_type == REPORT]
-        named: list[str | None] = [concept_words(observation.get("bodySite"))]
+        named: list[str | None] = [all_words(observation.get("bodySite"))]
         for level in ([observation], panels, reports):
             told = ((holder, one) for holder in level for one in objects(as_list(holder.get("specimen"))))
             stated = list(islice(told, MAX_SPECIMENS + 1))
             named += [words(one.get("display")) for _, one in stated]
-            direct = [self._find("Specimen", one.get("reference"), holder) for holder, one in stated]
+            direct = [self._find(SPECIMEN, one.get("reference"), holder) for holder, one in stated]
             if len(stated) > MAX_SPECIMENS or any(direct):
                 here, more = self._with_parents([one for one in direct if one])
+                named += [all_words(an_object(one.get("collection")).get("bodySite")) for one in here]
                 said = words(" / ".join(dict.fromkeys(name for name in named if name)))
                 return Specimens(here, said, too_many=more or len(stated) > MAX_SPECIMENS)
         return Specimens((), words(" / ".join(dict.fromkeys(name for name in named if name))), too_many=False)
+
+    def spoken_of(self, observation: Resource, groups: Sequence[Entry]) -> Iterator[Resource]:
+        """Every Specimen of this document that a result, or a report or panel that lists it, refers to."""
+        yield from self.specimens(observation, groups).here
+        for holder in (group.resource for group in groups):
+            for one in islice(objects(as_list(holder.get("specimen"))), MAX_SPECIMENS):
+                if found := self._find(SPECIMEN, one.get("reference"), holder):
+                    yield found
 
     def _with_parents(self, specimens: list[Resource]) -> tuple[tuple[Resource, ...], bool]:
         """These and what they were taken from, each once; and whether there are more than anybody takes."""
@@ -162,7 +171,7 @@ class References:
             if id(one) not in found:
                 found[id(one)] = one
                 parents = [parent.get("reference") for parent in objects(as_list(one.get("parent")))]
-                above = [self._find("Specimen", reference, one) for reference in parents[: MAX_SPECIMENS + 1]]
+                above = [self._find(SPECIMEN, reference, one) for reference in parents[: MAX_SPECIMENS + 1]]
                 waiting.extend(parent for parent in above if parent)
         return tuple(found.values())[:MAX_SPECIMENS], len(found) > MAX_SPECIMENS
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 from intake import fhir_shapes as shapes
+from intake.fhir_flags import flags_of, off_scale
 from intake.fhir_ranges import About, limits
 from intake.fhir_shapes import Quantity, Resource, an_object, any_words, objects, words
 from intake.fhir_specimens import Drawn, has_modifier
@@ -53,6 +54,8 @@ def drawn_of(observation: Resource) -> Drawn:
         return Drawn(None, any_words(stated))
     spoken = an_object(stated[0]).get("start", stated[0])
     taken = shapes.instant(spoken)
+    if taken is not None and not shapes.ends_after(an_object(stated[0]), str(spoken)):
+        return Drawn(None, any_words(stated[0]))
     return Drawn(taken, None if taken else any_words(spoken), words(spoken) if taken else None)
 
 
@@ -95,6 +98,11 @@ def _component_key(resource: str | None, component: Resource, number: int) -> di
 
 def doubts_of(suffix: str, part: Resource) -> Iterator[NotRead]:
     """Why a part, or what a report or panel lists, must not be read by somebody who knows as little as we do."""
+    for name in part:
+        told = name.lstrip("_")
+        of_it = told in ("status", "code") or told.startswith("effective")
+        if of_it and part.get(told) is not None and shapes.said_to_be_absent(part[name]):
+            yield NotRead(suffix, Refusal.CONTRADICTED, f"its {told} is said to be absent, and stands there")
     if has_modifier(part) or part.get("implicitRules"):  # FHIR: not to be read by those who do not know them
         yield NotRead(suffix, Refusal.MODIFIED, "a modifier that changes the meaning is not understood")
     if part.get("focus"):
@@ -111,9 +119,9 @@ def _shared(observation: Resource, origin: Origin) -> dict[str, Any]:
     return {
         "collected_at": origin.drawn.at,
         "collected_text": origin.drawn.text,
-        "ends_at": shapes.instant(period.get("end")),
+        "ends_at": shapes.end_of(period),
         "issued_at": shapes.instant(observation.get("issued")),
-        "method": shapes.concept_words(observation.get("method")),
+        "method": shapes.all_words(observation.get("method")),
         "status": origin.status,
         **dict(origin.shared),
     }
@@ -125,7 +133,7 @@ def _result(
     code = shapes.coded(part.get("code"))
     absent = _absent_reason(part)
     value = _contradicted(_value(part)) if absent else _value(part)
-    range_ = limits(part.get("referenceRange"), about)
+    range_, flags = limits(part.get("referenceRange"), about), flags_of(part)
     doubt = doubts[0] if doubts else _code_doubt(suffix, code)
     words_only = any(d.refusal in _WORDS_ONLY for d in doubts)
     first = code.loincs[0] if code.loincs else NO_CODE
@@ -136,7 +144,8 @@ def _result(
         loinc=first,
         display=shapes.concept_words(part.get("code")),
         value=told.value,
-        comparator=None if words_only else told.comparator,
+        comparator=None if words_only else told.comparator or off_scale(told, flags),
+        flags=flags or None,
         text=told.text,
         unit=told.unit,
         unit_words=value.words,
@@ -187,7 +196,10 @@ def _spoken(value: object) -> str | None:
 
 def _absent_reason(part: Resource) -> str | None:
     reason = part.get("dataAbsentReason")
-    return None if reason is None else any_words(reason)
+    if reason is not None:
+        return any_words(reason)
+    of_value = (value for name, value in part.items() if name.lstrip("_").startswith("value"))
+    return next((told for value in of_value if (told := shapes.said_to_be_absent(value))), None)
 
 
 def _contradicted(value: Quantity) -> Quantity:

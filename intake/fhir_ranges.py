@@ -5,18 +5,38 @@ from datetime import date
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-from intake.fhir_shapes import Quantity, Resource, an_object, as_list, concept_words, objects, quantity, words
+from intake.fhir_shapes import (
+    Quantity,
+    Resource,
+    an_object,
+    as_list,
+    concept_words,
+    objects,
+    quantity,
+    said_to_be_absent,
+    words,
+)
 
 RANGE_MEANING: Final = "http://terminology.hl7.org/CodeSystem/referencerange-meaning"
 _NUMBER: Final = r"(\d+(?:[.,]\d+)?)"
-_BOTH: Final = re.compile(rf"[^\d<>≤≥=]*{_NUMBER}\s*(?:-|–|—|\.\.|to|bis|à)\s*{_NUMBER}(?![\d.,]).*")
-_ONE: Final = re.compile(rf"[^\d<>≤≥=]*(<=?|≤|up to|bis|>=?|≥)\s*=?\s*{_NUMBER}(?![\d.,]).*")
+_IN_WORDS: Final = re.compile(
+    rf"{_NUMBER}\s*(?:-|–|—|\.\.|to|bis|à)\s*{_NUMBER}|(<=?|≤|up to|bis|>=?|≥)\s*=?\s*{_NUMBER}"
+)
 _HIGH: Final = frozenset({"<", "<=", "≤", "up to", "bis"})
 _DAYS: Final = {"a": 365.25, "mo": 30.4375, "wk": 7, "d": 1}
 _SEXES: Final = {
     "male": frozenset({"male", "m", "mann", "männlich", "homme", "248153007"}),
     "female": frozenset({"female", "f", "w", "frau", "weiblich", "femme", "248152002"}),
 }
+_SEXES_IN_WORDS: Final = {
+    "male": _SEXES["male"] | {"males", "man", "men", "männer", "hommes", "hombres", "uomini", "♂"},
+    "female": _SEXES["female"] | {"females", "woman", "women", "frauen", "femmes", "mujeres", "donne", "♀"},
+}
+_NOT_ADULT: Final = frozenset(
+    {"child", "children", "kind", "kinder", "enfant", "enfants", "infant", "infants", "säuglinge", "neugeborene"}
+    | {"newborn", "newborns", "neonate", "neonates", "pediatric", "paediatric", "trimester", "pregnant", "schwangere"}
+)
+_WORD: Final = re.compile(r"[^\W\d_]+|[♂♀]")
 
 
 class About(NamedTuple):
@@ -51,6 +71,8 @@ def limits(ranges: object, about: About) -> Limits:
         return Limits(doubt="its normal range is for another age or group than this patient's, or nobody can tell")
     if any(_contradicts_itself(r) for r in fitting):
         return Limits(doubt="its normal range is another in words than in numbers")
+    if any(said_to_be_absent(r) and ("low" in r or "high" in r) for r in fitting):
+        return Limits(doubt="its normal range is said to be absent, and stands there")
     high, low = _agreed(fitting, "high"), _agreed(fitting, "low")
     if high and low and (high.unit, high.words) != (low.unit, low.words):
         low = None
@@ -78,9 +100,18 @@ def _agreed(ranges: list[Resource], side: str) -> Quantity | None:
 
 
 def _fits(reference_range: Resource, about: About) -> bool:
-    return _of_the_age(reference_range.get("age"), about) and all(
-        _of_the_group(group, about) for group in as_list(reference_range.get("appliesTo"))
+    return (
+        _of_the_age(reference_range.get("age"), about)
+        and all(_of_the_group(group, about) for group in as_list(reference_range.get("appliesTo")))
+        and _of_whom_it_speaks(words(reference_range.get("text")) or "", about)
     )
+
+
+def _of_whom_it_speaks(text: str, about: About) -> bool:
+    """Whether words that name one sex name the patient's, and none that name a child or a pregnancy are there."""
+    told = set(_WORD.findall(text.casefold()))
+    sexes = {sex for sex, names in _SEXES_IN_WORDS.items() if not told.isdisjoint(names)}
+    return told.isdisjoint(_NOT_ADULT) and (len(sexes) != 1 or sexes == {about.gender})
 
 
 def _of_the_age(ages: object, about: About) -> bool:
@@ -119,7 +150,7 @@ def _of_the_group(group: object, about: About) -> bool:
 
 
 def _contradicts_itself(reference_range: Resource) -> bool:
-    """Whether its text gives other numbers than it holds."""
+    """Whether its text gives other numbers than it holds, or several: which of them applies is never guessed."""
     text = words(reference_range.get("text"))
     if text is None:
         return False
@@ -127,15 +158,18 @@ def _contradicts_itself(reference_range: Resource) -> bool:
     stated = {
         side: quantity(reference_range[side]).value for side in ("low", "high") if reference_range.get(side) is not None
     }
-    return any(side in told and told[side] != value for side, value in stated.items())
+    return any(told[side] - {value} for side, value in stated.items())
 
 
-def _in_text(text: str) -> dict[str, Decimal]:
-    if both := _BOTH.fullmatch(text):
-        return {"low": _decimal(both[1]), "high": _decimal(both[2])}
-    if one := _ONE.fullmatch(text):
-        return {"high" if one[1] in _HIGH else "low": _decimal(one[2])}
-    return {}
+def _in_text(text: str) -> dict[str, set[Decimal]]:
+    found: dict[str, set[Decimal]] = {"low": set(), "high": set()}
+    for low, high, sign, limit in _IN_WORDS.findall(text):
+        if sign:
+            found["high" if sign in _HIGH else "low"].add(_decimal(limit))
+        else:
+            found["low"].add(_decimal(low))
+            found["high"].add(_decimal(high))
+    return found
 
 
 def _decimal(written: str) -> Decimal:

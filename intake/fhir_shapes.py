@@ -27,6 +27,8 @@ MAX_DIGITS: Final = 40
 
 _INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)")
 
+_DAY: Final = re.compile(r"\d{4}-\d\d-\d\d")
+
 Resource = dict[str, object]
 
 
@@ -153,6 +155,31 @@ def instant(value: object) -> datetime | None:
         return None
 
 
+def end_of(period: Resource) -> datetime | None:
+    """The end of a period; of one that ends on a day, the beginning of that day where the period began."""
+    told = words(period.get("end"))
+    if told is None or not _DAY.fullmatch(told):
+        return instant(told)
+    start = instant(period.get("start"))
+    if start is None:
+        return None
+    zone = datetime.fromisoformat(str(period["start"]).strip()).tzinfo
+    try:
+        return datetime.fromisoformat(told).replace(tzinfo=zone).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def ends_after(period: Resource, start: str) -> bool:
+    """Whether a period that begins at this instant ends then or later, or says no end; one that nobody can read does not."""
+    if period.get("end") is None:
+        return True
+    end, began, told = end_of(period), instant(start), words(period["end"]) or ""
+    if end is None or began is None:
+        return False
+    return told >= start.strip()[: len(told)] if _DAY.fullmatch(told) else end >= began
+
+
 def quantity(value: object) -> Quantity:
     """A Quantity. A comparator that R4 does not know would change the meaning of the number, so both become words."""
     given = an_object(value)
@@ -171,6 +198,24 @@ def _unit(given: Resource) -> tuple[str | None, str | None]:
     code, written = words(given.get("code")), words(given.get("unit"))
     first, second = (code, written) if code and _host(given.get("system")) in _OF_UCUM else (written, code)
     return (first, second if second != first else None) if first else (second, None)
+
+
+ABSENT_REASON: Final = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
+
+
+def said_to_be_absent(value: object) -> str | None:
+    """The reason that an extension anywhere in a value gives for the absence of what it stands at."""
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, dict):
+            for extension in objects(one.get("extension")):
+                if extension.get("url") == ABSENT_REASON:
+                    return words(extension.get("valueCode")) or "unknown"
+            waiting.extend(one.values())
+        elif isinstance(one, list):
+            waiting.extend(one)
+    return None
 
 
 def _sane(number: object) -> Decimal | None:

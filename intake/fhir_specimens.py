@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
-from intake.fhir_shapes import Resource, an_object, any_words, concept_words, instant, objects, words
+from intake.fhir_shapes import Resource, an_object, any_words, concept_words, ends_after, instant, objects, words
 
 _MOST_APART: Final = timedelta(hours=24)
 _REFUSED: Final = {
@@ -48,6 +48,11 @@ def doubt_of(specimen: Resource, drawn: Drawn) -> str | None:
     taken = _collected(specimen)
     if taken is None and _told(specimen) is not None:
         return "the time at which its specimen was taken cannot be read"
+    if not ends_after(period := _period(specimen), str(period.get("start") or "").strip()):
+        return "the time at which its specimen was taken ends before it begins"
+    received, began = instant(specimen.get("receivedTime")), taken_at(taken, drawn) if taken else drawn.at
+    if received is not None and began is not None and began - received > _MOST_APART:
+        return "its specimen was received more than 24 h before it was taken"
     if taken is not None and drawn.at is not None and abs(taken_at(taken, drawn) - drawn.at) > _MOST_APART:
         return "its specimen was taken more than 24 h from the time that it gives"
     return None
@@ -103,10 +108,13 @@ def taken_at(taken: str, drawn: Drawn) -> datetime:
 
 def _told(specimen: Resource) -> str | None:
     collection = an_object(specimen.get("collection"))
-    period = an_object(collection.get("collectedPeriod"))
-    return (
-        any_words(collection["collectedDateTime"]) if "collectedDateTime" in collection else words(period.get("start"))
-    )
+    if "collectedDateTime" in collection:
+        return any_words(collection["collectedDateTime"])
+    return words(_period(specimen).get("start"))
+
+
+def _period(specimen: Resource) -> Resource:
+    return an_object(an_object(specimen.get("collection")).get("collectedPeriod"))
 
 
 def _collected(specimen: Resource) -> str | None:

@@ -6,6 +6,7 @@ makes results doubtful without saying what they are now becomes a result that no
 
 import re
 from collections.abc import Iterable, Iterator
+from decimal import Decimal
 from typing import Any, Final, Literal, NamedTuple
 from urllib.parse import parse_qs
 
@@ -127,12 +128,13 @@ def resource_key(machine: str, own: object) -> str | None:
 def version_of(resource: Resource) -> dict[str, Any]:
     """Which version of a resource this is, as far as it is told."""
     meta = an_object(resource.get("meta"))
-    told = words(meta.get("versionId")) or ""
-    number = int(told) if told.isascii() and told.isdigit() and len(told) < _LONGEST_VERSION else None
-    return {"version": number, "updated_at": instant(meta.get("lastUpdated"))}
+    told = meta.get("versionId")
+    found = _VERSION.fullmatch(str(told).strip()) if isinstance(told, str | Decimal) else None
+    return {"version": int(found[1]) if found else None, "updated_at": instant(meta.get("lastUpdated"))}
 
 
-_LONGEST_VERSION: Final = 19
+_VERSION: Final = re.compile(r'(?:W/)?"?[vV]?([0-9]{1,18})"?')
+"""A number as a version, also as an entity tag: `2`, `"2"`, `W/"2"`, `v2`."""
 
 
 def _of_group(entry: Entry, machine: str, reference: str | None = None) -> ResultWithdrawn:

@@ -18,6 +18,7 @@ class Refusal(StrEnum):
     NOT_FHIR = "NotFhir"
     NOT_AN_OBSERVATION = "NotAnObservation"
     MODIFIED = "ModifierNotUnderstood"
+    CONTRADICTED = "ContradictsItself"
     ABOUT_ANOTHER = "NotAboutThePatient"
     NO_LOINC = "NoLoinc"
     SEVERAL_LOINCS = "SeveralLoincs"

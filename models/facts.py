@@ -61,7 +61,8 @@ class LabResult(Frozen):
     what it measures, and `doubt` says why the entry must not be used whatever it measures (LAB-14). `unit_words` and
     `limit_unit_words` are there where the sender writes another unit in words than in its code; `specimen_type` is what the
     specimen is, `specimen_words` what is said of it beside the specimen itself, `ends_at` the end of a period, `home` the
-    address below which the sender keeps the resource: two homes are two senders, though one machine brings both.
+    address below which the sender keeps the resource: two homes are two senders, though one machine brings both; `flags` are
+    the codes by which it calls the number high, low, off the scale or not to be trusted.
     """
 
     # Not strict: a result is made of what a laboratory wrote, and what was kept of it is text.
@@ -100,6 +101,7 @@ class LabResult(Frozen):
     specimen_words: str | None = None
     ends_at: Instant | None = None
     home: str | None = None
+    flags: tuple[str, ...] | None = None
 
 
 class ResultWithdrawn(Frozen):

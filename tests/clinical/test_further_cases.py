@@ -3,11 +3,11 @@
 import pytest
 
 from tests.factories import LABEL
-from tests.further import changes, documents, people, values, versions
+from tests.further import changes, documents, people, torn, values, versions
 from tests.further.language import Further
 from tests.tried import answers
 
-ROWS = (*values.ROWS, *versions.ROWS, *documents.ROWS, *people.ROWS, *changes.ROWS)
+ROWS = (*values.ROWS, *versions.ROWS, *documents.ROWS, *people.ROWS, *changes.ROWS, *torn.ROWS)
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
