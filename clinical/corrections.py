@@ -7,7 +7,7 @@ from clinical.commands import refused
 from clinical.judging import Judged, Judging
 from clinical.meaning import analytes_of, meaning
 from clinical.setting_aside import set_aside_as
-from clinical.taken_back import NOBODY, TAKEN_BACK_BY, left_open
+from clinical.taken_back import refusal
 from clinical.units import label
 from clinical.unread import named
 from models.facts import AdministrationReported, Correction, Fact, LabResult, Preparation, UnreadableResolved
@@ -20,18 +20,9 @@ def correction(judging: Judging, message: CorrectFact) -> Judged:
     target = next((f for f in judging.case.reading.facts if f.id == message.target), None)
     if target is None:
         return refused("NoSuchFact", f"no fact {message.target} stands in this chart")
-    kind = target.what.kind
-    by = TAKEN_BACK_BY[kind]
-    if by == NOBODY:
-        return refused("NotCorrectable", f"a fact of kind {kind} is not corrected; use the command that withdraws it")
-    if message.by.role not in by:
-        return refused("RoleNotAllowed", f"a fact of kind {kind} is corrected by: {', '.join(sorted(by))}")
-    if message.replacement is not None and message.replacement.kind != kind:
-        return refused("NotCorrectable", f"a {message.replacement.kind} cannot stand in place of a {kind}")
-    open_again = () if message.replacement is None else left_open(target.what, message.replacement)
-    if open_again:
-        reason = f"what stands in place of a {kind} answers what that answered: {', '.join(open_again)}"
-        return refused("SaysNothing", reason)
+    why_not = refusal(target.what, message.by.role, message.replacement)
+    if why_not is not None:
+        return refused(*why_not)
     measured_at = None if message.at is None or message.replacement is None else judging.at  # COR-03
     replacement = _in_place_of(judging, message, target)
     return Correction(target=target.id, replacement=replacement, measured_at=measured_at, reason=message.reason)

@@ -18,6 +18,7 @@ from clinical.required import required_data
 from clinical.schedule import cycle_gate, schedule_gate
 from clinical.screening import consent_gate, cytoreduction_gate, eligibility_gate, further_eligibility
 from clinical.signs import heart, infection_or_bleeding, personal_holds
+from clinical.taken_back import TAKEN_BACK_BY, unsettled_corrections
 from clinical.toxicity import graded_toxicity, laboratory_toxicity
 from clinical.unusable import implausible_holds, unusable_results
 from clinical.weight import weight_notes
@@ -51,6 +52,7 @@ def _rules(case: Case, slot: DoseSlot) -> Iterator[tuple[Any, ...]]:
     yield (_zone,)
     yield (_level_review,)
     yield (_end_without_its_start,)
+    yield (_taken_back_by_nobody_who_may,)
     yield (consent_gate,)
     yield (eligibility_gate,)
     yield (further_eligibility,)
@@ -98,6 +100,15 @@ def _end_without_its_start(case: Case) -> Iterator[Finding]:
             reason = f"the start of C{slot.cycle}D{slot.day} was taken back, and its end is charted: was it given?"
             clears = f"record_administration of it, or correct_fact of {', '.join(left)}"
             yield case.finding("COR-01", Verdict.HOLD, reason, clears=clears, subject=said.id)
+
+
+def _taken_back_by_nobody_who_may(case: Case) -> Iterator[Finding]:
+    """COR-01: a chart in which a fact was taken back as no command would have accepted it, until somebody settles it."""
+    for first, last, why in unsettled_corrections(case.reading):
+        may = sorted(TAKEN_BACK_BY[first.what.kind])
+        reason = f"{first.what.kind} {first.id} was taken back by {last.by}: {why}"
+        clears = f"result_confirmed of {last.id} by {' or '.join(may)}" if may else f"set_fact_aside of {last.id}"
+        yield case.finding("COR-01", Verdict.HOLD, reason, clears=clears, subject=last.id)
 
 
 def _zone(case: Case) -> Iterator[Finding]:

@@ -4,20 +4,22 @@ What holds a dose, calls somebody or gives the dose its size is taken back by a 
 the prescriber. What nobody takes back so is withdrawn by a command of its own, or written by the service.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
-from clinical.reading import NOT_ANSWERED
+from clinical.reading import NOT_ANSWERED, Reading
 from models.base import Frozen
 from models.facts import (
     Ecg,
     Eligibility,
+    Fact,
     Imaging,
     InfectionBleedingCheck,
     LabResult,
     MedicalHistory,
     Reaction,
+    ResultConfirmed,
     VitalSigns,
     VodExamination,
 )
@@ -86,6 +88,36 @@ TAKEN_BACK_BY: Final[Mapping[str, frozenset[Role]]] = MappingProxyType(
     }
 )
 """Every kind of fact, and who may take one of it back or put another in its place."""
+
+
+def refusal(wrong: Frozen, by: Role, replacement: Any) -> tuple[str, str] | None:
+    """Why somebody may not say that a fact was wrong, or not put this in its place (`None`: nothing), by type and in words."""
+    kind, may = str(wrong.kind), TAKEN_BACK_BY[wrong.kind]  # type: ignore[attr-defined]
+    if may == NOBODY:
+        return "NotCorrectable", f"a fact of kind {kind} is not corrected; use the command that withdraws it"
+    if by not in may:
+        return "RoleNotAllowed", f"a fact of kind {kind} is corrected by: {', '.join(sorted(may))}"
+    if replacement is not None and replacement.kind != kind:
+        return "NotCorrectable", f"a {replacement.kind} cannot stand in place of a {kind}"
+    open_again = () if replacement is None else left_open(wrong, replacement)
+    if open_again:
+        reason = f"what stands in place of a {kind} answers what that answered: {', '.join(open_again)}"
+        return "SaysNothing", reason
+    return None
+
+
+def unsettled_corrections(reading: Reading) -> Iterator[tuple[Fact, Fact, str]]:
+    """Each fact that was taken back as it may not be, with its last correction and why; a chart may have come about so.
+
+    Who may take it back settles it: by a correction of his own, or by confirming the one that stands.
+    """
+    confirmed = {(what.target, fact.by.role) for fact, what in reading.of(ResultConfirmed)}
+    for first, stands, last in reading.corrections():
+        may = TAKEN_BACK_BY[first.what.kind]
+        why = refusal(first.what, last.by.role, None if stands is None else stands.what)
+        if why is not None and not any((last.id, role) in confirmed for role in may):
+            yield first, last, why[1]
+
 
 _ASKED: Final[Mapping[type[Frozen], tuple[str, ...]]] = MappingProxyType(
     {

@@ -7,6 +7,7 @@ from typing import Any, get_args
 import pytest
 
 from clinical.taken_back import NOBODY, TAKEN_BACK_BY
+from models.assessment import Verdict
 from models.facts import Body
 from models.people import CLINICAL_ROLES, PHYSICIANS, Role
 from tests.factories import D1, LABEL, ChartBuilder, PaperCourse, standing_rules
@@ -133,3 +134,61 @@ def test_a_start_whose_time_was_wrong_is_charted_anew_as_given() -> None:
     course.does("record_administration", Role.NURSE, cycle=1, day=1, mg="1.45", at=D1 + timedelta(minutes=5))
     assert "COR-01" not in standing_rules(course.card)
     assert course.card.next_dose == "C1D8"
+
+
+# ── a chart in which somebody took back what he may not (COR-01) ───────────────────────────────────────────────────
+
+
+def taken_back_in_the_chart(
+    course: PaperCourse, target: str, by: Role, replacement: dict[str, Any] | None = None
+) -> str:
+    with course.charting() as chart:
+        said = {"kind": "correction", "target": target, "replacement": replacement, "reason": "misread"}
+        return chart.add(said, course.now - MIN, by)
+
+
+@pytest.mark.parametrize("role", OTHERS)
+@pytest.mark.parametrize(("story", "what", "instead"), WORSE.values(), ids=WORSE.keys())
+def test_a_chart_that_came_about_otherwise_opens_nothing_by_a_correction_of_nobody_who_may(
+    story: Story, what: dict[str, Any], instead: list[dict[str, Any] | None], role: Role
+) -> None:
+    for replacement in instead:
+        course, fact = told(story, what)
+        correction = taken_back_in_the_chart(course, fact, role, replacement)
+        held = next(f for f in course.card.standing if f.rule == "COR-01")
+        assert (held.verdict, role in held.reason, f"result_confirmed of {correction}" in (held.clears or "")) == (
+            Verdict.HOLD,
+            True,
+            True,
+        )
+        confirmed = {"kind": "result_confirmed", "target": correction}
+        course.does("record_finding", role, finding=confirmed)
+        assert "COR-01" in standing_rules(course.card)
+        course.does("record_finding", Role.PHYSICIAN, finding=confirmed)
+        assert "COR-01" not in standing_rules(course.card)
+
+
+def test_a_correction_that_follows_by_who_may_settles_it() -> None:
+    course, fact = told(day_8(), HIGH_FEVER)
+    none = {**NO_CHECK, "temperature_c": "36.6", "infection": False, "active_bleeding": False}
+    correction = taken_back_in_the_chart(course, fact, Role.NURSE, none)
+    assert standing_rules(course.card) == ["COR-01"]
+    course.does("correct_fact", Role.PHYSICIAN, target=correction, replacement=none, reason="of another patient")
+    assert standing_rules(course.card) == []
+
+
+@pytest.mark.parametrize(("story", "what", "empty"), EMPTY.values(), ids=EMPTY.keys())
+def test_an_empty_replacement_in_a_chart_lifts_nothing_either(
+    story: Story, what: dict[str, Any], empty: dict[str, Any]
+) -> None:
+    course, fact = told(story, what)
+    taken_back_in_the_chart(course, fact, Role.PHYSICIAN, empty)
+    assert {"COR-01", "NON-04"} & set(standing_rules(course.card))  # a reaction without a grade asks first
+
+
+def test_what_nobody_takes_back_so_is_not_taken_back_by_a_chart() -> None:
+    course = first_dose()(LABEL)
+    hold = course.does("hold", Role.NURSE, reason="she has doubts").id
+    correction = taken_back_in_the_chart(course, hold, Role.PRESCRIBER)
+    held = next(f for f in course.card.standing if f.rule == "COR-01")
+    assert f"set_fact_aside of {correction}" in (held.clears or "")
