@@ -76,7 +76,9 @@ def _bringing_in(state: CourseState, findings: tuple[Finding, ...]) -> Iterator[
         yield Turn(owner=owner, action=f"{settling}; {action}")
         return
     if unread:
-        yield Turn(owner=Role.PHYSICIAN, action=settling, clears=unread[0].clears or "")
+        yield Turn(
+            owner=Role.PHYSICIAN, action=settling, clears="; ".join(dict.fromkeys(f.clears or "" for f in unread))
+        )
     if len(unread) < len(needed) or not needed:
         yield Turn(owner=owner, action=action)
 

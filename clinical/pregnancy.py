@@ -82,7 +82,8 @@ def pregnancy_asked(case: Case, slot: DoseSlot, rule: str) -> Iterator[Finding]:
     if clear is None:
         unknown = "" if potential else " (whether the patient can bear a child is not stated)"
         reason = f"pregnancy test is missing{unknown}"
-        yield case.finding(rule, Verdict.NEED_DATA, reason, clears="a pregnancy test", override=Override.NEVER)
+        clears = f"a pregnancy test, not older than {age.shown()}"
+        yield case.finding(rule, Verdict.NEED_DATA, reason, clears=clears, override=Override.NEVER)
     elif case.reading.passed(clear.at + age.span):
         reason, subject = f"pregnancy test is older than {age.shown()}", "pregnancy test"
         inputs, clears = (clear.shown(),), "a new pregnancy test"

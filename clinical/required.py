@@ -96,7 +96,7 @@ def _judged(case: Case, slot: DoseSlot, analyte: str, found: Opening, age: Entry
     if found.unknown is not None:
         yield cannot_be_used(case, found.unknown)
     elif not found.values:
-        clears = f"{label(analyte)} not older than {age.shown()}{_next_due(case, analyte)}"
+        clears = f"{_measured(case, analyte)} not older than {age.shown()}{_next_due(case, analyte)}"
         override = Override.NEVER if of_the_liver else Override.NONE
         yield case.finding(
             rule, Verdict.NEED_DATA, f"{stated} missing", clears=clears, subject=analyte, override=override
@@ -104,10 +104,21 @@ def _judged(case: Case, slot: DoseSlot, analyte: str, found: Opening, age: Entry
     elif any(case.reading.passed(known.collected_at + age.span) for known in found.values):
         reason = f"{stated} older than {age.shown()}"
         never = Override.NEVER if of_the_liver else None  # OVR-03 is for the age of everything else
-        given, clears = case.shown(*found.values), f"{label(analyte)} measured again{_next_due(case, analyte)}"
+        given, clears = (
+            case.shown(*found.values),
+            f"{_measured(case, analyte)} measured again{_next_due(case, analyte)}",
+        )
         yield case.finding(
             rule, Verdict.NEED_DATA, reason, inputs=given, clears=clears, subject=analyte, override=never
         )
+
+
+def _measured(case: Case, analyte: str) -> str:
+    """What is to be measured; of the blasts how, and how many there may be (CYT-02, CYT-03)."""
+    if analyte != "blasts":
+        return label(analyte)
+    limit = case.protocol.limits.blasts_max
+    return f"blasts in blood (x 10^9/L, or in % with the leukocytes of the same draw; at most {plain(limit.number)} x 10^9/L, {limit.clause})"
 
 
 def _next_due(case: Case, analyte: str) -> str:
@@ -130,7 +141,11 @@ def _ecg(case: Case, slot: DoseSlot) -> Iterator[Finding]:
             yield cannot_be_used(case, found.unknown)
         elif not found.values:
             yield case.finding(
-                data_rule(slot), Verdict.NEED_DATA, "QTcF is missing", clears="an ECG with QTcF", override=Override.NONE
+                data_rule(slot),
+                Verdict.NEED_DATA,
+                "QTcF is missing",
+                clears=f"an ECG with QTcF, not older than {age.shown()}",
+                override=Override.NONE,
             )
         elif any(case.reading.passed(known.collected_at + age.span) for known in found.values):
             reason = f"QTcF is older than {age.shown()}"
@@ -155,7 +170,13 @@ def _body(case: Case, slot: DoseSlot) -> Iterator[Finding]:
     weights = case.weights()
     yield from _unusable_body(case, "weight", weights)
     if not weights:
-        yield case.finding(rule, Verdict.NEED_DATA, "weight is missing", clears="weight in kg", override=Override.NONE)
+        yield case.finding(
+            rule,
+            Verdict.NEED_DATA,
+            "weight is missing",
+            clears=f"weight in kg, not older than {age.shown()}",
+            override=Override.NONE,
+        )
     elif case.reading.passed(weights[-1].at + age.span):
         inputs = (weights[-1].shown("weight", "kg"),)
         reason = f"weight is older than {age.shown()}"
@@ -207,7 +228,8 @@ def _vod_examination(case: Case) -> Iterator[Finding]:
     latest = case.reading.latest(VodExamination)
     clears = looked_for(case)
     if latest is None:
-        yield case.finding("MON-15", Verdict.NEED_DATA, "examination for signs of VOD is missing", clears=clears)
+        wanted = f"{clears}, not older than {case.protocol.ages.examination.shown()}"
+        yield case.finding("MON-15", Verdict.NEED_DATA, "examination for signs of VOD is missing", clears=wanted)
         return
     fact, seen = latest
     looked_at = {
@@ -229,7 +251,8 @@ def _infection_check(case: Case) -> Iterator[Finding]:
     clears = "temperature taken, bleeding and symptoms of anaemia looked for"
     if latest is None:
         reason = "infection and bleeding check is missing"
-        yield case.finding("MON-16", Verdict.NEED_DATA, reason, clears=clears, override=Override.NONE)
+        wanted = f"{clears}, not older than {case.protocol.ages.examination.shown()}"
+        yield case.finding("MON-16", Verdict.NEED_DATA, reason, clears=wanted, override=Override.NONE)
         return
     fact, seen = latest
     if seen.temperature_c is None or seen.active_bleeding is None:

@@ -389,17 +389,29 @@ def _same_person(a: Role, b: Role) -> bool:
 def _turn_line(course: CourseInWard, assessment: Assessment, wall: datetime) -> Line:
     urgent = _asking(assessment, Verdict.HOLD_URGENT)
     finding = urgent or _asking(assessment, assessment.verdict)
+    asking = [f for f in assessment.standing if urgent is None or f.verdict is urgent.verdict]
     slot = f"{assessment.next_dose}: " if assessment.next_dose else ""
-    because = f" – {finding.reason}" if finding else ""
+    because = f" – {finding.reason}{_and_others(asking)}" if finding else ""
     clears = (
         assessment.next_action_clears
-        or (finding.clears if finding else None)
+        or _all_that_clears(asking)
         or CLEARED_BY.get((assessment.state, assessment.owner), "")
     )
     what, rule = f"{slot}{assessment.next_action}{because}", finding.rule if finding else ""
     line = _line(course, wall, "turn", what, assessment.owner, rule, clears)
     harm = Harm.URGENT if urgent else harm_of_turn(assessment.state)
     return line.model_copy(update={"harm": harm})
+
+
+def _and_others(asking: Sequence[Finding]) -> str:
+    """How many more than the first ask for something."""
+    more = len(asking) - 1
+    return f", and {counted(more, 'further reason')}" if more > 0 else ""
+
+
+def _all_that_clears(asking: Sequence[Finding]) -> str:
+    """All that is needed and not one of it: what each finding clears with, each once, the gravest first."""
+    return "; ".join(dict.fromkeys(f.clears for f in asking if f.clears))
 
 
 def _asking(assessment: Assessment, verdict: Verdict) -> Finding | None:

@@ -127,6 +127,20 @@ def test_each_item_passes_at_its_greatest_age_and_a_second_older_does_not(dose: 
             assert course.card.state is asked_in
 
 
+@pytest.mark.parametrize("item", [i for i in C1D1 if i.age is not None], ids=lambda i: i.kind)
+def test_whatever_is_missing_is_asked_for_with_the_age_it_may_have(item: Item) -> None:
+    missing = PaperCourse(first_dose().without(item.kind), D1).card
+    [wanted] = [f for f in missing.standing if item.name in f.reason]
+    assert "not older than" in (wanted.clears or "")
+
+
+def test_a_blast_count_is_asked_for_with_how_it_is_measured_and_how_many_there_may_be() -> None:
+    words = "blasts in blood (x 10^9/L, or in % with the leukocytes of the same draw; at most 10 x 10^9/L, CYT-02) "
+    for chart, now in ((first_dose().without("blasts", "blasts_percent"), D1), (first_dose(), D1 + 3 * DAY)):
+        [wanted] = [f for f in PaperCourse(chart, now).card.standing if f.subject == "blasts"]
+        assert (wanted.clears or "").startswith(words)
+
+
 def test_blasts_may_come_as_an_absolute_count_or_be_computed_from_wbc_and_percentage() -> None:
     """CYT-03: WBC x blast % / 100, of one draw."""
     drawn = D1 - 2 * H

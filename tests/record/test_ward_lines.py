@@ -120,6 +120,17 @@ def test_a_held_dose_is_one_line_with_its_reason_and_the_times_of_the_dose() -> 
     assert (line.due_at, line.overdue_at, line.standing) == (dose.due_at, dose.overdue_at, "due")
 
 
+def test_a_turn_names_all_that_is_needed_and_not_one_of_it() -> None:
+    needed = [asks(Verdict.NEED_DATA, "DATA-02", f"{name} is missing") for name in ("ALT", "AST", "weight")]
+    findings = tuple(f.model_copy(update={"clears": f"{f.reason[:-11]} not older than 48 h"}) for f in needed)
+    turn = {"owner": Role.COORDINATOR, "next_action": "bring in what is missing", "next_dose": "C1D8"}
+    [line] = lines_of(
+        a_course(CourseState.LABS, verdict=Verdict.NEED_DATA, findings=(*findings, findings[0]), **turn), MONDAY
+    )
+    assert line.what == "C1D8: bring in what is missing – ALT is missing, and 3 further reasons"
+    assert line.clears == "ALT not older than 48 h; AST not older than 48 h; weight not older than 48 h"
+
+
 def test_at_the_bedside_and_in_monitoring_the_obligation_stands_for_the_turn() -> None:
     for state, key, owner in (
         (CourseState.OBSERVATION, "observation-C1D1", Role.NURSE),
