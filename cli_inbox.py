@@ -41,6 +41,7 @@ TO_DO = {
     "NotSent": "Temporal did not answer\n`inocycle inbox retry`",
 }
 """What a person does about each thing that an item may wait for."""
+NO_RESULT = "NoResult"
 TO_RESTORE = "compare the record with its backup, and restore it"
 
 
@@ -62,7 +63,8 @@ def add_to(app: typer.Typer, labs: typer.Typer) -> None:
 
 def receive(
     files: Annotated[
-        list[Path], typer.Argument(metavar="FILE…", help="FHIR R4 JSON: Observation, DiagnosticReport, Bundle.")
+        list[Path],
+        typer.Argument(metavar="FILE…", help="FHIR R4 JSON (or NDJSON): Observation, DiagnosticReport, Bundle …"),
     ],
     by: Annotated[str, typer.Option("--by", metavar="ROLE:ID", help="Which machine sends it.")] = "laboratory:cli",
     as_json: AsJson = False,
@@ -70,7 +72,8 @@ def receive(
     """Receive FHIR files for whichever course they belong to: kept first, then sent to the open course of their patient.
 
     What belongs to no open course waits in `inocycle inbox`. Exits with 0 once everything is kept, also what waits; with
-    2 where a file is larger than a door takes, and nothing of it is kept. The same file again is the same item.
+    2 where nothing in a file can be read as a result (it is kept), or where one is larger than a door takes (nothing of it
+    is kept). The same file again is the same item.
     """
     actor = read_actor("--by", by)
     began = datetime.now(UTC)
@@ -87,7 +90,8 @@ def receive(
         _received_table(items, again),
         *(Text(f"{name}: larger than a door takes") for name in too_large),
     )
-    raise typer.Exit(int(Exit.USAGE if too_large else Exit.OK))
+    empty = any(item.waits_for == NO_RESULT for item in items.values())
+    raise typer.Exit(int(Exit.USAGE if too_large or empty else Exit.OK))
 
 
 def list_items(
@@ -195,8 +199,8 @@ def _next(item: "InboxItem") -> str:
 
 
 def _not_read(item: "InboxItem") -> str:
-    """What of the document became no result and may have held one."""
-    lost = [r for r in item.refused if r.type not in LOST_NOTHING]
+    """What of the document became no result and may have held one; where nothing became one, all of it."""
+    lost = [r for r in item.refused if r.type not in LOST_NOTHING or item.waits_for == NO_RESULT]
     more = [f"\n… and {len(lost) - MOST_LINES} more"] if len(lost) > MOST_LINES else []
     return "".join((*(f"\n{r.where}: {r.reason} ({r.type})" for r in lost[:MOST_LINES]), *more))
 

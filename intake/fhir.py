@@ -1,4 +1,4 @@
-"""FHIR R4 JSON in, `LabResults` out: an `Observation`, a `DiagnosticReport`, or a `Bundle` of any type that holds some.
+"""FHIR R4 JSON in, `LabResults` out: an `Observation`, a `DiagnosticReport`, or whatever holds some (`fhir_document.py`).
 
 A draw is what was taken at one time, from one specimen, for one report; it is one message (of at most 200 results).
 A document speaks of one patient or of none: where a single observation is not certainly about the expected patient,
@@ -10,7 +10,7 @@ Not read here: profiles, other resource types, references out of the document, X
 
 from collections import defaultdict
 from collections.abc import Iterator
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from intake.fhir_bundle import (
     MAX_SPECIMENS,
@@ -25,6 +25,7 @@ from intake.fhir_bundle import (
     names_a_subject,
     one_subject,
 )
+from intake.fhir_document import DOCUMENT, refused, taken_apart
 from intake.fhir_groups import (
     MAX_GROUPS,
     OBSERVATION,
@@ -49,8 +50,6 @@ from intake.fhir_ranges import About
 from intake.fhir_shapes import Resource, an_id, an_object, coded, identifier_words, objects, words
 from intake.fhir_specimens import Drawn, doubt_of, kind_of, older
 from intake.fhir_withdrawals import (
-    WRITES_WHOLE,
-    Change,
     TakenBack,
     changed,
     refused_specimens,
@@ -73,8 +72,6 @@ MAX_RESULTS: Final = LONGEST_LIST
 MAX_WRITTEN: Final = LARGEST_BYTES // 2
 """Bytes of results in one message: half of what a course takes, for there is more in it than they."""
 
-_DOCUMENT: Final = Entry("document", {})
-
 
 def read_fhir(raw: bytes, *, expected: ExpectedSubject, by: Actor, sender: str | None = None) -> Intake:
     """The messages of one document (UTF-8 JSON, at most 16 MiB), and every entry that is in none of them.
@@ -86,8 +83,8 @@ def read_fhir(raw: bytes, *, expected: ExpectedSubject, by: Actor, sender: str |
     try:
         document = read_json(raw)
     except Unreadable as fault:
-        return Intake(refused=(_refused(_DOCUMENT, fault.refusal, fault.reason),))
-    whole = _entries(document)
+        return Intake(refused=(refused(DOCUMENT, fault.refusal, fault.reason),))
+    whole = taken_apart(document)
     found = whole.entries
     entries = [one for entry in found for one in (entry, *contained_observations(entry))]
     observations = [entry for entry in entries if entry.resource_type == OBSERVATION]
@@ -99,7 +96,7 @@ def read_fhir(raw: bytes, *, expected: ExpectedSubject, by: Actor, sender: str |
     taken_back += refused_specimens(entries, used)
     others = [_ignored(entry, groups) for entry in entries if entry.resource_type != OBSERVATION]
     back = {one.entry.where for one in taken_back}
-    beside = (*whole.misshapen, *(refused for refused in others if refused.where not in back))
+    beside = (*whole.misshapen, *(one for one in others if one.where not in back))
     people = list(_people(observations, above, taken_back, references))
     if not people:  # nothing that is read says of whom the document is
         told = (references.person(entry.resource) for entry in hidden)
@@ -110,61 +107,16 @@ def read_fhir(raw: bytes, *, expected: ExpectedSubject, by: Actor, sender: str |
         subject = Subject(expected.subject_hash, None, ()) if only_back and _names_nobody(entries) else None
     if subject is None:
         undone = (
-            _refused(one.entry, Refusal.WITHDRAWS_ANOTHER, f"{one.reason}: correct them by hand") for one in taken_back
+            refused(one.entry, Refusal.WITHDRAWS_ANOTHER, f"{one.reason}: correct them by hand") for one in taken_back
         )
         return Intake(refused=(*beside, *undone, *map(_not_the_patient, observations), *map(_not_there, hidden)))
     reading = _Reading(references, groups, str(by), sender, _shared_identifiers(observations))
-    partly = [refused for entry in observations for refused in reading.take(entry, above[id(entry)])]
-    partly += [refused for entry in hidden for refused in reading.take_hidden(entry, people, expected)]
-    partly += [refused for one in taken_back for refused in reading.take_back(one)]
+    partly = [lost for entry in observations for lost in reading.take(entry, above[id(entry)])]
+    partly += [lost for entry in hidden for lost in reading.take_hidden(entry, people, expected)]
+    partly += [lost for one in taken_back for lost in reading.take_back(one)]
     messages = [message for results in reading.draws.values() for message in _messages(results, subject, by)]
     messages += _withdrawals(reading.withdrawn, subject, by)
     return Intake(messages=tuple(messages), refused=(*beside, *partly), subjects=subject.shared)
-
-
-class _Whole(NamedTuple):
-    """The resources of a document, what stands in their place and is not read, and what it deletes or changes in part."""
-
-    entries: list[Entry]
-    misshapen: list[RefusedEntry]
-    changes: list[Change]
-
-
-def _entries(document: object) -> _Whole:
-    resource = an_object(document)
-    if resource.get("resourceType") != "Bundle":
-        if resource:
-            return _Whole([Entry(_DOCUMENT.position, resource)], [], [])
-        return _Whole([], [_refused(_DOCUMENT, Refusal.NOT_FHIR, "no resource")], [])
-    listed = resource.get("entry", [])
-    if not isinstance(listed, list):
-        fault = _refused(Entry(_DOCUMENT.position, resource), Refusal.NOT_FHIR, "its entries are no list")
-        return _Whole([], [fault], [])
-    modified = bool(resource.get("implicitRules"))
-    items = [an_object(item) for item in listed]
-    entries = [_entry(number, item, modified=modified) for number, item in enumerate(items, start=1)]
-    asked = [an_object(item.get("request")) for item in items]
-    changes = [
-        Change(entry, method, words(request.get("url")) or "")
-        for entry, request in zip(entries, asked, strict=True)
-        if (method := str(request.get("method") or "PUT").upper()) not in WRITES_WHOLE
-    ]
-    gone = {id(change.entry) for change in changes}
-    there = [entry for entry in entries if id(entry) not in gone]
-    refused = [
-        _refused(entry, Refusal.NOT_FHIR, "the entry holds no resource") for entry in there if not entry.resource
-    ]
-    refused += [
-        _refused(one.entry, Refusal.NOT_AN_OBSERVATION, "it changes nothing that a result rests on")
-        for one in changes
-        if not one.may_be_of_a_result
-    ]
-    return _Whole([entry for entry in there if entry.resource], refused, changes)
-
-
-def _entry(number: int, item: dict[str, object], *, modified: bool) -> Entry:
-    unknown = modified or bool(item.get("modifierExtension"))
-    return Entry(f"entry {number}", an_object(item.get("resource")), words(item.get("fullUrl")), modified=unknown)
 
 
 def _people(
@@ -204,17 +156,12 @@ def _identifiers(observation: Resource) -> Iterator[str]:
             yield name
 
 
-def _refused(entry: Entry, refusal: Refusal, reason: str, suffix: str = "", *, kept: bool = False) -> RefusedEntry:
-    where = f"{entry.where}{suffix}"
-    return RefusedEntry(where=where, resource_type=entry.resource_type, type=refusal, reason=reason, kept=kept)
-
-
 def _ignored(entry: Entry, groups: Groups) -> RefusedEntry:
     if entry.resource_type == REPORT:
         return _report(entry, groups)
     to_resolve = entry.resource_type in ("Patient", "Specimen")
     reason = "read only where an observation refers to it" if to_resolve else "not read"
-    return _refused(entry, Refusal.NOT_AN_OBSERVATION, reason)
+    return refused(entry, Refusal.NOT_AN_OBSERVATION, reason)
 
 
 def _report(entry: Entry, groups: Groups) -> RefusedEntry:
@@ -222,13 +169,13 @@ def _report(entry: Entry, groups: Groups) -> RefusedEntry:
     listed = groups.listed(entry)
     missing = len(listed.missing)
     elsewhere = f"; {missing} of {listed.all} are not in this document" if missing else ""
-    return _refused(entry, Refusal.NOT_AN_OBSERVATION, f"read only for the observations that it lists{elsewhere}")
+    return refused(entry, Refusal.NOT_AN_OBSERVATION, f"read only for the observations that it lists{elsewhere}")
 
 
 def _not_the_patient(entry: Entry) -> RefusedEntry:
     if not names_a_subject(entry.resource):
-        return _refused(entry, Refusal.SUBJECT_MISSING, "it does not say who it is about")
-    return _refused(entry, Refusal.SUBJECT_MISMATCH, "this document is not certainly about the one expected patient")
+        return refused(entry, Refusal.SUBJECT_MISSING, "it does not say who it is about")
+    return refused(entry, Refusal.SUBJECT_MISMATCH, "this document is not certainly about the one expected patient")
 
 
 def _not_there(entry: Entry) -> RefusedEntry:
@@ -257,7 +204,7 @@ class _Reading:
         """Put the results of one observation to their draw; yield the parts that nobody may use."""
         found = [*doubts, *self._doubts(entry, above)]
         if not found and self._is_only_a_panel(entry):
-            yield _refused(entry, Refusal.ONLY_A_PANEL, "it has no value of its own; its members are read")
+            yield refused(entry, Refusal.ONLY_A_PANEL, "it has no value of its own; its members are read")
             return
         report = report_id(above)
         accession = self._references.accession(entry.resource)
@@ -284,7 +231,7 @@ class _Reading:
             elif kept is not None:
                 self.draws.setdefault(draw, []).append(kept)
             if isinstance(result, NotRead):
-                yield _refused(entry, result.refusal, result.reason, result.suffix, kept=kept is not None)
+                yield refused(entry, result.refusal, result.reason, result.suffix, kept=kept is not None)
 
     def take_hidden(
         self, entry: Entry, people: list[Person | None], expected: ExpectedSubject
@@ -304,7 +251,7 @@ class _Reading:
             self.draws.setdefault(one.entry, []).append(one.what)
         else:
             self.withdrawn.append(one.what)
-        yield _refused(one.entry, Refusal.WITHDRAWS_ANOTHER, one.reason, kept=True)
+        yield refused(one.entry, Refusal.WITHDRAWS_ANOTHER, one.reason, kept=True)
 
     def _doubts(self, entry: Entry, above: tuple[Entry, ...]) -> Iterator[NotRead]:
         if len(above) > MAX_GROUPS:

@@ -170,7 +170,7 @@ _WORDS_ONLY: Final = frozenset(
 
 def _code_doubt(suffix: str, code: shapes.Coded) -> NotRead | None:
     if not code.loincs:
-        return NotRead(suffix, Refusal.NO_LOINC, "no LOINC code")
+        return NotRead(suffix, Refusal.NO_LOINC, "no LOINC code, so a person says at the card of the course what it is")
     if len(code.loincs) > 1:  # in FHIR their order says nothing, so none of them may be picked
         return NotRead(suffix, Refusal.SEVERAL_LOINCS, f"{len(code.loincs)} different LOINC codes and none chosen")
     return None

@@ -80,7 +80,17 @@ def _parsed(text: str) -> object:
         return document
     except json.JSONDecodeError as error:
         fault = _bad(f"not JSON at character {error.pos}")
+    if len(lines := [line for line in text.split("\n") if line.strip()]) > 1 and _is_an_object(lines[0]):
+        return [_parsed(line) for line in lines]
     raise fault  # outside the handler: the cause would carry the document
+
+
+def _is_an_object(line: str) -> bool:
+    """Whether a line is a whole object: then each line is a document of its own (NDJSON)."""
+    try:
+        return isinstance(json.loads(line), dict)
+    except (json.JSONDecodeError, RecursionError):
+        return False
 
 
 def _no_number(_: str) -> NoReturn:

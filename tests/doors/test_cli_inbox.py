@@ -69,10 +69,10 @@ class Desk:
         file.write_bytes(bundles.bundle(identifier, self.patient["birth_on"], drawn_at, values))
         return file
 
-    async def receives(self, *files: Path) -> Any:
+    async def receives(self, *files: Path, code: int = 0) -> Any:
         """What became of the last of these files."""
         answer = await self.terminal.asks("labs", "receive", *files, "--json")
-        assert answer.code == 0, answer.err
+        assert answer.code == code, answer.err
         return answer.document["received"][str(files[-1])]
 
     async def inbox(self, *words: object) -> Answer:
@@ -257,12 +257,13 @@ async def test_a_document_about_two_patients_goes_nowhere(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("raw", [b"{", b"", b"\xff", b'{"resourceType": "Patient"}', b"MSH|^~\\&|"])
-async def test_what_holds_no_result_waits_to_be_looked_at(desk: Desk, raw: bytes) -> None:
+async def test_what_holds_no_result_waits_to_be_looked_at_and_is_said(desk: Desk, raw: bytes) -> None:
     file = desk.folder / "document"
     file.write_bytes(raw)
-    item = await desk.receives(file)
+    item = await desk.receives(file, code=2)
     assert (item["state"], item["waits_for"]) == ("waiting", "NoResult")
-    assert item["refused"]
+    said = " ".join((await desk.terminal.asks("labs", "receive", file)).out.split())
+    assert item["refused"][0]["type"] in said
 
 
 async def test_what_could_not_be_read_of_a_sent_document_stays_with_it(desk: Desk) -> None:

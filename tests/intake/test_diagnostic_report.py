@@ -444,7 +444,6 @@ def test_a_withdrawal_of_what_is_here_needs_nobody() -> None:
     ("resource", "where"),
     [
         ({"resourceType": "Composition", "contained": [observation()]}, "entry 3, observation 1 inside it"),
-        (bundle(observation()), "entry 3, observation 1 inside it"),
         (
             report("#a", contained=[inside("a", contained=[observation()])]),
             "entry 3, observation 1 inside it",

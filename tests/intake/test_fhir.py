@@ -625,14 +625,57 @@ def test_another_content_is_another_message() -> None:
 
 
 def test_other_resources_are_listed_by_name() -> None:
-    intake = read(bundle(patient(), observation(), {"resourceType": "Encounter", "id": "e"}, bundle(observation())))
+    inside = {"resourceType": "Basic", "contained": [observation()]}
+    intake = read(bundle(patient(), observation(), {"resourceType": "Encounter", "id": "e"}, inside))
     assert (len(results(intake)), len(unread(intake))) == (1, 1)
     assert [(r.where, r.resource_type, r.type) for r in intake.refused] == [
         ("entry 1", "Patient", Refusal.NOT_AN_OBSERVATION),
         ("entry 3", "Encounter", Refusal.NOT_AN_OBSERVATION),
-        ("entry 4", "Bundle", Refusal.NOT_AN_OBSERVATION),
+        ("entry 4", "Basic", Refusal.NOT_AN_OBSERVATION),
         ("entry 4, observation 1 inside it", "Observation", Refusal.NOT_READ_THERE),
     ]
+
+
+AST = observation()
+IN_PARAMETERS = [{"name": "who", "resource": patient()}, {"name": "more", "part": [{"name": "o", "resource": AST}]}]
+LINES = "\n".join(json.dumps(one) for one in (patient(), AST)).encode()
+
+
+@pytest.mark.parametrize(
+    ("document", "where"),
+    [
+        ({"resourceType": "Parameters", "parameter": IN_PARAMETERS}, "parameter 2, part 1"),
+        (bundle(bundle(patient(), AST)), "entry 1, entry 2"),
+        (bundle(patient(), bundle(bundle(AST))), "entry 2, entry 1, entry 1"),
+        (bundle(patient(), {"resourceType": "Parameters", "parameter": [{"resource": AST}]}), "entry 2, parameter 1"),
+        ([patient(), AST], "item 2"),
+        ([bundle(patient(), AST)], "item 1, entry 2"),
+        (LINES, "item 2"),
+        (LINES + b"\n\n", "item 2"),
+    ],
+)
+def test_a_document_of_another_shape_is_read_and_each_place_is_named(document: Any, where: str) -> None:
+    intake = read(document)
+    assert results(intake) == results(read(bundle(patient(), AST)))
+    spoilt = json.dumps(AST).replace("1742-6", "").encode()
+    raw = document if isinstance(document, bytes) else json.dumps(document).encode()
+    lost_there = read(raw.replace(json.dumps(AST).encode(), spoilt))
+    assert [r.where for r in lost_there.refused if r.kept] == [where]
+
+
+@pytest.mark.parametrize("name", [None, "observation", 5])
+def test_an_observation_that_does_not_say_so_is_not_lost(name: Any) -> None:
+    intake = read(bundle(patient(), {**observation(), "resourceType": name}))
+    assert (len(results(intake)), len(unread(intake))) == (0, 1)
+
+
+def test_what_does_not_say_which_resource_it_is_is_named() -> None:
+    intake = read({"name": "a list of values", "values": [1, 2]})
+    assert [(r.where, r.type) for r in intake.refused] == [("document", Refusal.NOT_FHIR)]
+
+
+def test_lines_of_which_one_is_torn_are_no_document() -> None:
+    assert [r.type for r in read(LINES[:-5]).refused] == [Refusal.BAD_JSON]
 
 
 @pytest.mark.parametrize("entry", [None, 5, [], {}, {"request": {"method": "GET"}}, {"resource": "Observation"}])
