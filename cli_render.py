@@ -16,7 +16,7 @@ from clinical.compare import Decided, Differs
 from clinical.explain import Blocked, Explanation
 from intake.forms import Field, fields_of, kinds_of
 from intake.outcome import LOST_NOTHING, Intake
-from models.assessment import Assessment, DosePlan, Finding, Receipt, Refused
+from models.assessment import Assessment, CourseState, DosePlan, Finding, Receipt, Refused
 from models.base import counted, plain
 from models.chart import Chart
 from models.facts import FindingBody
@@ -38,6 +38,9 @@ _OVERRIDES = {
 }
 _GRAVE = frozenset({"DISCONTINUED", "HOLD_URGENT", "PROPOSE_DISCONTINUE", "HOLD", "BLOCK_CYCLE"})
 _OPEN = frozenset({"MAY_AUTHORISE", "MAY_START", "NO_DOSE_DUE"})
+
+
+OVER = (CourseState.COMPLETED, CourseState.CLOSED)
 
 
 def show(*what: RenderableType, to_stderr: bool = False) -> None:
@@ -418,6 +421,8 @@ def _totals(assessment: Assessment) -> str:
 
 
 def _commands(assessment: Assessment, zone: ZoneInfo, refusals: bool) -> RenderableType:
+    if assessment.state in OVER:  # its execution has ended, and takes none
+        return Text("none: the course is over; a document that still comes waits in the inbox")
     may = Text(f"may be given now: {', '.join(c.command for c in assessment.commands if c.may)}")
     if not refusals:
         return may

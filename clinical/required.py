@@ -118,7 +118,8 @@ def _measured(case: Case, analyte: str) -> str:
     if analyte != "blasts":
         return label(analyte)
     limit = case.protocol.limits.blasts_max
-    return f"blasts in blood (x 10^9/L, or in % with the leukocytes of the same draw; at most {plain(limit.number)} x 10^9/L, {limit.clause})"
+    how = "x 10^9/L, or in % with the leukocytes of the same draw"
+    return f"blasts in blood ({how}; at most {plain(limit.number)} x 10^9/L, {limit.clause})"
 
 
 def _next_due(case: Case, analyte: str) -> str:
