@@ -8,11 +8,11 @@ from clinical.alerts import ladder
 from clinical.amounts import answer_to, given_doses
 from clinical.case import Case
 from clinical.closing import lost_to_follow_up
-from clinical.critical import critical
+from clinical.critical import critical, ending
 from clinical.due import FURTHER, hashed
 from clinical.ecg import qtcf_opening
 from clinical.infusion import first_act
-from clinical.known import Unknown
+from clinical.known import NO_MORE, Unknown
 from clinical.late_values import late_value
 from clinical.next_due import said
 from clinical.not_read import unsettled
@@ -118,7 +118,8 @@ def _critical(case: Case) -> Iterator[Call]:
     for one in critical(case):
         title = f"critical value of {label(one.result.analyte)}: look at the patient"
         value = f"{one.result.said} on {said(case, one.result.collected_at)}, {one.why}"
-        clears = f"a later value within the limit; last {value}"
+        value += NO_MORE if one.result.gone else ""
+        clears = f"{ending(one.result)}; last {value}"
         yield Call(ObligationKind.CRITICAL, one.result.analyte, title, "CRIT-01", one.since, clears, one.once)
 
 

@@ -8,7 +8,7 @@ from clinical.case import Case
 from clinical.ctcae import baselines_of, grade_of
 from clinical.cuts import past, speaking
 from clinical.ecg import qtcf_history, qtcf_holding
-from clinical.known import Known
+from clinical.known import NO_MORE, Known
 from clinical.once import once
 from clinical.signs import infection_or_bleeding
 from clinical.units import label
@@ -85,6 +85,13 @@ def critical_values(case: Case) -> Iterator[Finding]:
             yield _said(case, found, f"{words} within {case.protocol.critical.rise_within.shown()}", rise)
 
 
+def ending(result: Known) -> str:
+    """What ends the call: of a value that can be used no more, a physician may also say that it was wrong (E1)."""
+    if result.gone:
+        return f"a later usable value within the limit, or a physician's correct_fact of {result.fact}"
+    return "a later value within the limit"
+
+
 def _fresh(case: Case, result: Known) -> bool:
     return not case.reading.passed(result.collected_at + case.protocol.ctcae.noted_for.span)
 
@@ -96,6 +103,8 @@ def _said(case: Case, result: Known, why: str, *earlier: Known, urgent: bool = F
     reason = (
         f"{called}{label(result.analyte)} {result.comparator or ''}{plain(result.value)} {result.unit}, {why}{graded}"
     )
+    if result.gone:
+        reason += f"{NO_MORE}: it calls until {ending(result)}"
     inputs = tuple(k.shown() for k in (result, *earlier))
     return case.finding("CRIT-01", None, reason, inputs=inputs, subject=result.analyte)
 

@@ -4,7 +4,7 @@ LAB-01 says which QTc is a QTcF, QT-06 when a person reviews a tracing first, QT
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Context, Decimal
 from functools import lru_cache
@@ -65,8 +65,8 @@ def qtcf_holding(case: Treatment) -> tuple[Known, ...]:
     """What speaks against a dose: the last usable QTcF, charted or sent, whatever came after it (LAB-10, LAB-11)."""
     last = twins_at_the_end(qtcf_history(case))
     since = minute_of(last[0].collected_at) if last else None
-    gone = [k for k in case.results.gone("qtcf") if since is None or minute_of(k.collected_at) >= since]
-    return (*last, *gone)
+    gone = (*case.results.gone("qtcf"), *_taken_away(case))
+    return (*last, *(k for k in gone if since is None or minute_of(k.collected_at) >= since))
 
 
 @once
@@ -77,7 +77,10 @@ def qtcf_history(case: Treatment) -> tuple[Known, ...]:
 
 def qtcf_before(case: Treatment, instant: datetime) -> tuple[Known | None, ...]:
     """The last QTcF before an instant, charted or sent, and what is gone of it (`Results.before`)."""
-    return case.results.before("qtcf", instant, qtcf_history(case))
+    last, *gone = case.results.before("qtcf", instant, qtcf_history(case))
+    since = None if last is None else last.minute
+    computed = [k for k in _taken_away(case) if k.collected_at < instant and (since is None or k.minute >= since)]
+    return (last, *gone, *computed)
 
 
 @once
@@ -85,7 +88,7 @@ def _all_read(case: Treatment) -> tuple[Known | Unknown, ...]:
     """Every QTcF that was charted, sent or computed, as it can be used."""
     charted = [_read(case, _charted(fact, ecg)) for fact, ecg in case.reading.of(Ecg)]
     sent = [_reviewed(case, known) for known in case.results.history("qtcf")]
-    return (*charted, *sent, *_computed(case))
+    return (*charted, *sent, *_computed(case), *_without_its_parts(case))
 
 
 def _time_of(found: Known | Unknown) -> datetime:
@@ -136,6 +139,8 @@ def _from_intervals(case: Treatment, first: Known | Unknown) -> Known | Unknown:
         missing = f"the formula of the QTc ({first.said}) is not stated, and QT with the heart rate is not known"
     elif first.analyte == "qt":
         missing = "a QT interval without the heart rate of the same instant"
+        if any(k.collected_at == first.collected_at for a in ("heart_rate", "rr") for k in case.results.ever(a)):
+            missing = "the heart rate of the QT interval can be used no more"
     facts = (first.fact, *(k.fact for k in at_once.values() if k.fact != first.fact))
     qt = None if inexact else _ms(at_once.get("qt"))
     tracing = Tracing(
@@ -150,6 +155,41 @@ def _from_intervals(case: Treatment, first: Known | Unknown) -> Known | Unknown:
     return _read(case, tracing)
 
 
+@once
+def _taken_away(case: Treatment) -> tuple[Known, ...]:
+    """E1: each QTcF that was computed from a QT or a heart rate which can be used no more; it may raise, and never lifts."""
+    results = case.results
+    gone = {analyte: results.ever(analyte) for analyte in ("qt", "heart_rate", "rr")}
+    if not any(gone.values()):
+        return ()
+    ever = {analyte: (*results.history(analyte), *gone[analyte]) for analyte in gone}
+    rates = (*ever["heart_rate"], *(_rate_of(rr) for rr in ever["rr"] if rr.canonical > 0))
+    pairs = [(qt, rate) for qt in ever["qt"] for rate in rates if qt.collected_at == rate.collected_at]
+    read = [_computed_of(case, *pair) for pair in pairs if any(k.gone for k in pair) and all(k.is_exact for k in pair)]
+    return tuple(replace(one, gone=True) for one in read if isinstance(one, Known))
+
+
+def _computed_of(case: Treatment, qt: Known, rate: Known) -> Known | Unknown:
+    gone, qrs = qt if qt.gone else rate, _ms(_of_instant(case, qt.collected_at).get("qrs"))
+    return _read(case, Tracing((gone.fact,), qt.collected_at, None, qt.canonical, rate.canonical, qrs, ("", "")))
+
+
+def _without_its_parts(case: Treatment) -> list[Unknown]:
+    """A tracing whose QT interval can be used no more: its QTcF is unknown, and what was measured before it says nothing."""
+    left = {k.collected_at for k in case.results.all_read("qt") if isinstance(k, Known)}
+    why = "QTcF: the QT interval of the last tracing can be used no more"
+    return [
+        Unknown("qtcf", "LAB-01", why, one.fact, one.collected_at)
+        for one in _taken_away(case)
+        if one.collected_at not in left
+    ]
+
+
+def _rate_of(rr: Known) -> Known:
+    rate = _WIDE.divide(Decimal(60), rr.canonical)
+    return Known("heart_rate", rr.fact, rate, "/min", rr.collected_at, None, None, rr.comparator, gone=rr.gone)
+
+
 def _of_instant(case: Treatment, at: datetime) -> dict[str, Known]:
     """The usable intervals and heart rate of one instant; the RR interval gives the heart rate where none was sent."""
     found = {
@@ -160,8 +200,7 @@ def _of_instant(case: Treatment, at: datetime) -> dict[str, Known]:
     }
     rr = found.pop("rr", None)
     if rr is not None and rr.canonical > 0 and "heart_rate" not in found:
-        rate = _WIDE.divide(Decimal(60), rr.canonical)
-        found["heart_rate"] = Known("heart_rate", rr.fact, rate, "/min", at, None, None, rr.comparator)
+        found["heart_rate"] = _rate_of(rr)
     return found
 
 

@@ -143,6 +143,10 @@ class Results:
         """What was withdrawn, or replaced by something unusable, and is not settled: it may raise, and never lifts (E1)."""
         return self._series(analyte).gone
 
+    def ever(self, analyte: str) -> tuple[Known, ...]:
+        """The same, also where a later usable value settled it: for what is computed of several analytes."""
+        return self._series(analyte).ever
+
     def before(
         self, analyte: str, instant: datetime | None, history: Sequence[Known] | None = None
     ) -> tuple[Known | None, ...]:

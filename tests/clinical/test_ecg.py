@@ -204,6 +204,68 @@ def test_a_comparator_in_the_intervals_leaves_the_qtcf_open() -> None:
     assert asked(chart) == (Verdict.NEED_DATA, ["LAB-01"])
 
 
+PARTS = {"qt": {"qt": "520", "hr": "60"}, "hr": {"qt": "520", "hr": "60"}, "rr": {"qt": "520", "rr": "1"}}
+
+
+def part_gone(of: str, status: str, **values: str) -> tuple[PaperCourse, str]:
+    """Day 1 of cycle 2, a tracing in parts, and a part of it comes again with this status; the id of that part."""
+    chart, at = ChartBuilder().ready().cycle(1, D1).ready_for_cycle(D29), D29 - H
+    ids = {name: sent(chart, at, **{name: value}) for name, value in values.items()}
+    course = PaperCourse(chart, D29)
+    with course.charting() as later:
+        again = next(f for f in later.facts if f.id == ids[of]).what.model_dump(mode="json")
+        later.add({**again, "status": status, "value": None}, D29 - H / 2, Role.LABORATORY)
+    return course, ids[of]
+
+
+GONE = ("entered-in-error", "cancelled", "preliminary")
+
+
+@pytest.mark.parametrize("status", GONE)
+@pytest.mark.parametrize("of", PARTS)
+def test_what_a_qtcf_raised_stands_when_a_part_of_it_can_be_used_no_more(of: str, status: str) -> None:
+    """E1, LAB-10: a later tracing settles it, or a physician who says that the part was wrong."""
+    course, part = part_gone(of, status, **PARTS[of])
+    card = course.card
+    held = next(f for f in card.standing if f.rule == "QT-01")
+    assert "QTcF 520 ms, can be used no more" in held.reason
+    called = next(o for o in card.obligations if o.rule == "CRIT-01")
+    assert f"a physician's correct_fact of {part}; last 520 ms" in (called.clears or "")
+    assert "can be used no more" in (called.clears or "")
+    assert any("it calls until a later usable value" in f.reason for f in card.findings if f.rule == "CRIT-01")
+    later = PaperCourse(ChartBuilder(), course.now)
+    later.chart = course.chart
+    with later.charting() as chart:
+        chart.add({"kind": "ecg", "qtcf_ms": "421"}, D29 - H / 4)
+    assert "QT-01" not in standing_rules(later.card)
+    course.does("correct_fact", Role.PHYSICIAN, target=part, reason="of another patient")
+    assert "QT-01" not in standing_rules(course.card)
+
+
+@pytest.mark.parametrize("status", GONE)
+@pytest.mark.parametrize("of", PARTS)
+def test_a_qtcf_of_which_a_part_can_be_used_no_more_is_unknown_and_says_why(of: str, status: str) -> None:
+    course, _ = part_gone(of, status, **{**PARTS[of], "qt": "400"})
+    (missing,) = course.card.standing
+    said = "QT" if of == "qt" else "heart rate"
+    assert (missing.verdict, said in missing.reason) == (Verdict.NEED_DATA, True)
+    assert "can be used no more" in missing.reason or f"status is {status}" in missing.reason
+
+
+def test_a_baseline_that_was_computed_and_can_be_used_no_more_still_counts_for_the_rise() -> None:
+    chart = ChartBuilder().ready().without("ecg")
+    sent(chart, D1 - 3 * H, qt="400")
+    rate = sent(chart, D1 - 3 * H, hr="60")
+    chart.cycle(1, D1).ready_for_cycle(D29)
+    sent(chart, D29 - H, qtcf="475")
+    course = PaperCourse(chart, D29)
+    assert standing_rules(course.card) == ["QT-01"]
+    with course.charting() as later:
+        again = next(f for f in later.facts if f.id == rate).what.model_dump(mode="json")
+        later.add({**again, "status": "entered-in-error", "value": None}, D29 - H / 2, Role.LABORATORY)
+    assert "QT-01" in standing_rules(course.card)
+
+
 # ── QT-06 ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
