@@ -4,6 +4,7 @@ It asks no course, no record and no key, says no value of a patient, and prints 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
@@ -16,7 +17,7 @@ from cli_rules import protocol_named
 from intake.outcome import LOST_NOTHING
 
 if TYPE_CHECKING:
-    from intake.outcome import Intake
+    from intake.outcome import Intake, RefusedEntry
     from models.facts import LabResult
     from models.protocol import Protocol
 
@@ -52,21 +53,31 @@ def lint(
 ) -> None:
     """Say what of these messages is understood, what is not and why, and which lines of `site.toml` would mend it.
 
-    The site file that is set counts already. No value is told. Exits with 2 where something is not understood.
+    Files may be compressed with gzip. The site file that is set counts already. No value is told. Exits with 2 where
+    something is not understood, or nothing is a result.
     """
     rules = protocol_named(protocol)
-    read = {str(path): _read(path) for path in files}
+    read, of_nobody = {}, []
+    for path in files:
+        read[str(path)], lost = _read(path)
+        of_nobody += [(str(path), r) for r in lost]
     lines = _counted(line for intake in read.values() for line in _lines(intake, rules))
     aliases = sorted({alias for intake in read.values() for alias in _aliases(intake, rules)})
-    refused = [(name, r) for name, intake in read.items() for r in intake.refused if r.type not in LOST_NOTHING]
+    refused = of_nobody + [
+        (name, r)
+        for name, intake in read.items()
+        for r in intake.refused
+        if r.type not in LOST_NOTHING or not intake.messages
+    ]
     document = {
         "results": [{**line._asdict(), "number": number} for line, number in lines.items()],
         "refused": [{"file": name, **r.model_dump(mode="json")} for name, r in refused],
         "site_toml": _toml(aliases),
     }
     shown = [
-        _table(lines),
-        *(Text(f"{name}: {r.where}: {r.reason} ({r.type})") for name, r in refused),
+        *([_table(lines)] if lines else []),
+        *_refusals(refused),
+        *(Text(f"{name}: nothing in it is a result") for name, intake in read.items() if not intake.messages),
         *_to_sign(aliases),
     ]
     answer(as_json, document, *shown)
@@ -75,17 +86,33 @@ def lint(
     raise typer.Exit(int(Exit.OK if understood else Exit.USAGE))
 
 
-def _read(path: Path) -> "Intake":
+def _read(path: Path) -> "tuple[Intake, list[RefusedEntry]]":
+    """What a file says, whoever it is about, and what of it would reach no course because nobody knows of whom it is."""
     from intake.fhir import read_fhir
-    from intake.outcome import ExpectedSubject
+    from intake.outcome import ExpectedSubject, Refusal
     from models.people import Actor, Role
 
     try:
         raw = path.read_bytes()
     except OSError as error:
         raise Failed(Exit.USAGE, "NotReadable", f"{path} cannot be read: {error.strerror}") from None
-    nobody = ExpectedSubject(lambda system, value: f"{system}|{value}", lambda day: day.isoformat())
-    return read_fhir(raw, expected=nobody, by=Actor(role=Role.LABORATORY, id="lint"))
+    anybody = ExpectedSubject(lambda system, value: f"{system}|{value}", lambda day: day.isoformat())
+    lint = Actor(role=Role.LABORATORY, id="lint")
+    found = read_fhir(raw, expected=anybody, by=lint)
+    whose = [r for r in found.refused if r.type in (Refusal.SUBJECT_MISSING, Refusal.SUBJECT_MISMATCH)]
+    if not whose:
+        return found, []
+    return read_fhir(raw, expected=replace(anybody, whoever=True), by=lint), whose
+
+
+def _refusals(refused: "Iterable[tuple[str, RefusedEntry]]") -> Iterable[Text]:
+    """One line for each file and reason: where first, and how often."""
+    places: dict[tuple[str, str], list[str]] = {}
+    for name, r in refused:
+        places.setdefault((name, f"{r.reason} ({r.type})"), []).append(f"{r.where}: {r.resource_type}")
+    for (name, reason), at in places.items():
+        more = f" and {len(at) - 1} more" if len(at) > 1 else ""
+        yield Text(f"{name}: {at[0]}{more}: {reason}")
 
 
 def _lines(intake: "Intake", protocol: "Protocol") -> Iterable[Line]:

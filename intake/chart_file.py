@@ -43,6 +43,8 @@ def read_chart(raw: bytes | str, pin: ProtocolPin, asked_at: datetime) -> ChartF
     data = parse(raw)
     if not isinstance(data, dict):
         raise NotReadable("a chart is an object with course and facts")
+    if data and data.keys().isdisjoint(_PARTS):
+        raise NotReadable(f"it is no chart{_what_it_is(data)}")
     unknown = [f"{name}: is not a part of a chart; parts are course and facts" for name in data if name not in _PARTS]
     if unknown:
         raise NotReadable(*unknown)
@@ -52,6 +54,12 @@ def read_chart(raw: bytes | str, pin: ProtocolPin, asked_at: datetime) -> ChartF
     _check_ids(chart.facts)
     ordered = tuple(sorted(chart.facts, key=lambda f: f.recorded_at))
     return ChartFile(chart.model_copy(update={"facts": ordered}), _protocol_named_in(course))
+
+
+def _what_it_is(data: Mapping[str, Any]) -> str:
+    if "resourceType" in data:
+        return ", but a FHIR document"
+    return ", but a patient file" if "birth_on" in data else ": it has neither course nor facts"
 
 
 def _an_object(value: object, place: str) -> dict[str, Any]:

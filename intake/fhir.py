@@ -102,6 +102,8 @@ def read_fhir(raw: bytes, *, expected: ExpectedSubject, by: Actor, sender: str |
         told = (references.person(entry.resource) for entry in hidden)
         people = [person for person in told if person] or [lone_patient(found) if taken_back or hidden else None]
     subject = one_subject(people, expected)
+    if subject is None and expected.whoever:
+        subject = Subject("whoever", None, ())
     if subject is None and expected.chosen and expected.subject_hash and not hidden:
         only_back = all(standing(status_of(o.resource), above[id(o)]) in WITHDRAWN for o in observations)
         subject = Subject(expected.subject_hash, None, ()) if only_back and _names_nobody(entries) else None
@@ -109,7 +111,8 @@ def read_fhir(raw: bytes, *, expected: ExpectedSubject, by: Actor, sender: str |
         undone = (
             refused(one.entry, Refusal.WITHDRAWS_ANOTHER, f"{one.reason}: correct them by hand") for one in taken_back
         )
-        return Intake(refused=(*beside, *undone, *map(_not_the_patient, observations), *map(_not_there, hidden)))
+        nobody = (_not_the_patient(o, references) for o in observations)
+        return Intake(refused=(*beside, *undone, *nobody, *map(_not_there, hidden)))
     reading = _Reading(references, groups, str(by), sender, _shared_identifiers(observations))
     partly = [lost for entry in observations for lost in reading.take(entry, above[id(entry)])]
     partly += [lost for entry in hidden for lost in reading.take_hidden(entry, people, expected)]
@@ -172,9 +175,12 @@ def _report(entry: Entry, groups: Groups) -> RefusedEntry:
     return refused(entry, Refusal.NOT_AN_OBSERVATION, f"read only for the observations that it lists{elsewhere}")
 
 
-def _not_the_patient(entry: Entry) -> RefusedEntry:
+def _not_the_patient(entry: Entry, references: References) -> RefusedEntry:
     if not names_a_subject(entry.resource):
         return refused(entry, Refusal.SUBJECT_MISSING, "it does not say who it is about")
+    if references.person(entry.resource) is None:
+        reason = "no Patient with one certain identifier is in this document for it, so nobody knows whose it is"
+        return refused(entry, Refusal.SUBJECT_MISMATCH, reason)
     return refused(entry, Refusal.SUBJECT_MISMATCH, "this document is not certainly about the one expected patient")
 
 

@@ -68,10 +68,12 @@ class ExpectedSubject:
 
     Without `subject_hash` (the patient is looked up afterwards) a message carries the first identifier that all
     results of the document share: still one patient a document. `chosen`: a person names the patient, of a document that
-    takes results back and says of nobody whose they are.
+    takes results back and says of nobody whose they are. `whoever`: only what the document says is asked, not of whom, and
+    its messages are for no course.
     """
 
     hash_of: Callable[[str, str], str]
     birth_hash_of: Callable[[date], str]
     subject_hash: str | None = None
     chosen: bool = False
+    whoever: bool = False

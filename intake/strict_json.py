@@ -5,6 +5,7 @@ What the document says is not known here.
 
 import json
 import re
+import zlib
 from typing import Final, NoReturn
 
 from intake.outcome import Refusal
@@ -16,6 +17,7 @@ MAX_BYTES: Final = 16 * 1024 * 1024
 MAX_DEPTH: Final = 64
 """The deepest nesting; FHIR as it is sent stays below 20."""
 
+_GZIP: Final = b"\x1f\x8b"
 _STRING_OR_BRACKET: Final = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)  # linear, whatever is sent
 
 
@@ -29,18 +31,32 @@ class Unreadable(Exception):
 
 
 def read_json(raw: bytes) -> object:
-    """The document with its numbers as `Decimal`. Raises `Unreadable`.
+    """The document with its numbers as `Decimal`; of lines with an object each, the list of them. Raises `Unreadable`.
 
-    A byte order mark is read over. A number whose exponent no decimal can hold comes back as its text.
+    What is compressed with gzip is unpacked, never to more than a door takes. A byte order mark is read over. A number
+    whose exponent no decimal can hold comes back as its text.
     """
-    if len(raw) > MAX_BYTES:
-        raise Unreadable(Refusal.TOO_LARGE, f"more than {MAX_BYTES // 1024 // 1024} MiB")
-    text = _decoded(raw)
+    text = _decoded(_unpacked(raw))
     if _depth(text) > MAX_DEPTH:
         raise _bad(f"nested deeper than {MAX_DEPTH} levels")
     document = _parsed(text)
     _check_text(document)
     return document
+
+
+def _unpacked(raw: bytes) -> bytes:
+    if raw.startswith(_GZIP) and len(raw) <= MAX_BYTES:
+        unpacking = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+        try:
+            raw = unpacking.decompress(raw, MAX_BYTES + 1)
+            whole = unpacking.eof and not unpacking.unused_data
+        except zlib.error:
+            whole = False
+        if not whole and len(raw) <= MAX_BYTES:
+            raise _bad("compressed with gzip, and damaged")
+    if len(raw) > MAX_BYTES:
+        raise Unreadable(Refusal.TOO_LARGE, f"more than {MAX_BYTES // 1024 // 1024} MiB")
+    return raw
 
 
 def _bad(reason: str) -> Unreadable:

@@ -1,5 +1,6 @@
 """`inocycle labs lint`: what of a laboratory's messages is understood, without a course, a key or a patient's value."""
 
+import gzip
 import json
 import tomllib
 from pathlib import Path
@@ -73,3 +74,33 @@ def test_a_document_about_nobody_is_said_and_not_passed(tmp_path: Path) -> None:
     exit_code, words = lint(tmp_path, observation(subject=None), json_too=False)
     assert exit_code == Exit.USAGE
     assert "SubjectMissing" in words
+
+
+def linted(file: Path) -> tuple[int, str]:
+    found = CliRunner().invoke(app, ["labs", "lint", str(file)])
+    return found.exit_code, " ".join(found.stdout.split())
+
+
+def test_codes_are_understood_though_the_patient_is_not_there(tmp_path: Path) -> None:
+    file = tmp_path / "alone.json"
+    file.write_text(json.dumps(observation("2823-3", valueQuantity=ucum(4, "mmol/l"))))
+    exit_code, words = linted(file)
+    assert exit_code == Exit.USAGE
+    assert "2823-3 mmol/l 1 potassium" in words
+    assert "no Patient with one certain identifier is in this document" in words
+
+
+def test_a_file_without_any_result_says_what_it_is(tmp_path: Path) -> None:
+    file = tmp_path / "audit.json"
+    file.write_text(json.dumps({"resourceType": "AuditEvent", "id": "a"}))
+    exit_code, words = linted(file)
+    assert exit_code == Exit.USAGE
+    assert "document: AuditEvent: not read" in words
+    assert words.endswith("nothing in it is a result")
+
+
+def test_a_compressed_file_is_read(tmp_path: Path) -> None:
+    document = bundle(patient(), observation("2823-3", valueQuantity=ucum(4, "mmol/l")))
+    file = tmp_path / "labs.json.gz"
+    file.write_bytes(gzip.compress(json.dumps(document).encode()))
+    assert linted(file)[0] == Exit.OK

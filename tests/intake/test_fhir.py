@@ -760,6 +760,15 @@ def test_a_byte_order_mark_is_read_over() -> None:
     assert read(b"\xef\xbb\xbf" + raw) == read(raw)
 
 
+def test_a_compressed_document_is_read_or_refused_by_what_is_in_it() -> None:
+    raw = json.dumps(bundle(patient(), observation())).encode()
+    packed = gzip.compress(raw)
+    assert read(packed) == read(raw)
+    for damaged in (packed[:-9], packed[:20] + b"x" + packed[21:], packed + b"more"):
+        assert [r.type for r in read(damaged).refused] == [Refusal.BAD_JSON]
+    assert [r.type for r in read(gzip.compress(raw.ljust(MAX_BYTES + 1))).refused] == [Refusal.TOO_LARGE]
+
+
 def test_a_document_is_at_most_16_mib() -> None:
     raw = json.dumps(bundle(patient(), observation())).encode()
     assert MAX_BYTES == 16 * 1024 * 1024
