@@ -66,7 +66,7 @@ def ladder(case: Case) -> Ladder:
     step = max((DEFINITIONS[r.clause][1] for r in (*now, *still)), default=WATCH if watched else 0)
     opened_at = past.opened_at or (past.until if still else None)
     shown = (watched, signs.inputs())
-    return Ladder(step, now, still, opened_at, signs.not_known(), covers(now, signs.present), past.judged, *shown)
+    return Ladder(step, now, still, opened_at, signs.not_known(), covers(now, signs.to_judge), past.judged, *shown)
 
 
 def covers(now: tuple[Reached, ...], present: tuple[Sign, ...]) -> tuple[str, ...]:

@@ -109,7 +109,7 @@ def kept(case: Case) -> Kept:
 
 def open_now(signs: Signs, since: Kept) -> tuple[Reached, ...]:
     """The definitions met at the instant of these signs, unless a judgement covers every sign that is there (VOD-09)."""
-    judged = since.covers is not None and all(sign.covered_by(since.covers) for sign in signs.present)
+    judged = since.covers is not None and all(sign.covered_by(since.covers) for sign in signs.to_judge)
     if judged or not signs.enough:
         return ()
     at = signs.then or max((sign.at for sign in signs.present), default=ALWAYS)
@@ -230,7 +230,7 @@ def _step(case: Case, before: Kept, looking: Kept, arrived: tuple[Fact, ...], vo
         now = replace(now, judged=(last, last.what))
         if last.what.judgement in SETTLED:
             settled_at = min(last.at, at)
-            covers = Signs(case, settled_at).present
+            covers = Signs(case, settled_at).to_judge
             now = replace(now, reached=(), opened_at=None, covers=covers, settled_at=settled_at)
             now = _reached(case, now, settled_at, at)
     return replace(now, until=at)

@@ -43,6 +43,8 @@ LOOKED_FOR_IN_CHILDREN = MappingProxyType(
     }
 )
 """What it tells of a child besides (VOD-10)."""
+GRAVER = ("multi_organ_dysfunction", "new_cognitive_impairment")
+"""What follows the signs of VOD (SEV-04): no criterion of any definition, and worse than what was judged without it."""
 METHODS = MappingProxyType(
     {
         "ultrasound": "ultrasound",
@@ -334,12 +336,17 @@ class Signs:
 
     @cached_property
     def present(self) -> tuple[Sign, ...]:
-        """The signs that are there: what a judgement covers, and what is watched."""
+        """The signs that are there: what the definitions are made of, and what is watched."""
         parts = [self.look(name) for name in (*LOOKED_FOR, *LOOKED_FOR_IN_CHILDREN)]
         parts += [self.evidence(method) for method in METHODS]
         parts.append(self.bilirubin if self.bilirubin.answer or not self.child else self.bilirubin_rising)
         parts.append(self.gained_more_than(self._limits.gain_seattle_above.number))
         return tuple(sign for part in parts if part.answer for sign in part.by)
+
+    @cached_property
+    def to_judge(self) -> tuple[Sign, ...]:
+        """All that a judgement covers: the signs that are there, and what follows them."""
+        return (*self.present, *(sign for name in GRAVER for sign in self.look(name).by))
 
     @property
     def enough(self) -> bool:
@@ -392,7 +399,7 @@ class Signs:
             words = f"{self._gained_words()} % above {plain(self.weights[0].value)} kg"
             shown.append(Input(name="weight", value=words, taken_at=self.weights[1].at, fact=self.weights[1].fact))
         by_fact: dict[str, list[Sign]] = {}
-        for sign in self.present:
+        for sign in self.to_judge:
             if sign.name not in ("bilirubin", "weight_gain"):
                 by_fact.setdefault(sign.fact, []).append(sign)
         for fact, signs in by_fact.items():

@@ -248,6 +248,9 @@ BACKGROUND = {**NONE, "ascites": True, "ascites_amount": "minimal"}
         (says(Role.NURSE, kind="vod_examination", **{**BACKGROUND, "ascites_amount": "moderate"}), True),
         (says(Role.NURSE, kind="vod_examination", **{**BACKGROUND, "ruq_pain": True}), True),
         (says(Role.NURSE, kind="vod_examination", **{**BACKGROUND, "hepatomegaly": True}), True),
+        (says(Role.NURSE, kind="vod_examination", **{**BACKGROUND, "multi_organ_dysfunction": True}), True),
+        (says(Role.NURSE, kind="vod_examination", **{**BACKGROUND, "new_cognitive_impairment": True}), True),
+        (says(Role.NURSE, kind="vod_examination", **{**BACKGROUND, "multi_organ_dysfunction": False}), False),
         (says(Role.PHYSICIAN, kind="imaging", method="ultrasound", suggests_vod=True), True),
         (says(Role.PHYSICIAN, kind="imaging", method="ultrasound", suggests_vod=False), False),
         (waits(days=12), False),
@@ -260,6 +263,16 @@ def test_an_exclusion_covers_the_signs_it_saw_and_new_or_worse_ones_open_it_agai
     course.does("judge_vod", Role.PHYSICIAN, judgement="excluded", other_cause="heart failure")
     change(course.later(hours=1))
     assert of(course.later(hours=1)).waits is opens
+
+
+def test_organ_dysfunction_that_was_judged_does_not_open_it_again_and_alone_is_no_vod() -> None:
+    failing = {**BACKGROUND, "multi_organ_dysfunction": True}
+    course = with_signs(kg="74.2", signs=failing)
+    judged = course.does("judge_vod", Role.PHYSICIAN, judgement="excluded", other_cause="sepsis").what
+    assert "multi_organ_dysfunction" in judged.model_dump()["covers"]
+    says(Role.NURSE, kind="vod_examination", **failing)(course.later(hours=1))
+    assert not of(course).waits
+    assert not of(with_signs(bilirubin="0.6", kg="70", signs={"multi_organ_dysfunction": True})).waits
 
 
 def test_a_high_value_of_before_the_exclusion_that_nobody_knew_opens_it_again() -> None:
