@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from clinical.codes import ASKED_ABOUT, LOINC, OTHERS, analyte_of
 from clinical.names import named, names_another
-from clinical.units import measured_in
+from clinical.units import label, measured_in
 from models.base import plain
 from models.facts import NO_CODE, LabResult
 
@@ -51,12 +51,37 @@ def meaning(result: LabResult) -> Meaning:
     """What this result speaks of, by its code, its names and its unit."""
     if not result.codes:
         known = _OF_CODE.get(result.loinc)
+        if known is None:
+            analyte = analyte_of(result.loinc, result.method)
+            known = None if analyte is None else _ALONE[analyte]
         if known is not None:
-            return known
-        analyte = analyte_of(result.loinc, result.method)
-        if analyte is not None:
-            return _ALONE[analyte]
+            return _as_called(known, result) if result.display or result.names else known
     return _of_several(result) or _uncertain(result)
+
+
+def _as_called(known: Meaning, result: LabResult) -> Meaning:
+    """What a code of the table means, if no name beside it says that it is something else: which is right nobody can tell."""
+    (analyte,) = known.analytes
+    if analyte in NEVER_READ:
+        return known
+    for name in _names(result):
+        other = _called_another(analyte, name)
+        if other is not None:
+            why = f"its code {result.loinc} means {label(analyte)}, and it is called {name!r}"
+            return Meaning((known.analytes | other) & READ, "LAB-12", why)
+    return known
+
+
+def _called_another(analyte: str, name: str) -> frozenset[str] | None:
+    """The analytes that a name says instead of this one, none where it says something that no rule reads; `None` where it fits."""
+    said = named(name)
+    if said:
+        return None if analyte in said or (analyte in _OF_AN_ECG and said & _OF_AN_ECG) else said
+    return frozenset() if analyte not in _OF_AN_ECG and names_another(name) else None
+
+
+_OF_AN_ECG: Final = frozenset({"qt", "qtc", "qtcf", "qtcb", "qrs", "rr", "heart_rate"})
+"""What one sentence about an ECG may name together."""
 
 
 def analytes_of(results: Iterable[LabResult]) -> frozenset[str]:

@@ -22,7 +22,7 @@ _NAMES: Final = {
     r"|fosfatasa alcalina|fosfatasi alcalina|alk\w* (?:phos|fos)\w*|basisk (?:phos|fos)\w*|afos|щелочная фосфатаза|щф",
     "bilirubin": r"bili|tbil|tbili|bil t|t bili|bilirr?ub\w*|билирубин",
     "ggt": r"ggt|γ gt|gamma gt|(?:gamma|γ) ?glutamyl ?trans\w*|glutamyl ?trans\w*|g gt|ygt|ггт",
-    "ldh": r"ldh|ld|la[ck]t\w* ?dehydrogenas\w*|лдг",
+    "ldh": r"ldh|ld|la[ck]t\w*(?: acid)? ?dehydrogenas\w*|лдг",
     "lipase": r"lipas\w*|липаза",
     "amylase": r"amylas\w*|amilas\w*|alpha amylase|амилаза",
     "potassium": r"k|k\+|potassium|kalium|potasio|potassio|калии",

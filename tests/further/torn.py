@@ -231,4 +231,32 @@ NEWEST = (
     numbered_as("v10", "v9"),
 )
 
-ROWS = (*RANGES, *ABSENCES, *FLUIDS, *FLAGS, *TIMES, *NEWEST)
+# ── what its code means, and how it is called ──────────────────────────────────────────────────────────────────────
+
+
+def called(analyte: str, value: str, name: str, right: str = "NEED_DATA") -> Further:
+    """A known code of an analyte, and beside it a name."""
+    known = measured(analyte, value, SEVEN)["code"]
+    rules = "" if right == "MAY_AUTHORISE" else "LAB-12"
+    sent = measured(analyte, value, SEVEN, code={**known, "text": name})
+    return row("code and name", f"{analyte}: {name}", D8, without(analyte), comes(sent), right=right, rules=rules)
+
+
+CALLED = (
+    called("potassium", "4.1", "Potassium, urine"),
+    called("potassium", "4.1", "Kalium im Urin"),
+    called("potassium", "4.1", "Sodium"),
+    called("potassium", "4.1", "Chloride"),
+    called("ast", "30", "ALT (GPT)"),
+    called("ast", "30", "CSF AST"),
+    called("bilirubin", "0.6", "Kreatinin"),
+    called("creatinine", "0.8", "Creatinine clearance"),
+    called("platelets", "140", "Mean platelet volume"),
+    called("albumin", "4", "Albumin/globulin ratio"),
+    called("potassium", "4.1", "Kalium (Plasma)", "MAY_AUTHORISE"),
+    called("ast", "30", "ASAT (GOT)", "MAY_AUTHORISE"),
+    called("ldh", "200", "Lactic acid dehydrogenase", "MAY_AUTHORISE"),
+    called("ast", "30", "Enzym 7", "MAY_AUTHORISE"),
+)
+
+ROWS = (*RANGES, *ABSENCES, *FLUIDS, *FLAGS, *TIMES, *NEWEST, *CALLED)
