@@ -132,7 +132,7 @@ def _a_minute_later(state: State, words: str, found: Findings, by: Actor) -> Mov
 
 
 def _clean_look(state: State) -> Move:
-    return _a_minute_later(state, "a nurse finds no sign of VOD", no_signs(), by=NURSE)
+    return _a_minute_later(state, "a physician finds no sign of VOD", no_signs(), by=PHYSICIAN)
 
 
 def _empty_look(state: State) -> Move:
