@@ -224,10 +224,18 @@ _INSTEAD = (
 _LOOSE: Mapping[str, str] = MappingProxyType({unit.casefold(): unit for unit in _KNOWN_UNITS.values()})
 
 
+_OF_A_RATIO = ("inr", "ratio")
+
+
+def _counts_something_else(words: str) -> bool:
+    """Whether it is a pure number and its remark says of what: a score is no INR, though UCUM has one size for both."""
+    return "{" in words and atoms(words) == frozenset() and not any(word in words.casefold() for word in _OF_A_RATIO)
+
+
 def in_other_words(words: str) -> str | None:
     """The unit of our tables that these words mean at a glance: only to find a contradiction or what a result may be."""
     if (exact := _KNOWN_UNITS.get(atoms(words))) is not None:
-        return exact
+        return None if _counts_something_else(words) else exact
     plain = _BESIDE_THE_UNIT.sub("", words.casefold())
     for there, instead in _INSTEAD:
         plain = plain.replace(there, instead)

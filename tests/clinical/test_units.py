@@ -17,7 +17,7 @@ from clinical.case import Case
 from clinical.codes import LOINC, UNVERIFIED_CODES, analyte_of
 from clinical.known import Known, Unknown
 from clinical.trouble import in_ucum, limits_in_unit, trouble_of
-from clinical.units import FACTORS, Factor, bilirubin_umol_per_l, contradict, to_canonical, ucum
+from clinical.units import FACTORS, Factor, bilirubin_umol_per_l, contradict, measured_in, to_canonical, ucum
 from models.assessment import Verdict
 from models.facts import LabResult
 from models.people import Role
@@ -402,6 +402,15 @@ def test_a_unit_counts_in_every_spelling_that_ucum_allows(analyte: str, unit: st
 )
 def test_what_only_looks_like_a_unit_of_the_analyte_is_none(analyte: str, word: str) -> None:
     assert ucum(analyte, word, {}) is None
+
+
+@pytest.mark.parametrize(
+    ("unit", "may_be_inr"),
+    [("1", True), ("{INR}", True), ("{ratio}", True), ("{score}", False), ("{copies}", False), ("U/L", False)],
+)
+def test_a_pure_number_that_says_what_it_counts_is_no_inr(unit: str, may_be_inr: bool) -> None:
+    """A result of unknown code in the unit of an analyte may be that analyte (LAB-13)."""
+    assert ("inr" in measured_in(unit)) is may_be_inr
 
 
 @pytest.mark.parametrize(
