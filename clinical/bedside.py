@@ -192,7 +192,12 @@ def vital_signs_before(case: Case) -> datetime | None:
     if due_at is None:
         return None
     since = due_at - case.protocol.observation.vital_signs_before.span
-    return None if any(f.at >= since for f, _ in case.reading.of(VitalSigns)) else due_at
+    return None if any(at >= since for at in vital_signs_taken(case)) else due_at
+
+
+def vital_signs_taken(case: Case) -> list[datetime]:
+    """When vital signs were taken; a word that holds none of them says nothing (M.0)."""
+    return [f.at for f, signs in case.reading.of(VitalSigns) if signs.model_dump(exclude={"kind"}, exclude_none=True)]
 
 
 def premedication_troubles(case: Case) -> Iterator[Finding]:

@@ -6,13 +6,13 @@ INF-01, -02, -03, -04, -05.
 from collections.abc import Iterator
 from datetime import datetime
 
-from clinical.bedside import vital_signs_before
+from clinical.bedside import vital_signs_before, vital_signs_taken
 from clinical.case import Case
 from clinical.due import Due, obligation
 from clinical.infusion import DISCARDING, Flow, broken_off, flow
 from clinical.time_limits import time_limits
 from clinical.treatment import Dose
-from models.facts import DoseSlot, VitalSigns
+from models.facts import DoseSlot
 from models.obligation_kinds import ObligationKind
 
 
@@ -93,7 +93,7 @@ def _vital_signs(case: Case, dose: Dose, ends_at: datetime | None) -> Iterator[D
     """
     spans = case.protocol.observation
     since = dose.started_at - spans.vital_signs_before.span
-    taken = max((f.at for f, _ in case.reading.of(VitalSigns) if f.at >= since), default=None)
+    taken = max((at for at in vital_signs_taken(case) if at >= since), default=None)
     left = [
         (at, words)
         for at, words in _looks(case, dose, ends_at)

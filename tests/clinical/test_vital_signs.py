@@ -62,6 +62,18 @@ def test_they_are_asked_for_before_the_start_once_the_premedication_allows_one()
     assert due.title == "vital signs 15 min after the start of C1D1"
 
 
+def test_a_word_that_holds_no_sign_is_no_look() -> None:
+    """M.0: before the start and after it."""
+    chart = running()
+    chart.add({"kind": "vital_signs"}, D1 + MIN)
+    found = opened(chart, D1 + 2 * MIN)
+    assert found is not None
+    assert found.due_at == D1
+    course = PaperCourse(ChartBuilder().ready(), D1).authorised().premedicated().later(minutes=30)
+    course.does("record_finding", Role.NURSE, finding={"kind": "vital_signs"})
+    assert [o for o in course.card.obligations if o.key == "vital-signs-C1D1"]
+
+
 def test_they_are_not_asked_for_a_start_that_did_not_come_in_time() -> None:
     course = PaperCourse(ChartBuilder().ready(), D1).authorised().premedicated().later(hours=2)
     assert [o for o in course.card.obligations if o.key == "vital-signs-C1D1"]
