@@ -45,9 +45,13 @@ class Case(Planned):
     @property
     @once
     def omitted(self) -> tuple[DoseSlot, ...]:
-        """The doses that the prescriber or the ladder (DUR-02) left out; one that was given all the same was not."""
+        """The doses that the prescriber or the ladder (DUR-02) left out; one that was given all the same was not.
+
+        A cycle begins with its day 1, which no word leaves out (DAY-06).
+        """
         given = {d.slot for d in self.doses}
-        by_word = [slot_of(what.cycle, what.day) for _, what in self.decided.values() if what.decision == "omit"]
+        said = [what for _, what in self.decided.values() if what.decision == "omit" and what.day != CYCLE_DAYS[0]]
+        by_word = [slot_of(what.cycle, what.day) for what in said]
         left_out = dict.fromkeys((*by_word, *self.interruptions.dropped))
         return tuple(slot for slot in left_out if slot not in given)
 

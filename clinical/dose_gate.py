@@ -15,7 +15,7 @@ from clinical.once import all_of
 from clinical.pregnancy import pregnancy
 from clinical.prompts import prompts
 from clinical.required import required_data
-from clinical.schedule import cycle_gate, schedule_gate
+from clinical.schedule import cycle_gate, first_dose_gate, schedule_gate
 from clinical.screening import consent_gate, cytoreduction_gate, eligibility_gate, further_eligibility
 from clinical.signs import heart, infection_or_bleeding, personal_holds
 from clinical.taken_back import TAKEN_BACK_BY, unsettled_corrections
@@ -71,6 +71,7 @@ def _rules(case: Case, slot: DoseSlot) -> Iterator[tuple[Any, ...]]:
     yield cytopenia_note, slot
     yield weight_notes, slot
     yield cycle_gate, slot
+    yield (first_dose_gate,)
     yield schedule_gate, slot
     yield required_data, slot
     yield (unusable_results,)

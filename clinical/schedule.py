@@ -9,12 +9,37 @@ from clinical.end_of_monitoring import dosed_after_transplant
 from clinical.interruption import BELOW_TWO_DOSES, TWO_DOSES, Interruption
 from clinical.levels import level_name
 from clinical.liver import liver_holds
-from clinical.windows import Window
+from clinical.windows import Window, slot_of
 from models.assessment import Finding, Verdict
 from models.base import counted
 from models.facts import CYCLE_DAYS, CycleStarted, DoseSlot, Response
 
 COMPLETE = frozenset({Response.CR, Response.CRI})
+
+
+def first_dose_gate(case: Case) -> Iterator[Finding]:
+    """DAY-06, DOSE-01: a course begins with cycle 1 and a cycle with its day 1. Where that is not charted, and a later dose
+    is, nobody knows what was given.
+    """
+    given = sorted({dose.slot for dose in case.doses}, key=lambda slot: (slot.cycle, slot.day))
+    for cycle in range(1, given[-1].cycle + 1) if given else ():
+        first = slot_of(cycle, CYCLE_DAYS[0])
+        if first in given or first in case.interruptions.dropped:
+            continue
+        later = next(slot for slot in given if slot.cycle >= cycle)
+        reason = f"{later} is charted as given and {first} is not: a cycle begins with its day 1"
+        clears = f"record_administration of {first} with its date, or correct_fact of what is charted as {later}"
+        yield case.finding("DAY-06", Verdict.HOLD, reason, clears=clears, subject=str(first))
+    for name, (fact, decision) in case.decided.items():
+        if (
+            decision.decision == "omit"
+            and decision.day == CYCLE_DAYS[0]
+            and case.slot is not None
+            and name == str(case.slot)
+        ):
+            reason = f"{name} was left out by {fact.by}: a cycle begins with its day 1"
+            clears = f"decide_dose of {name}: give or postpone; or finish_dosing"
+            yield case.finding("DAY-06", Verdict.HOLD, reason, clears=clears, subject=name)
 
 
 def schedule_gate(case: Case, slot: DoseSlot) -> Iterator[Finding]:
