@@ -467,7 +467,7 @@ def _row(course: CourseInWard, assessment: Assessment, lines: Sequence[Line], wa
         cycle=assessment.cycle,
         next_dose=assessment.next_dose,
         rule=finding.rule if finding else "",
-        why=_why(assessment, finding),
+        why=_why(assessment, finding, course.course.zone),
         owner=assessment.owner,
         next_action=assessment.next_action,
         others=assessment.others,
@@ -493,7 +493,7 @@ def _as_watched(row: BoardRow, one: Unwatched | None) -> BoardRow:
     return row.model_copy(update={**says, "outdated": True, "unwatched": True})
 
 
-def _why(assessment: Assessment, finding: Finding | None) -> str:
+def _why(assessment: Assessment, finding: Finding | None, zone: str) -> str:
     """The first reason of the verdict; where nothing stands in the way, the dose."""
     if finding is not None:
         return finding.reason
@@ -501,13 +501,13 @@ def _why(assessment: Assessment, finding: Finding | None) -> str:
     if dose is None:
         return assessment.under_way or "no dose is due"
     aside = "".join(f"; {f.rule} {f.overridden}" for f in assessment.set_aside)
-    lacking = "; ".join(f"{f.rule}: {f.reason}{_from(assessment, f)}" for f in assessment.lacking)
+    lacking = "; ".join(f"{f.rule}: {f.reason}{_from(assessment, f, zone)}" for f in assessment.lacking)
     if lacking:
         return f"{plain(dose.mg)} mg; missing before the start: {lacking}{aside}"
     return f"nothing stands in the way of {plain(dose.mg)} mg{aside}"
 
 
-def _from(assessment: Assessment, finding: Finding) -> str:
-    """When time alone ends what is missing."""
-    at = finding.earliest_at
-    return f" (until {at:%H:%M} UTC)" if at is not None and at > assessment.as_of else ""
+def _from(assessment: Assessment, finding: Finding, zone: str) -> str:
+    """When time alone ends what is missing, by the course's own clock as all of its row."""
+    at = finding.earliest_at.astimezone(ZoneInfo(zone)) if finding.earliest_at is not None else None
+    return f" (until {at:%H:%M})" if at is not None and at > assessment.as_of else ""

@@ -35,7 +35,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.incoming import BITE, Arrivals, Waiting
     from workflows.obligation_timers import RETRY, ObligationTimers
     from workflows.outbox import AGAIN_AFTER, Outbox
-    from workflows.shown import attributes_of, changes, details_of
+    from workflows.shown import attributes_of, changes, details_of, zone_of
 
 WORKFLOW_OF_PHASE = {CYCLE: "TreatmentCycle", MONITORING: "LiverMonitoring"}
 RECORD_BEHIND_AFTER = timedelta(minutes=10)
@@ -874,7 +874,10 @@ class CourseWorkflow:
         if moved:
             workflow.upsert_search_attributes(moved)
             self._shown = attributes
-        workflow.set_current_details(details_of(self._assessment, self._state_since, self._links.newest, self._trouble))
+        zone = self._course.zone
+        workflow.set_current_details(
+            details_of(self._assessment, self._state_since, self._links.newest, self._trouble, zone)
+        )
 
     @property
     def _trouble(self) -> tuple[str, ...]:
@@ -892,7 +895,8 @@ class CourseWorkflow:
         if self._too_large:
             words.append(TOO_LARGE_WORDS)
         if self._cancelled_at is not None:
-            words.append(f"somebody asked to cancel this course at {self._cancelled_at:%d %b %Y %H:%M} UTC; it goes on")
+            at = self._cancelled_at.astimezone(zone_of(self._course.zone))
+            words.append(f"somebody asked to cancel this course at {at:%d %b %Y %H:%M} {at.tzname()}; it goes on")
         return tuple(words)
 
     @workflow.query

@@ -6,6 +6,7 @@ Search attributes are plain text on the server: states, rule ids and instants on
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, assert_never
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from temporalio import workflow
 from temporalio.common import SearchAttributeKey, SearchAttributeUpdate
@@ -67,32 +68,34 @@ def _hold_reasons(assessment: Assessment) -> list[str]:
     )
 
 
-def details_of(assessment: Assessment, since: datetime, decisions: int, trouble: Sequence[str]) -> str:
+def details_of(assessment: Assessment, since: datetime, decisions: int, trouble: Sequence[str], zone: str) -> str:
     """The course in markdown for somebody who knows nothing of the code: where, why, who must act, what is next.
 
-    Lists and no tables: the Web UI sets the cells of a table without any space between them.
+    Lists and no tables: the Web UI sets the cells of a table without any space between them. One clock for all: the
+    course's own time in its zone, as in the sentences of the rules.
     """
+    there = zone_of(zone)
     lines = [
-        f"## {_words(assessment.state)} since {_instant(since)}",
+        f"## {_words(assessment.state)} since {_instant(since, there)}",
         *(f"**Attention: {words}**" for words in trouble),
         f"**{assessment.sentence()}**",
         *_turn(assessment),
         *_why(assessment),
         *_before_the_start(assessment),
         *_set_aside(assessment),
-        *_due(assessment),
+        *_due(assessment, there),
         "---",
-        f"As of {_instant(assessment.as_of)}, {_until(assessment)}. All times are the course's own."
+        f"As of {_instant(assessment.as_of, there)}, {_until(assessment, there)}. All times are the course's own, in {there}."
         f" Cycle {assessment.cycle}, protocol {assessment.protocol}, {counted(decisions, 'decision')} so far."
         f' In a search: `CourseState = "{assessment.state}"`, `GateVerdict = "{assessment.verdict}"`.',
     ]
     return "\n\n".join(lines)
 
 
-def _until(assessment: Assessment) -> str:
+def _until(assessment: Assessment, zone: ZoneInfo) -> str:
     if assessment.valid_until is None:
         return "and so until something is reported"
-    return f"and so until {_instant(assessment.valid_until)} or until something is reported"
+    return f"and so until {_instant(assessment.valid_until, zone)} or until something is reported"
 
 
 def _turn(assessment: Assessment) -> list[str]:
@@ -128,33 +131,42 @@ def _set_aside(assessment: Assessment) -> list[str]:
     return ["### Set aside by people\n" + "\n".join(lines)] if lines else []
 
 
-def _due(assessment: Assessment) -> list[str]:
+def _due(assessment: Assessment, zone: ZoneInfo) -> list[str]:
     heading = "### What is due, and from whom\n"
     if not assessment.obligations:
         return [f"{heading}Nothing has a date; the course waits for what is named above, or for a message."]
     ordered = sorted(assessment.obligations, key=lambda o: (o.due_at, o.key))
-    return [heading + "\n".join(f"- **{_who(o)}**: {_line(o.title)} – {_standing(o)}" for o in ordered)]
+    return [heading + "\n".join(f"- **{_who(o, zone)}**: {_line(o.title)} – {_standing(o, zone)}" for o in ordered)]
 
 
-def _who(obligation: Obligation) -> str:
+def _who(obligation: Obligation, zone: ZoneInfo) -> str:
     """Everybody who is called, and what they answered (CALL-01)."""
-    answered = "".join(f" ({a.words()})" for a in obligation.answers)
+    answered = "".join(f" ({a.words(zone)})" for a in obligation.answers)
     return f"{' and '.join(obligation.owners)}{answered}"
 
 
-def _standing(obligation: Obligation) -> str:
+def _standing(obligation: Obligation, zone: ZoneInfo) -> str:
     match obligation.standing:
         case "coming":
-            return f"due on {_instant(obligation.due_at)}"
+            return f"due on {_instant(obligation.due_at, zone)}"
         case "due":
-            return f"**due** since {_instant(obligation.due_at)}, overdue from {_instant(obligation.overdue_at)}"
+            return f"**due** since {_instant(obligation.due_at, zone)}, overdue from {_instant(obligation.overdue_at, zone)}"
         case "overdue":
-            return f"**overdue**, it was due on {_instant(obligation.due_at)}"
+            return f"**overdue**, it was due on {_instant(obligation.due_at, zone)}"
     assert_never(obligation.standing)
 
 
-def _instant(instant: datetime) -> str:
-    return f"{instant:%a %d %b %Y %H:%M} UTC"
+def zone_of(name: str) -> ZoneInfo:
+    """The zone of a course; UTC where its name is not known here."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return ZoneInfo("UTC")
+
+
+def _instant(instant: datetime, zone: ZoneInfo) -> str:
+    there = instant.astimezone(zone)
+    return f"{there:%a %d %b %Y %H:%M} {there.tzname()}"
 
 
 def _words(state: CourseState) -> str:

@@ -10,7 +10,7 @@ D8 = D1 + timedelta(days=7)
 
 
 def shown(course: PaperCourse, decisions: int = 2) -> str:
-    return details_of(course.card, D1, decisions, ())
+    return details_of(course.card, D1, decisions, (), course.chart.course.zone)
 
 
 def on_day_8(**values: str) -> PaperCourse:
@@ -48,6 +48,19 @@ def test_everybody_who_is_called_is_named_with_what_they_answered() -> None:
     course = PaperCourse(chart, D1 + timedelta(hours=3))
     course.does("acknowledge", Role.NURSE, obligation="critical-potassium")
     assert "**physician and nurse (acknowledged by nurse:nurse-1)**: critical value of potassium" in shown(course)
+
+
+def test_every_time_is_the_courses_own_in_its_zone_which_is_named() -> None:
+    course = PaperCourse(ChartBuilder().ready(), D1).ready_to_start()
+    course.started()
+    course.does("snooze", Role.PHYSICIAN, obligation="prophylaxis-C1", until=D1 + timedelta(hours=4))
+    text = shown(course)
+    assert "**nurse**: infusion of C1D1 ends – due on Mon 02 Mar 2026 11:00 CET" in text
+    assert "must end by 18:00" in text
+    assert "snoozed until 13:00 on 2 March" in text
+    assert "As of Mon 02 Mar 2026 10:00 CET" in text
+    assert "All times are the course's own, in Europe/Berlin." in text
+    assert "UTC" not in text
 
 
 def test_one_decision_is_one_decision() -> None:
