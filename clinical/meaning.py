@@ -73,7 +73,7 @@ def _as_called(known: Meaning, result: LabResult) -> Meaning:
 
 
 def _called_another(analyte: str, name: str) -> frozenset[str] | None:
-    """The analytes that a name says instead of this one, none where it says something that no rule reads; `None` where it fits."""
+    """The analytes that a name says instead of this one, none where no rule reads what it says; `None` where it fits."""
     said = named(name)
     if said:
         return None if analyte in said or (analyte in _OF_AN_ECG and said & _OF_AN_ECG) else said

@@ -68,7 +68,8 @@ _ALIKE: Final = MappingProxyType(
 """A name is not exact enough to tell these from each other."""
 
 _NOT_THIS: Final = (
-    r"urin(?!syr)\w*|harn(?!saure|stoff)\w*|orina|csf|liquor|cerebral spinal fluid|cerebrospinal fluid|body fluid|pleural"
+    r"(?:sammel|spontan|morgen|mittelstrahl)?urin(?!syr)\w*|harn(?!saure|stoff)\w*|orina"
+    r"|csf|liquor|cerebral spinal fluid|cerebrospinal fluid|body fluid|pleural"
     r"|ascitic|peritoneal|synovial|pericardial|stool|stuhl|fa?eces|fa?ecal|saliva|sweat|semen|dialysate|cord blood|amniotic"
     r"|transcutaneous|bone marrow|marrow|donor|a1c|hba1c|glycated|glycosylated|glycohemoglobin|fetal|foetal"
     r"|hemoglobin [afs]\d?|free ha?emoglobin|mch|mchc|mean corpuscular|mean cell|reticulocytes?|retikulozyten"
@@ -158,11 +159,11 @@ _BLOOD: Final = _whole_words(
 )
 """What a specimen of blood is called, in words, by HL7 table 0487 and by SNOMED CT."""
 _OTHER_FLUID: Final = _whole_words(
-    r"urin(?!syr)\w*|ur|urc|harn(?!saure|stoff)\w*|orina|csf|spinal|liquor|fluid|pleural|ascit\w*|stool|stuhl|saliva|marrow|cord|sweat|tissue"
+    r"(?:sammel|spontan|morgen|mittelstrahl)?urin(?!syr)\w*|ur|urc|harn(?!saure|stoff)\w*|orina|csf|spinal|liquor|fluid|pleural|ascit\w*|stool|stuhl|saliva|marrow|cord|sweat|tissue|aszites|\w*punktat|drainage\w*|\w*sekret|secretions?"
     r"|122575003|258450006|119359002|122556008|418564007|309201001|168139001|119339001|119342007"
 )
 """What a specimen of another kind is called, in words and by SNOMED CT."""
-_URINE: Final = _whole_words(r"urin\w*|ur|urc|harn|orina|122575003")
+_URINE: Final = _whole_words(r"(?:sammel|spontan|morgen|mittelstrahl)?urin\w*|ur|urc|harn|orina|122575003")
 
 
 def fits_specimen(loinc: str, kind: str) -> bool:

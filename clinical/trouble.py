@@ -195,6 +195,7 @@ def limits_in_unit(result: LabResult) -> bool:
 
 _ABOVE, _BELOW = frozenset({"H", "HH", "HU", "HX"}), frozenset({"L", "LL", "LU", "LX"})
 _OUTSIDE = frozenset({"A", "AA"})
+_NOT_TO_BE_TRUSTED = frozenset({"QCF", "IND", "E", "IE"})
 
 
 def _flagged(result: LabResult) -> Trouble | None:
@@ -208,7 +209,7 @@ def _flagged(result: LabResult) -> Trouble | None:
     within = bool({high, low} - {None}) and (high is None or value < high) and (low is None or value > low)
     upwards, downwards = [(result.comparator or "").startswith(sign) for sign in (">", "<")]
     unfit = [
-        *(flag for flag in flags if flag == "QCF"),
+        *(flags & _NOT_TO_BE_TRUSTED),
         *(flag for flag in flags & {">"} if downwards or under),
         *(flag for flag in flags & {"<"} if upwards or over),
         *(flag for flag in flags & _ABOVE if under and not upwards),

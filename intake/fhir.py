@@ -53,6 +53,7 @@ from intake.fhir_withdrawals import (
     TakenBack,
     changed,
     refused_specimens,
+    reports_in_words,
     resource_key,
     version_of,
     withdrawn_groups,
@@ -93,7 +94,7 @@ def read_fhir(raw: bytes, *, expected: ExpectedSubject, by: Actor, sender: str |
     above = {id(entry): groups.above(entry) for entry in observations}
     used = (s for o in observations for s in references.spoken_of(o.resource, above[id(o)]))
     taken_back = [*withdrawn_groups(entries, groups, str(by)), *changed(whole.changes, str(by))]
-    taken_back += refused_specimens(entries, used)
+    taken_back += [*refused_specimens(entries, used), *reports_in_words(entries, groups)]
     others = [_ignored(entry, groups) for entry in entries if entry.resource_type != OBSERVATION]
     back = {one.entry.where for one in taken_back}
     beside = (*whole.misshapen, *(one for one in others if one.where not in back))
@@ -106,11 +107,10 @@ def read_fhir(raw: bytes, *, expected: ExpectedSubject, by: Actor, sender: str |
         subject = Subject("whoever", None, ())
     if subject is None and expected.chosen and expected.subject_hash and not hidden:
         only_back = all(standing(status_of(o.resource), above[id(o)]) in WITHDRAWN for o in observations)
+        only_back = only_back and all(one.refusal is Refusal.WITHDRAWS_ANOTHER for one in taken_back)
         subject = Subject(expected.subject_hash, None, ()) if only_back and _names_nobody(entries) else None
     if subject is None:
-        undone = (
-            refused(one.entry, Refusal.WITHDRAWS_ANOTHER, f"{one.reason}: correct them by hand") for one in taken_back
-        )
+        undone = (refused(one.entry, one.refusal, f"{one.reason}: correct what is known by hand") for one in taken_back)
         nobody = (_not_the_patient(o, references) for o in observations)
         return Intake(refused=(*beside, *undone, *nobody, *map(_not_there, hidden)))
     reading = _Reading(references, groups, str(by), sender, _shared_identifiers(observations))
@@ -257,7 +257,7 @@ class _Reading:
             self.draws.setdefault(one.entry, []).append(one.what)
         else:
             self.withdrawn.append(one.what)
-        yield refused(one.entry, Refusal.WITHDRAWS_ANOTHER, one.reason, kept=True)
+        yield refused(one.entry, one.refusal, one.reason, kept=True)
 
     def _doubts(self, entry: Entry, above: tuple[Entry, ...]) -> Iterator[NotRead]:
         if len(above) > MAX_GROUPS:

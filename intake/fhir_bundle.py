@@ -105,6 +105,8 @@ class References:
         """The person of `Observation.subject`, or `None` where it does not lead to an identifier of one patient."""
         subject = an_object(observation.get("subject"))
         named = _identifiers([subject.get("identifier")])
+        if subject.get("type") not in (None, "Patient"):
+            return None
         if not self._is_here(subject.get("reference")):
             return Person(named) if named and _may_be_a_patient(subject) else None
         patient = self.patient(observation) or {}
@@ -236,8 +238,10 @@ def lone_patient(entries: Iterable[Entry]) -> Person | None:
 
 def doubt_of_patient(patient: Resource) -> str | None:
     """Why nothing about this Patient may be used: the record was replaced, or says what nobody here understands."""
-    if any(link.get("type") == "replaced-by" for link in objects(patient.get("link"))):
+    if any(link.get("type") == "replaced-by" for link in objects(as_list(patient.get("link")))):
         return "the record of its patient was replaced by another"
+    if patient.get("active") is False:
+        return "the record of its patient is not in use"
     return "its patient has a modifier that is not understood" if has_modifier(patient) else None
 
 
@@ -282,8 +286,7 @@ def _identifiers(identifiers: object) -> tuple[tuple[str, str], ...]:
 
 def _may_be_a_patient(subject: Resource) -> bool:
     reference = subject.get("reference")
-    to_patient = reference is None or (isinstance(reference, str) and "Patient/" in reference)
-    return to_patient and subject.get("type") in (None, "Patient")
+    return reference is None or (isinstance(reference, str) and "Patient/" in reference)
 
 
 def _birth_of(patient: Resource) -> str | None:

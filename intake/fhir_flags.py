@@ -17,6 +17,11 @@ _IN_WORDS: Final = {
     "off scale high": ">",
     "off scale low": "<",
     "quality control failure": "QCF",
+    "invalid": "QCF",
+    "ungültig": "QCF",
+    "indeterminate": "IND",
+    "equivocal": "E",
+    "insufficient evidence": "IE",
 }
 _CODES: Final = frozenset({*_IN_WORDS.values(), "HU", "LU", "HX", "LX"})
 """Codes of HL7 (table 0078, ObservationInterpretation) that speak of the size of a number, or against it."""
@@ -24,6 +29,10 @@ _CODES: Final = frozenset({*_IN_WORDS.values(), "HU", "LU", "HX", "LX"})
 
 def flags_of(part: Resource) -> tuple[str, ...]:
     """The codes of `interpretation` that speak of the number, in any of its spellings, each once."""
+    return tuple(code for code in _said(part) if code in _CODES)
+
+
+def _said(part: Resource) -> list[str]:
     told = [
         said
         for one in as_list(part.get("interpretation"))
@@ -33,8 +42,20 @@ def flags_of(part: Resource) -> tuple[str, ...]:
         )
         if said
     ]
-    codes = (_IN_WORDS.get(said.casefold(), said.upper()) for said in told)
-    return tuple(dict.fromkeys(code for code in codes if code in _CODES))
+    return list(dict.fromkeys(_IN_WORDS.get(said.casefold(), said.upper()) for said in told))
+
+
+_OF_WORDS: Final = {
+    **dict.fromkeys(("POS", "DET", "RR", "WR"), "positive"),
+    **dict.fromkeys(("NEG", "ND", "NR"), "negative"),
+    **dict.fromkeys(("A", "AA", "H", "HH"), "abnormal"),
+    **dict.fromkeys(("IND", "E", "IE", "QCF"), "unclear"),
+}
+
+
+def words_of(part: Resource) -> list[str]:
+    """What an interpretation says of a value that is words: it belongs to them, for the two may contradict each other."""
+    return list(dict.fromkeys(_OF_WORDS[code] for code in _said(part) if code in _OF_WORDS))
 
 
 def off_scale(value: Quantity, flags: tuple[str, ...]) -> str | None:

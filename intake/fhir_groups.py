@@ -18,6 +18,7 @@ from intake.fhir_shapes import Resource, an_id, an_object, as_list, identifier_w
 from models.facts import LabStatus
 
 OBSERVATION: Final = "Observation"
+COMPOSITION, LIST = "Composition", "List"
 MAX_GROUPS: Final = 20
 """The most groups of one observation; a laboratory's result is in a report, perhaps in a panel of a panel."""
 
@@ -143,9 +144,9 @@ def report_id(groups: Iterable[Entry]) -> str | None:
     return None
 
 
-def is_withdrawn(group: Entry) -> bool:
+def is_withdrawn(group: Resource) -> bool:
     """Whether the group takes back what it lists."""
-    return group.resource.get("status") in WITHDRAWN
+    return group.get("status") in WITHDRAWN
 
 
 def standing(own: LabStatus, groups: Iterable[Entry]) -> LabStatus:
@@ -182,10 +183,26 @@ def _listed_by(group: Entry) -> dict[Name, None]:
 
 
 def _references(group: Resource) -> Iterator[str]:
-    element = {REPORT: "result", OBSERVATION: "hasMember"}.get(str(group.get("resourceType")), "")
-    for item in objects(group.get(element)):
+    for item in _items(group):
         if isinstance(reference := item.get("reference"), str):
             yield reference.strip()
+
+
+def _items(group: Resource) -> Iterator[Resource]:
+    """The references of a report to its results, a panel to its members, a composition or a withdrawn list to its entries."""
+    kind = group.get("resourceType")
+    if kind == REPORT:
+        yield from objects(group.get("result"))
+    elif kind == OBSERVATION:
+        yield from objects(group.get("hasMember"))
+    elif kind == LIST and is_withdrawn(group):  # any other status of a list says nothing of what stands in it
+        yield from (an_object(one.get("item")) for one in objects(group.get("entry")))
+    elif kind == COMPOSITION:
+        waiting = list(objects(group.get("section")))
+        while waiting:
+            section = waiting.pop()
+            yield from objects(section.get("entry"))
+            waiting += objects(section.get("section"))
 
 
 def _completed(observation: Resource, around: Resource, *, with_time: bool) -> Resource:

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 from intake import fhir_shapes as shapes
-from intake.fhir_flags import flags_of, off_scale
+from intake.fhir_flags import flags_of, off_scale, words_of
 from intake.fhir_ranges import About, limits
 from intake.fhir_shapes import Quantity, Resource, an_object, any_words, objects, words
-from intake.fhir_specimens import Drawn, has_modifier
+from intake.fhir_specimens import MOST_APART, Drawn, has_modifier
 from intake.outcome import Refusal
 from models.facts import NO_CODE, LabResult, LabStatus
 from models.sent import sent_result
@@ -80,7 +80,7 @@ def results_of(observation: Resource, origin: Origin) -> Iterator[LabResult | No
     components = shapes.as_list(observation.get("component"))
     shared = _shared(observation, origin)
     own = {name: value for name, value in observation.items() if name != "component"}
-    whole = (*origin.doubts, *doubts_of("", own))
+    whole = (*origin.doubts, *doubts_of("", own), *_issued_before(own, origin.drawn))
     if not components or says_something(observation):
         yield _result("", observation, shared, origin.about, whole)
     for number, component in enumerate(components, start=1):
@@ -89,11 +89,22 @@ def results_of(observation: Resource, origin: Origin) -> Iterator[LabResult | No
         yield _result(suffix, part, {**shared, **own_key}, origin.about, (*whole, *doubts_of(suffix, part)))
 
 
+def _issued_before(observation: Resource, drawn: Drawn) -> Iterator[NotRead]:
+    """A result that was issued long before it was drawn: one of the two times is wrong, and nobody can tell which."""
+    issued = shapes.instant(observation.get("issued"))
+    if issued is not None and drawn.at is not None and drawn.at - issued > MOST_APART:
+        yield NotRead("", Refusal.CONTRADICTED, "it was issued more than 24 h before it was drawn")
+
+
 def _component_key(resource: str | None, component: Resource, number: int) -> dict[str, Any]:
     """A component is one result of several in its resource, known by its code; identifiers of all are none of its own."""
     code = shapes.coded(component.get("code"))
     own = "+".join(code.loincs or code.others or (str(number),))
     return {"resource": shapes.an_id(f"{resource}#{own}") if resource else None, "identifiers": None}
+
+
+_NO_RECORD: Final = frozenset({"HTEST", "TRAIN", "HTRAIN"})
+"""Labels of HL7 (ActReason) for data of tests and trainings."""
 
 
 def doubts_of(suffix: str, part: Resource) -> Iterator[NotRead]:
@@ -105,6 +116,9 @@ def doubts_of(suffix: str, part: Resource) -> Iterator[NotRead]:
             yield NotRead(suffix, Refusal.CONTRADICTED, f"its {told} is said to be absent, and stands there")
     if has_modifier(part) or part.get("implicitRules"):  # FHIR: not to be read by those who do not know them
         yield NotRead(suffix, Refusal.MODIFIED, "a modifier that changes the meaning is not understood")
+    meta = an_object(part.get("meta"))
+    if any(c.get("code") in _NO_RECORD for name in ("security", "tag") for c in objects(meta.get(name))):
+        yield NotRead(suffix, Refusal.MODIFIED, "its sender marks it as test data")
     if part.get("focus"):
         yield NotRead(suffix, Refusal.ABOUT_ANOTHER, "its focus is somebody or something else than its subject")
 
@@ -135,6 +149,8 @@ def _result(
     value = _contradicted(_value(part)) if absent else _value(part)
     range_, flags = limits(part.get("referenceRange"), about), flags_of(part)
     doubt = doubts[0] if doubts else _code_doubt(suffix, code)
+    if doubt is None and range_.doubt is not None:
+        doubt = NotRead(suffix, Refusal.RANGE, range_.doubt)
     words_only = any(d.refusal in _WORDS_ONLY for d in doubts)
     first = code.loincs[0] if code.loincs else NO_CODE
     told = _contradicted(value) if words_only else value
@@ -186,7 +202,9 @@ def _value(part: Resource) -> Quantity:
     if stated == ["valueQuantity"]:
         return shapes.quantity(part["valueQuantity"])
     spoken = [text for key in stated if (text := _spoken(part[key]))]
-    return Quantity(text=words("; ".join(spoken), shapes.LONG))
+    said = "; ".join(spoken)
+    flags = words_of(part) if said and not any(letter.isdigit() for letter in said) else []
+    return Quantity(text=words(" / ".join((said, *flags)), shapes.LONG))
 
 
 def _spoken(value: object) -> str | None:

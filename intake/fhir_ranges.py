@@ -76,6 +76,8 @@ def limits(ranges: object, about: About) -> Limits:
     high, low = _agreed(fitting, "high"), _agreed(fitting, "low")
     if high and low and (high.unit, high.words) != (low.unit, low.words):
         low = None
+    if high and low and high.value is not None and low.value is not None and low.value > high.value:
+        return Limits(doubt="its normal range ends below where it begins")
     one = high or low or Quantity()
     return Limits(high.value if high else None, low.value if low else None, one.unit, one.words)
 

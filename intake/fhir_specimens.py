@@ -10,7 +10,8 @@ from typing import Final, NamedTuple
 
 from intake.fhir_shapes import Resource, an_object, any_words, concept_words, ends_after, instant, objects, words
 
-_MOST_APART: Final = timedelta(hours=24)
+MOST_APART: Final = timedelta(hours=24)
+"""How far two times of one specimen may lie apart (LAB-14)."""
 _REFUSED: Final = {
     "unsatisfactory": "its specimen is unsatisfactory",
     "entered-in-error": "its specimen was entered in error",
@@ -51,9 +52,9 @@ def doubt_of(specimen: Resource, drawn: Drawn) -> str | None:
     if not ends_after(period := _period(specimen), str(period.get("start") or "").strip()):
         return "the time at which its specimen was taken ends before it begins"
     received, began = instant(specimen.get("receivedTime")), taken_at(taken, drawn) if taken else drawn.at
-    if received is not None and began is not None and began - received > _MOST_APART:
+    if received is not None and began is not None and began - received > MOST_APART:
         return "its specimen was received more than 24 h before it was taken"
-    if taken is not None and drawn.at is not None and abs(taken_at(taken, drawn) - drawn.at) > _MOST_APART:
+    if taken is not None and drawn.at is not None and abs(taken_at(taken, drawn) - drawn.at) > MOST_APART:
         return "its specimen was taken more than 24 h from the time that it gives"
     return None
 
@@ -64,7 +65,7 @@ def older(specimen: Resource, drawn: Drawn) -> Drawn:
     if taken is None or drawn.at is None:
         return drawn
     other = taken_at(taken, drawn)
-    counts = max if abs(other - drawn.at) > _MOST_APART else min
+    counts = max if abs(other - drawn.at) > MOST_APART else min
     return drawn._replace(at=counts(drawn.at, other))
 
 

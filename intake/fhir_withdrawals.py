@@ -11,9 +11,22 @@ from typing import Any, Final, Literal, NamedTuple
 from urllib.parse import parse_qs
 
 from intake.fhir_bundle import REPORT, SPECIMEN, Entry, is_local
-from intake.fhir_groups import OBSERVATION, Groups, is_withdrawn, report_id
-from intake.fhir_shapes import Resource, an_id, an_object, concept_words, identifier_words, instant, is_loinc, words
+from intake.fhir_groups import COMPOSITION, LIST, OBSERVATION, Groups, is_withdrawn, report_id
+from intake.fhir_shapes import (
+    Resource,
+    an_id,
+    an_object,
+    as_list,
+    coded,
+    concept_words,
+    identifier_words,
+    instant,
+    is_loinc,
+    objects,
+    words,
+)
 from intake.fhir_specimens import is_refused, kind_of
+from intake.outcome import Refusal
 from models.facts import NO_CODE, LabResult, LabStatus, ResultWithdrawn
 from models.sent import sent_result
 
@@ -33,6 +46,7 @@ class TakenBack(NamedTuple):
     entry: Entry
     reason: str
     what: ResultWithdrawn | LabResult
+    refusal: Refusal = Refusal.WITHDRAWS_ANOTHER
 
 
 class Change(NamedTuple):
@@ -60,7 +74,7 @@ def withdrawn_groups(entries: Iterable[Entry], groups: Groups, machine: str) -> 
     for entry in entries:
         listed = groups.listed(entry)
         empty_report = entry.resource_type == REPORT and not listed.all
-        if entry.resource_type not in (REPORT, OBSERVATION) or not is_withdrawn(entry):
+        if entry.resource_type not in (REPORT, OBSERVATION, COMPOSITION, LIST) or not is_withdrawn(entry.resource):
             continue
         if listed.missing:
             reason = f"it is withdrawn with {len(listed.missing)} result(s) that are not in this document"
@@ -93,6 +107,50 @@ def refused_specimens(entries: Iterable[Entry], used: Iterable[Resource]) -> Ite
             name = f"a result of a specimen that must not be used{f' ({kind})' if kind else ''}"
             reason = "nothing of this specimen must be used, and no result of it is in this document"
             yield TakenBack(entry, reason, _in_doubt(name, **_of_specimen(entry.resource)))
+
+
+def reports_in_words(entries: list[Entry], groups: Groups) -> Iterator[TakenBack]:
+    """Reports that have no observation and say something in words or an attachment: whose results nobody here can read."""
+    holding = {id(entry.inside) for entry in entries if entry.inside is not None and entry.resource_type == OBSERVATION}
+    for entry in entries:
+        report = entry.resource
+        if entry.resource_type != REPORT or is_withdrawn(report) or groups.listed(entry).all or id(entry) in holding:
+            continue
+        named = [words(one.get("display")) for one in objects(report.get("result"))]
+        if any(named) or any(report.get(name) for name in ("presentedForm", "conclusion", "conclusionCode")):
+            reason = "it gives its results in words or an attachment only"
+            yield TakenBack(entry, reason, _of_words(report, [n for n in named if n]), Refusal.ONLY_IN_WORDS)
+
+
+_LABORATORY: Final = frozenset({"lab", "ch", "hm", "laboratory", "labor", "chemistry", "hematology", "haematology"})
+"""How the category of a report says that it is a laboratory's (HL7 table 0074, and words)."""
+
+
+def _of_words(report: Resource, named: list[str]) -> LabResult:
+    """A result by the names of a report. One of a laboratory, or of nobody knows what, may be any where these fit none."""
+    code = coded(report.get("code"))
+    said = [
+        word.casefold()
+        for one in as_list(report.get("category"))
+        for word in (words(an_object(one).get("text")), *_codings(one))
+        if word
+    ]
+    known = {} if not said or not _LABORATORY.isdisjoint(said) else {"codes": code.others or None}
+    return sent_result(
+        loinc=code.loincs[0] if known and code.loincs else NO_CODE,
+        display=concept_words(report.get("code")),
+        names=tuple(dict.fromkeys((*code.names, *named))) or None,
+        doubt="its value is told in words or an attachment only",
+        report_id=None,
+        status=LabStatus.UNKNOWN,
+        **known,
+    )
+
+
+def _codings(concept: object) -> Iterator[str | None]:
+    for one in objects(an_object(concept).get("coding")):
+        yield words(one.get("code"))
+        yield words(one.get("display"))
 
 
 def _in_doubt(name: str, **named: Any) -> LabResult:

@@ -29,6 +29,8 @@ class Refusal(StrEnum):
     TOO_MANY_GROUPS = "TooManyGroups"
     WITHDRAWS_ANOTHER = "WithdrawsAnother"
     SPECIMEN = "SpecimenUnfit"
+    RANGE = "RangeUnfit"
+    ONLY_IN_WORDS = "OnlyInWords"
     PATIENT_REPLACED = "PatientReplaced"
 
 

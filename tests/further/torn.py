@@ -16,8 +16,8 @@ from tests.further.language import (
     specimen,
     without,
 )
+from tests.intake.builders import P1, code, observation, patient, ucum
 from tests.intake.builders import bundle as bundle_of
-from tests.intake.builders import code, patient, ucum
 from tests.scenarios import DAY, HOUR, MIN
 
 SNOMED = "http://snomed.info/sct"
@@ -259,4 +259,94 @@ CALLED = (
     called("ast", "30", "Enzym 7", "MAY_AUTHORISE"),
 )
 
-ROWS = (*RANGES, *ABSENCES, *FLUIDS, *FLAGS, *TIMES, *NEWEST, *CALLED)
+# ── what stands around it ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def listed(words: str, *around: dict[str, Any], right: str = "NEED_DATA", rules: str = "", **person: Any) -> Further:
+    """An AST of today with an id, and other resources beside it."""
+    sent = bundle_of(patient(**person), measured("ast", "30", SEVEN, "o-1"), *around)
+    return row("around", words, D8, without("ast"), arrives(sent), right=right, rules=rules)
+
+
+def document_of(status: str, **fields: Any) -> dict[str, Any]:
+    """The first page of a document that lists the AST."""
+    section = [{"section": [{"entry": [{"reference": "Observation/o-1"}]}]}]
+    return {"resourceType": "Composition", "status": status, "subject": P1, "section": section, **fields}
+
+
+def told(words: str, right: str = "NEED_DATA", **fields: Any) -> Further:
+    """A report without any observation, which says something all the same."""
+    report = {"resourceType": "DiagnosticReport", "id": "r-9", "status": "final", "subject": P1, **fields}
+    rules = "LAB-12" if right == "NEED_DATA" else ""
+    return row("report in words", words, D8, comes(report), right=right, rules=rules)
+
+
+A_LIST = {
+    "resourceType": "List",
+    "mode": "snapshot",
+    "subject": P1,
+    "entry": [{"item": {"reference": "Observation/o-1"}}],
+}
+PDF = {"presentedForm": [{"contentType": "application/pdf", "data": "AAAA"}]}
+AROUND = (
+    listed("its document is entered in error", document_of("entered-in-error")),
+    listed("its document is preliminary", document_of("preliminary"), rules="LAB-05"),
+    listed("its document is final", document_of("final"), right="MAY_AUTHORISE"),
+    listed("its list is entered in error", {**A_LIST, "status": "entered-in-error"}),
+    listed("its list is current", {**A_LIST, "status": "current"}, right="MAY_AUTHORISE"),
+    listed("its patient is not in use", active=False, rules="LAB-14"),
+    listed("its patient was replaced, in another shape", link={"type": "replaced-by"}, rules="LAB-14"),
+    row(
+        "around",
+        "its document is withdrawn later",
+        D8,
+        without("ast"),
+        comes(measured("ast", "30", SEVEN, "o-1"), ago=50 * MIN),
+        comes(document_of("entered-in-error")),
+        right="NEED_DATA",
+        rules="",
+    ),
+    only("around", "issued three days before it was drawn", "ast", "30", issued=(SEVEN - 3 * DAY).isoformat()),
+    only("around", "marked as a test", "ast", "30", meta={"security": [{"code": "HTEST"}]}),
+    only(
+        "around",
+        "a range that ends below where it begins",
+        "ast",
+        "30",
+        referenceRange=[{"low": ucum(60), "high": ucum(50)}],
+    ),
+    only("around", "urine collected for a day", "potassium", "4.1", specimen={"display": "24h-Sammelurin"}),
+    only("around", "of a drain", "potassium", "4.1", specimen={"display": "Drainagesekret"}),
+    flagged("IND", "ast", "30", "NEED_DATA"),
+    flagged("invalid", "ast", "30", "NEED_DATA", "text"),
+    told("an attachment of a panel", code=code("24325-3"), **PDF),
+    told("a conclusion without a code", conclusion="AST 300"),
+    told("AST named by its code", code={"text": "GOT"}, **PDF),
+    told("AST named as its result", code=code("24325-3"), result=[{"display": "AST 300"}]),
+    told("a culture", "MAY_AUTHORISE", code={"text": "Blood culture"}, **PDF),
+    told(
+        "an image",
+        "MAY_AUTHORISE",
+        code={"coding": [{"system": "http://loinc.org", "code": "30746-2", "display": "Portable XR Chest"}]},
+        category=[{"coding": [{"code": "RAD"}]}],
+        conclusion="no infiltrate",
+    ),
+)
+
+
+def a_test_of(words: str, *flags: str, right: str = "NEED_DATA") -> Further:
+    """A pregnancy test of today that says negative in words, and these flags."""
+    test = observation(
+        "2106-3", id="p9", effectiveDateTime=SEVEN.isoformat(), valueQuantity=None, valueString="negative"
+    )
+    said = [{"coding": [{"code": flag}]} for flag in flags]
+    return row("flags", words, D8, comes({**test, "interpretation": said}), right=right, rules="MON-11a")
+
+
+PREGNANCY = (
+    a_test_of("negative in words and positive as a flag", "POS"),
+    a_test_of("negative in words and abnormal as a flag", "A"),
+    a_test_of("negative twice", "NEG", right="MAY_AUTHORISE"),
+)
+
+ROWS = (*RANGES, *ABSENCES, *FLUIDS, *FLAGS, *TIMES, *NEWEST, *CALLED, *AROUND, *PREGNANCY)
