@@ -214,7 +214,7 @@ async def test_results_of_somebody_else_are_refused_and_the_others_sent(
 async def test_a_file_that_is_no_result_is_named(course: str, terminal: Terminal, tmp_path: Path) -> None:
     garbled = tmp_path / "garbled.json"
     garbled.write_text("{")
-    for file, refusal in ((garbled, "BadJson"), (PATIENT, "NotAnObservation")):
+    for file, refusal in ((garbled, "BadJson"), (PATIENT, "NotFhir")):
         answer = await terminal.asks("labs", "send", course, file)
         assert (answer.code, refusal in answer.out, "sent" in answer.out) == (2, True, False)
 
