@@ -145,11 +145,12 @@ class Bedside:
         await self.find({"kind": "infection_bleeding", **calm})
 
     async def prepare_day(self, cycle: int, day: int, **values: str) -> None:
-        """Labs, weight and examinations of the day of a dose; day 1 also ECG and electrolytes, C1D8 tumour lysis."""
+        """Labs, weight and examinations of the day of a dose; day 1 also ECG, electrolytes, pancreas, C1D8 tumour lysis."""
         wanted = bundles.EVERYTHING if day == 1 else (*bundles.BLOOD_COUNT, *bundles.LIVER_PANEL)
         if (cycle, day) == (1, 8):
             wanted = (*wanted, *bundles.TUMOUR_LYSIS)
-        await self.send_labs({**{a: bundles.NORMAL[a] for a in wanted}, **values})
+        pancreas = bundles.PANCREAS if cycle > 1 and day == 1 else {}
+        await self.send_labs({**{a: bundles.NORMAL[a] for a in wanted}, **pancreas, **values})
         if cycle > 1 or day > 1:
             await self.weigh()
         if cycle > 1 and day == 1:

@@ -28,6 +28,8 @@ ANALYTES: dict[str, tuple[str, str, str, str | None, str | None]] = {
     "urate": ("3084-1", "Urate", "mg/dL", "2.6", "7.2"),
     "phosphate": ("2777-1", "Phosphate", "mg/dL", "2.5", "4.5"),
     "ldh": ("2532-0", "LDH", "U/L", "120", "250"),
+    "amylase": ("1798-8", "Amylase", "U/L", None, "100"),
+    "lipase": ("3040-3", "Lipase", "U/L", None, "60"),
 }
 """Analyte -> LOINC code, display, UCUM unit, lower and upper limit of the invented laboratory."""
 
@@ -52,6 +54,8 @@ NORMAL: dict[str, str] = {
 }
 LIVER_PANEL = ("alt", "ast", "alp", "bilirubin")
 BLOOD_COUNT = ("wbc", "anc", "platelets", "haemoglobin")
+PANCREAS = {"amylase": "62", "lipase": "31"}
+"""Asked for before each further cycle only (MON-07), so no part of `NORMAL`."""
 TUMOUR_LYSIS = ("potassium", "phosphate", "calcium", "urate", "creatinine", "ldh")
 EVERYTHING = tuple(NORMAL)
 

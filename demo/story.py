@@ -14,6 +14,11 @@ from services.courses import CommandRefused
 
 CYCLES = {1: (1, 8, 15), 2: (1, 8, 15)}
 MORNING = time(7, 30)
+PREPARING = timedelta(minutes=45)
+"""From the premedication to the start: who begins so long before the planned time doses at the same time every week."""
+UNTIL_THE_NEXT_DAY = timedelta(hours=25)
+UNTIL_THE_TRANSPLANT = timedelta(days=28)
+LIVER_AFTER_DOSING = ObligationKind.LIVER_TEST.key("after-last-dose")
 LIVER_AFTER_TRANSPLANT = ObligationKind.LIVER_TEST.key("after-transplant")
 Tell = Callable[[str], None]
 
@@ -62,7 +67,7 @@ async def to_the_end(bedside: Bedside) -> None:
 
 
 async def two_cycles(bedside: Bedside, tell: Tell = nothing_told, *, with_a_hold: bool = False) -> list[datetime]:
-    """Six doses with their liver tests; CR after the first cycle."""
+    """Six doses on six mornings with their liver tests; CR after each cycle."""
     telling = Telling(bedside, tell)
     await wait_for_the_morning(bedside)
     await bedside.screen()
@@ -71,7 +76,7 @@ async def two_cycles(bedside: Bedside, tell: Tell = nothing_told, *, with_a_hold
     for cycle, days in CYCLES.items():
         for day in days:
             if started:
-                await go_to_the_dose(bedside, cycle, day)
+                await with_weekly_liver_tests(bedside, await planned_at(bedside, cycle, day) - PREPARING)
             if with_a_hold and (cycle, day) == (1, 8):
                 await hold_for_the_liver(bedside, telling)
             await bedside.prepare_day(cycle, day)
@@ -79,12 +84,11 @@ async def two_cycles(bedside: Bedside, tell: Tell = nothing_told, *, with_a_hold
             if cycle > 1 and day == 1:
                 await bedside.into_next_run(bedside.do("start_next_cycle", PRESCRIBER, cycle=cycle))
             started.append(await give(bedside, telling, cycle, day))
-            await pass_time(bedside, timedelta(hours=30))
+            await pass_time(bedside, UNTIL_THE_NEXT_DAY)
             await bedside.liver_test()
-            await telling.step("liver test after the dose")
-        if cycle == 1:
-            await bedside.respond(1, "CR", mrd_negative=True)
-            await telling.step("response: CR, MRD negative")
+            await telling.step("liver test on the day after the dose")
+        await bedside.respond(cycle, "CR", mrd_negative=True)
+        await telling.step("response: CR, MRD negative")
     return started
 
 
@@ -103,8 +107,8 @@ async def give(bedside: Bedside, telling: Telling, cycle: int, day: int) -> date
 
 async def hold_for_the_liver(bedside: Bedside, telling: Telling) -> None:
     """An ALT of 160 closes the gate; the start is refused with the clause; a day later it has recovered."""
-    await bedside.liver_test(alt="160")
-    await telling.step("laboratory: ALT 160 U/L")
+    await bedside.prepare_day(1, 8, alt="160")
+    await telling.step("laboratory bundle and examinations for day 8: ALT 160 U/L")
     try:
         await bedside.do("authorise_dose", PRESCRIBER, cycle=1, day=8)
     except CommandRefused as refusal:
@@ -114,16 +118,32 @@ async def hold_for_the_liver(bedside: Bedside, telling: Telling) -> None:
 
 async def go_to_the_dose(bedside: Bedside, cycle: int, day: int) -> None:
     """Skip to the planned time of a dose."""
-    due = next(o for o in (await bedside.card()).obligations if o.key == f"dose-C{cycle}D{day}")
-    await pass_time_to(bedside, due.due_at)
+    await pass_time_to(bedside, await planned_at(bedside, cycle, day))
+
+
+async def planned_at(bedside: Bedside, cycle: int, day: int) -> datetime:
+    """When a dose is due."""
+    return next(o for o in (await bedside.card()).obligations if o.key == f"dose-C{cycle}D{day}").due_at
 
 
 async def transplant(bedside: Bedside, tell: Tell = nothing_told) -> None:
-    """A planned transplant takes place now; what is given against infection is said before, and monitoring begins."""
-    await bedside.protect()
+    """A transplant is planned, dosing ends, and four weeks of liver tests later it takes place: monitoring to day 100."""
+    telling = Telling(bedside, tell)
     await bedside.do("plan_transplant", PRESCRIBER, conditioning=["treosulfan"])
-    await bedside.into_next_run(bedside.transplant())
-    await Telling(bedside, tell).step("stem-cell transplant: day 0 of liver monitoring")
+    await bedside.protect()
+    await bedside.into_next_run(bedside.do("finish_dosing", PRESCRIBER, reason="in remission, a donor is ready"))
+    await telling.step("a transplant is planned, no further dose intended")
+    await with_weekly_liver_tests(bedside, await bedside.clock.now() + UNTIL_THE_TRANSPLANT)
+    await bedside.transplant()
+    await telling.step("four weeks of liver tests later: stem-cell transplant, day 0 of liver monitoring")
+
+
+async def with_weekly_liver_tests(bedside: Bedside, until: datetime) -> None:
+    """Let time go by, and do what comes due meanwhile, the weekly liver test after the last dose too."""
+    while (due := await liver_test_due(bedside, LIVER_AFTER_DOSING)) is not None and due.due_at < until:
+        await pass_time_to(bedside, due.due_at)
+        await bedside.liver_test()
+    await pass_time_to(bedside, until)
 
 
 async def every_test_after_transplant_on_time(bedside: Bedside, tell: Tell = nothing_told) -> list[int]:
@@ -139,9 +159,9 @@ async def every_test_after_transplant_on_time(bedside: Bedside, tell: Tell = not
     return days
 
 
-async def liver_test_due(bedside: Bedside) -> Obligation | None:
-    """The next liver test after transplant, if one is still to come."""
-    return next((o for o in (await bedside.card()).obligations if o.key == LIVER_AFTER_TRANSPLANT), None)
+async def liver_test_due(bedside: Bedside, key: str = LIVER_AFTER_TRANSPLANT) -> Obligation | None:
+    """The next liver test after transplant (or of this key), if one is still to come."""
+    return next((o for o in (await bedside.card()).obligations if o.key == key), None)
 
 
 async def local_day(bedside: Bedside) -> date:
@@ -156,9 +176,9 @@ async def ready_to_authorise(bedside: Bedside) -> None:
 
 
 async def overdue_after_transplant(bedside: Bedside) -> None:
-    """Left mid-story: transplanted, and the weekly liver test has not come for more than a day."""
+    """Left mid-story: transplanted weeks after her last dose, and the weekly liver test has not come for more than a day."""
     await first_dose_and_its_test(bedside)
-    await bedside.into_next_run(bedside.transplant())
+    await transplant(bedside)
     due = await liver_test_due(bedside)
     assert due is not None
     await pass_time_to(bedside, due.overdue_at)
@@ -216,5 +236,5 @@ async def first_dose_and_its_test(bedside: Bedside) -> None:
     await bedside.screen()
     await bedside.prepare_day(1, 1)
     await bedside.give(1, 1)
-    await pass_time(bedside, timedelta(hours=30))
+    await pass_time(bedside, UNTIL_THE_NEXT_DAY)
     await bedside.liver_test()

@@ -371,7 +371,7 @@ class Receipt(Frozen):
     @classmethod
     def of(cls, message_id: str, decision: int, card: Assessment) -> "Receipt":
         """The answer to a message that became this decision: what is new and grave is said first (CALL-01)."""
-        now = "".join(f"now: {o.title} ({o.rule}; clears with {o.clears}). " for o in card.called_now)
+        now = "".join(_now(o) for o in card.called_now)
         return cls(
             message_id=message_id,
             decision=decision,
@@ -379,6 +379,11 @@ class Receipt(Frozen):
             verdict=card.verdict,
             sentence=f"{now}{card.sentence()}",
         )
+
+
+def _now(o: Obligation) -> str:
+    """What must be done now, by which rule, what ends it, and who is called."""
+    return f"now: {o.title} ({o.rule}; clears with {o.clears}; called: {' and '.join(o.owners)}). "
 
 
 class Accepted(Frozen):

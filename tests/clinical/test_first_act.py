@@ -30,6 +30,7 @@ def test_the_first_act_of_a_reaction_is_to_stop_the_infusion_and_names_physician
     assert all(action.startswith("stop the infusion") for _, action in card.turns)
     if grade != 1:
         assert receipt(course).startswith("now: stop the infusion")
+        assert "; called: physician and nurse)." in receipt(course)
         assert "prophylaxis" not in receipt(course), "what is merely due is not said beside it"
         called = [o for o in card.obligations if o.kind in GRAVEST and o.standing != "coming"]
         assert [list(o.owners) for o in called] == [BOTH]

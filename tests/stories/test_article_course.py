@@ -1,8 +1,11 @@
 """The article course: two cycles with CR after the first, a transplant, completed after day 100."""
 
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
 from demo.story import CYCLES, every_test_after_transplant_on_time, to_the_end, transplant, two_cycles
 from models.assessment import CourseState
-from models.facts import Fact, InfusionStarted, ObservationEnded, RungFired
+from models.facts import Fact, InfusionStarted, ObservationEnded, RungFired, Transplant
 from tests.conftest import Ward
 from tests.factories import ARTICLE
 from tests.stories.conftest import TIMELY
@@ -30,7 +33,14 @@ async def test_an_invented_patient_is_conducted_from_screening_to_day_100(ward: 
     facts = [f for e in entries for f in e.facts]
     given_at = [f.at for f in facts if isinstance(f.what, InfusionStarted)]
     assert all(abs(at - seen) < TIMELY for at, seen in zip(given_at, started, strict=True))
-    assert [f.what.minutes for f in facts if isinstance(f.what, ObservationEnded)] == [60] * 6
+    observed = [f.what.minutes for f in facts if isinstance(f.what, ObservationEnded)]
+    assert [60 <= minutes < 65 for minutes in observed] == [True] * 6, "each step of the clock ends a little later"
+    assert all(6 <= at.astimezone(ZoneInfo(bedside.patient.zone)).hour < 12 for at in given_at), "in the morning"
+    transplanted_at = next(f.at for f in facts if isinstance(f.what, Transplant))
+    assert transplanted_at - given_at[-1] > timedelta(weeks=4)
+    assert not [f for f in facts if isinstance(f.what, RungFired) and f.what.rung == "overdue"], (
+        "all that is due is charted"
+    )
     assert_every_timer_was_on_time(facts)
 
 
