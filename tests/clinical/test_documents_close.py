@@ -367,6 +367,29 @@ def test_a_deletion_without_any_patient_reaches_nobody_and_is_said() -> None:
     assert [str(r.type) for r in found.refused] == ["WithdrawsAnother"]
 
 
+CHANGED = {
+    "a patch": {"request": {"method": "PATCH", "url": "Observation/o-1"}, "resource": {"resourceType": "Binary"}},
+    "a refused specimen": {
+        "resource": {"resourceType": "Specimen", "status": "unsatisfactory", "subject": builders.P1}
+    },
+    "words only": {
+        "resource": {"resourceType": "DiagnosticReport", "status": "final", "subject": builders.P1, "conclusion": "x"}
+    },
+}
+
+
+@pytest.mark.parametrize("what", CHANGED)
+def test_what_only_casts_doubt_stands_on_the_worklist_and_ends_by_a_persons_word(what: str) -> None:
+    course = D8(LABEL)
+    arrives({"resourceType": "Bundle", "entry": [{"resource": patient()}, CHANGED[what]]})(course)
+    closed_for(course, "LAB-12")
+    (fact,) = [f.id for f in course.chart.facts if isinstance(f.what, LabResult) and f.what.loinc == NO_CODE]
+    assert [o for o in course.card.obligations if o.rule == "LAB-12"], [o.title for o in course.card.obligations]
+    reason = "the laboratory was asked: nothing of this patient"
+    course.does("resolve_unreadable", Role.PHYSICIAN, target=fact, outcome="dismissed", reason=reason)
+    assert course.card.verdict is OPEN, course.card.sentence()
+
+
 @pytest.mark.parametrize("listed", [[], [{"reference": "Observation/elsewhere"}]])
 @pytest.mark.parametrize("status", ["cancelled", "entered-in-error"])
 def test_a_withdrawn_report_of_results_that_are_not_here_closes_the_gate(listed: list[Resource], status: str) -> None:
