@@ -4,6 +4,7 @@ A resource alone, a `Bundle`, `Parameters`, a list, and one inside the other are
 place in words. What stands in the place of a resource and is none is named.
 """
 
+import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
@@ -14,6 +15,9 @@ from intake.fhir_withdrawals import WRITES_WHOLE, Change
 from intake.outcome import Refusal, RefusedEntry
 
 DOCUMENT: Final = Entry("document", {})
+_VALUE: Final = re.compile(r"value[A-Z]\w*|value|component")
+"""What only an observation has beside a code."""
+_UNREAD_REQUEST: Final[Resource] = {"method": "not read"}
 
 
 class Whole(NamedTuple):
@@ -80,9 +84,9 @@ def _inside(part: _Part) -> Iterator[_Part] | None:
     modified = part.modified or bool(resource.get("implicitRules"))
     if method not in WRITES_WHOLE:
         return None
-    if resource.get("resourceType") == "Bundle" and isinstance(resource.get("entry", []), list):
+    if _named(resource) == "bundle" and isinstance(resource.get("entry", []), list):
         return _of_bundle(part, as_list(resource.get("entry")), modified=modified)
-    if resource.get("resourceType") == "Parameters" and (found := list(_of_parameters(resource))):
+    if _named(resource) == "parameters" and (found := list(_of_parameters(resource))):
         return (_Part(_place(part, name), one, modified=modified) for name, one in found)
     return None
 
@@ -91,7 +95,8 @@ def _of_bundle(part: _Part, entries: list[object], *, modified: bool) -> Iterato
     for number, item in enumerate(map(an_object, entries), start=1):
         unknown = modified or bool(item.get("modifierExtension"))
         place = _place(part, f"entry {number}")
-        request = an_object(item.get("request"))
+        asked = item.get("request")
+        request = an_object(asked) if asked is None or isinstance(asked, dict) else _UNREAD_REQUEST
         yield _Part(place, item.get("resource"), words(item.get("fullUrl")), unknown, request)
 
 
@@ -113,16 +118,22 @@ def _fault(value: object, *, alone: bool) -> str | None:
     """Why this is no resource."""
     if not an_object(value):
         return "no resource" if alone else "the entry holds no resource"
-    if an_object(value).get("resourceType") == "Bundle":
+    if _named(an_object(value)) == "bundle":
         return "its entries are no list"
-    named = words(an_object(value).get("resourceType")) or _seems_an_observation(an_object(value))
+    named = _named(an_object(value)) or _seems_an_observation(an_object(value))
     return None if named else "it does not say which resource it is"
+
+
+def _named(resource: Resource) -> str:
+    """The type of a resource, however its letters are written; empty where it says none."""
+    return (words(resource.get("resourceType")) or "").casefold()
 
 
 def _seems_an_observation(resource: Resource) -> Resource | None:
     """What is an observation but for its name: what it says is unknown, and not lost (LAB-12)."""
-    name = words(resource.get("resourceType"))
-    measures = "code" in resource and any(key.startswith("value") or key == "component" for key in resource)
-    if name == OBSERVATION or not (name.casefold() == OBSERVATION.casefold() if name else measures):
+    if resource.get("resourceType") == OBSERVATION:
+        return None
+    measures = "code" in resource and any(_VALUE.fullmatch(key) for key in resource)
+    if not measures and _named(resource) != OBSERVATION.casefold():
         return None
     return {**resource, "resourceType": OBSERVATION}

@@ -663,10 +663,15 @@ def test_a_document_of_another_shape_is_read_and_each_place_is_named(document: A
     assert [r.where for r in lost_there.refused if r.kept] == [where]
 
 
-@pytest.mark.parametrize("name", [None, "observation", 5])
+@pytest.mark.parametrize("name", [None, "observation", "Observation ", "Observations", ["Observation"], 5])
 def test_an_observation_that_does_not_say_so_is_not_lost(name: Any) -> None:
     intake = read(bundle(patient(), {**observation(), "resourceType": name}))
     assert (len(results(intake)), len(unread(intake))) == (0, 1)
+
+
+def test_a_request_that_cannot_be_read_may_change_anything() -> None:
+    entries = [{"resource": patient()}, {"request": [{"method": "DELETE", "url": "Observation/o"}]}]
+    assert len(unread(read({"resourceType": "bundle", "entry": entries}))) == 1
 
 
 def test_what_does_not_say_which_resource_it_is_is_named() -> None:
