@@ -23,6 +23,7 @@ from clinical.decide import decide
 from clinical.explain import explain
 from clinical.judge import ROLES
 from clinical.known import Known
+from clinical.taken_back import refusal
 from models.assessment import Accepted, Assessment, Refused, Verdict
 from models.carried import Carried, DecideRequest, Decision
 from models.chart import Chart
@@ -331,6 +332,8 @@ def test_a_correction_says_the_same_as_the_right_fact_at_once(
     builder.add(wrong, at, Role.PHYSICIAN, id="x", recorded_at=now - MIN)
     builder.add({"kind": "correction", "target": "x", "replacement": right, "reason": "typing error"}, at, Role.PHYSICIAN,
                 id="c", recorded_at=now - MIN)  # fmt: skip
+    said: Any = builder.facts[1].what
+    assume(refusal(builder.facts[0].what, Role.PHYSICIAN, said.replacement) is None)  # no command would accept it
     suspected = suspicions(chart, rules, now)
     assume(suspicions(chart.with_facts(builder.facts[0]), rules, now) <= suspected)
     at_once = ChartBuilder()
