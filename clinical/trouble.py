@@ -18,6 +18,8 @@ from models.protocol import Protocol
 
 USABLE_STATUS = (LabStatus.FINAL, LabStatus.CORRECTED, LabStatus.AMENDED)
 NEEDS_ULN = frozenset({"alt", "ast", "bilirubin", "alp"})
+COMPARED_WITH_ULN = NEEDS_ULN | {"hcg"}
+"""Also where one that is missing leaves only open what the value means (MON-11a)."""
 NEEDS_LLN = frozenset({"magnesium", "calcium", "calcium_corrected"})
 HIGH_IS_URGENT = frozenset({"alt", "ast", "bilirubin", "potassium", "qtcf", "qt"})
 """LAB-06: implausibly *high* values of these call a person at once."""
@@ -228,6 +230,7 @@ def _limits(analyte: str, result: LabResult, protocol: Protocol) -> Trouble | No
     if analyte in NEEDS_ULN:
         if result.uln is None or result.uln <= 0 or not same:
             return Trouble("CONV-03", "no upper limit of normal in the same unit from the same report")
+    if analyte in COMPARED_WITH_ULN and same:
         unusual = unusual_limit(analyte, result, protocol)
         if unusual is not None:
             return Trouble(unusual.rule, unusual.why, confirmable=unusual.confirmable)

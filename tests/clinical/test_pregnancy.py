@@ -75,6 +75,13 @@ DOSES = (1, 8, 15)
         (hcg(SERUM, text="negative"), Verdict.MAY_AUTHORISE),
         (hcg(value="5.1", uln="5"), Verdict.HOLD),
         (hcg(value="5", uln="5"), Verdict.MAY_AUTHORISE),
+        (hcg(value="5", uln="25"), Verdict.MAY_AUTHORISE),
+        (hcg(value="5", uln="26"), Verdict.NEED_DATA),  # no limit of who is not pregnant: a range of pregnancy
+        (hcg(value="3000", uln="200000"), Verdict.NEED_DATA),
+        (hcg(value="-1", uln="5"), Verdict.NEED_DATA),
+        (hcg(value="30", uln="26"), Verdict.HOLD),
+        (hcg(value="10000001", uln="5"), Verdict.HOLD),
+        (hcg(value="300000", uln="200000"), Verdict.HOLD),
         (hcg(value="5.1"), Verdict.NEED_DATA),
         (hcg(value="2"), Verdict.NEED_DATA),
         (hcg(value="2", uln="5", comparator="<"), Verdict.MAY_AUTHORISE),

@@ -102,6 +102,7 @@ OF_THEIR_OWN_SHAPE = {
         "test_vod_in_words.py::test_in_a_child_bilirubin_counts_from_34_umol_or_when_it_rose_on_three_days",
     ),
     "ctcae.rows.": ("test_ctcae.py::test_every_limit_just_below_at_and_just_above",),
+    "plausible.hcg.": ("test_pregnancy.py::test_a_result_counts_before_every_dose_whatever_the_chart_says_of_her",),
     **{
         f"plausible.{analyte}.": ("test_boundaries.py::test_every_hard_limit_of_plausibility_in_each_unit",)
         for analyte in PLAUSIBLE
