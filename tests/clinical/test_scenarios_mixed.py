@@ -188,8 +188,8 @@ ROWS = (
     ),
     Row(
         "Y-08 MON-16 DAY-06 DUR-09",
-        "an infection is over after 8 days: the prescriber decides, the dose is not left out and not reduced",
-        then(day_8(16), charted({**CALM, "infection": True}, ago=8 * DAY)),
+        "an infection is over after 8 days, says a physician: the prescriber decides, the dose is not left out and not reduced",
+        then(day_8(16), steps(charted({**CALM, "infection": True}, ago=8 * DAY), charted(CALM))),
         Verdict.DELAYED,
         ("DAY-06",),
         dose=HALF,
