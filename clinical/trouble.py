@@ -227,9 +227,8 @@ def _flagged(result: LabResult) -> Trouble | None:
 def _limits(analyte: str, result: LabResult, protocol: Protocol) -> Trouble | None:
     """CONV-03 and LAB-05: the limit that a rule compares this analyte with is there and can be one."""
     same = limits_in_unit(result)
-    if analyte in NEEDS_ULN:
-        if result.uln is None or result.uln <= 0 or not same:
-            return Trouble("CONV-03", "no upper limit of normal in the same unit from the same report")
+    if analyte in NEEDS_ULN and (result.uln is None or result.uln <= 0 or not same):
+        return Trouble("CONV-03", "no upper limit of normal in the same unit from the same report")
     if analyte in COMPARED_WITH_ULN and same:
         unusual = unusual_limit(analyte, result, protocol)
         if unusual is not None:
