@@ -47,11 +47,12 @@ def no_end_before(
 ) -> datetime | None:
     """Before this a reaction reported at `at` cannot have ended: it was seen by then, and its infusion had not begun.
 
-    `began_at`: when this report itself says that it was first seen.
+    Cut to the minute, as people chart. `began_at`: when this report itself says that it was first seen.
     """
     seen = [t for t in (known.seen_at if known else None, began_at) if t is not None]
     infusions = [start for start in starts if start <= min([*seen, at])]
-    return max([*([min(seen)] if seen else []), *infusions], default=None)
+    earliest = max([*([min(seen)] if seen else []), *infusions], default=None)
+    return None if earliest is None else earliest.replace(second=0, microsecond=0)
 
 
 def _end(

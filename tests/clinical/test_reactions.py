@@ -137,6 +137,18 @@ def test_an_end_from_before_the_infusion_is_refused_and_ends_nothing(minutes: in
     assert running_at(course) is not right
 
 
+def test_an_end_charted_to_the_minute_of_its_report_counts() -> None:
+    """NON-04: people chart minutes, and the report carries seconds."""
+    course = interrupted(20)
+    course.now += timedelta(seconds=40)
+    course.does("report_reaction", Role.NURSE, reaction_id="r-1", grade=2)
+    to_the_minute = course.now.replace(second=0)
+    course.now += 5 * MIN
+    assert running_at(course)
+    course.does("report_reaction", Role.NURSE, reaction_id="r-1", grade=2, resolved_at=to_the_minute)
+    assert not running_at(course)
+
+
 @pytest.mark.parametrize("later", [True, False])
 def test_a_reaction_does_not_end_before_it_was_seen(later: bool) -> None:
     course = interrupted(20)

@@ -78,8 +78,8 @@ async def corrected_alt(bedside: Bedside, cycle: int, day: int) -> bool | None:
 
 async def mild_reaction(bedside: Bedside, cycle: int, day: int) -> bool | None:
     if (cycle, day) == (1, 8):
-        at = (await bedside.clock.now()).isoformat()
         await bedside.do("report_reaction", NURSE, reaction_id="r-1", symptoms="chills")
+        at = (await bedside.clock.now()).isoformat()
         await bedside.do("report_reaction", PHYSICIAN, reaction_id="r-1", grade=2, resolved_at=at)
     return None
 
