@@ -17,7 +17,7 @@ import shutil
 import subprocess
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -37,6 +37,7 @@ ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build" / "mutants"
 TESTS = ("tests/clinical", "tests/checker", "tests/activities", "tests/workflows", "tests/intake", "tests/models")
 """Tests that need no server; with the stories the loop is reached too, and each fault takes minutes."""
+MEASURED = "covered.json"
 SECONDS = 120.0
 """How much of the tests that reach a line is run, as measured without a fault."""
 PATIENCE = 4.0
@@ -127,14 +128,37 @@ def copied(number: int) -> Path:
     return tree
 
 
-def measured(tree: Path, tests: tuple[str, ...]) -> dict[str, Any]:
-    """Which test reaches which line, measured in a tree without a fault."""
-    written = BUILD / "covered.json"
-    written.unlink(missing_ok=True)
-    command = (sys.executable, "-m", "pytest", "-p", "tools.covered", "-p", "no:cacheprovider", "-q", *tests)
-    subprocess.run(command, cwd=tree, env={**os.environ, WRITTEN_TO: str(written)}, check=False)
-    found: dict[str, Any] = json.loads(written.read_text())
+def measured(trees: Sequence[Path], tests: Iterable[str]) -> dict[str, Any]:
+    """Which test reaches which line, measured in trees without a fault, each with its share of the test files."""
+    files = [str(file) for name in tests for file in _files(Path(name))]
+    shares = [files[number :: len(trees)] for number in range(len(trees))]
+    running = [_measuring(tree, share) for tree, share in zip(trees, shares, strict=True) if share]
+    for process in running:
+        process.wait()
+    found = joined(json.loads((tree / MEASURED).read_text()) for tree in trees if (tree / MEASURED).is_file())
+    (BUILD / MEASURED).write_text(json.dumps(found))
     return found
+
+
+def _files(name: Path) -> list[Path]:
+    return sorted(name.rglob("test_*.py")) if name.is_dir() else [name]
+
+
+def _measuring(tree: Path, tests: Sequence[str]) -> "subprocess.Popen[bytes]":
+    command = (sys.executable, "-m", "pytest", "-p", "tools.covered", "-p", "no:cacheprovider", "-q", *tests)
+    return subprocess.Popen(command, cwd=tree, env={**os.environ, WRITTEN_TO: str(tree / MEASURED)})
+
+
+def joined(parts: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """What was measured in several processes as if it were one; each numbers its own tests from nothing."""
+    tests: list[list[Any]] = []
+    lines: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+    for part in parts:
+        for file, reached in part["lines"].items():
+            for line, numbers in reached.items():
+                lines[file][line] += [number + len(tests) for number in numbers]
+        tests += part["tests"]
+    return {"tests": tests, "lines": lines}
 
 
 def tried(trees: "Queue[Path]", fault: Fault) -> Outcome:
@@ -176,8 +200,7 @@ def main() -> None:
     os.chdir(ROOT)
     specs = drawn(files, asked.number, asked.seed)
     trees = [copied(number) for number in range(asked.workers)]
-    kept = BUILD / "covered.json"
-    covered = json.loads(kept.read_text()) if asked.kept else measured(trees[0], tuple(asked.tests))
+    covered = json.loads((BUILD / MEASURED).read_text()) if asked.kept else measured(trees, asked.tests)
     with Manager() as manager, ProcessPoolExecutor(asked.workers, mp_context=get_context("spawn")) as pool:
         free: Queue[Path] = manager.Queue()
         for tree in trees:
