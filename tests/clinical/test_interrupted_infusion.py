@@ -177,6 +177,14 @@ def test_irr_only_what_was_seen_after_the_end_came_back(after_its_end: timedelta
     assert any("came back" in f.reason for f in course.card.findings) is back
 
 
+@pytest.mark.parametrize(("minutes", "back"), [(-5, False), (-1, False), (4, True)])
+def test_irr_an_end_told_again_is_no_return_and_one_that_lies_ahead_is(minutes: int, back: bool) -> None:
+    course = settled().later(minutes=5)
+    over = course.now + timedelta(minutes=minutes)
+    course.does("report_reaction", Role.NURSE, reaction_id="r-1", grade=2, resolved_at=over)
+    assert any("came back" in f.reason for f in course.card.findings) is back
+
+
 def test_after_a_reaction_that_ends_the_drug_nobody_is_told_to_let_the_infusion_go_on() -> None:
     course = interrupted()
     course.does("report_reaction", Role.PHYSICIAN, reaction_id="r-1", symptoms="dyspnoea", grade=3)
