@@ -156,7 +156,7 @@ def test_no_rule_raises_whatever_is_said_four_times_in_a_row() -> None:
     seed = 11 if TIMES == 1 else Random().randrange(10**9)
     found = search(USUAL if TIMES == 1 else A_SHARE * TIMES, seed)
     assert found.raised == [], f"seed {seed}"
-    assert found.accepted >= found.tried / 2
+    assert found.accepted >= found.tried * 0.4, "too much is refused before a rule has read it"
     assert set(found.kinds) == set(MESSAGES)
     every = {f"{leaf.name}: {limit.label}" for _, leaf, limit in all_limits()}
     assert every - set(found.at_limits) == set()
