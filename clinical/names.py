@@ -19,17 +19,18 @@ _NAMES: Final = {
     r"|aspart\w* ?(?:amino ?)?trans\w*|tgo|аст|асат|аспартатаминотрансфераза",
     "alp": "alp|alkp|alk phos|alkaline phosphatase|alkalische phosphatase|phosphatase alcaline|phosphatases alcalines"
     "|alk phosphatase|phosphatase alkaline|phosphatase alkalisch"
-    r"|fosfatasa alcalina|fosfatasi alcalina|alk\w* (?:phos|fos)\w*|basisk (?:phos|fos)\w*|afos|щелочная фосфатаза|щф",
-    "bilirubin": r"bili|tbil|tbili|bil t|t bili|bilirr?ub\w*|билирубин",
+    r"|fosfatas[aei] alcalin[ae]|fosfatasi alcalina|alk\w* (?:phos|fos)\w*|(?:phos|fos)\w* alk\w*|fosfataza zasadowa"
+    r"|basisk (?:phos|fos)\w*|afos|alkalna fosfataza|alkaliska fosfataza|щелочная фосфатаза|щф|碱性磷酸酶",
+    "bilirubin": r"bili|tbil|tbili|bil t|t bili|bilirr?ub\w*|билирубин|胆红素",
     "ggt": r"ggt|γ gt|gamma gt|(?:gamma|γ) ?glutamyl ?trans\w*|glutamyl ?trans\w*|g gt|ygt|ггт",
     "ldh": r"ldh|ld|la[ck]t\w*(?: acid)? ?dehydrogenas\w*|лдг",
     "lipase": r"lipas\w*|липаза",
     "amylase": r"amylas\w*|amilas\w*|alpha amylase|амилаза",
-    "potassium": r"k|k\+|potassium|kalium|potasio|potassio|калии",
+    "potassium": r"k|k\+|potassium|kalium\w?|potasio|potassio|potas|draslik|калии|血?钾",
     "magnesium": r"mg|mg\+\+|magnesium|magnesio|магнии",
     "calcium": r"ca|ca\+\+|ca2\+|calcium|kalzium|kalsium|calcio|кальции",
     "sodium": r"na|na\+|sodium|natrium|sodio|натрии",
-    "creatinine": r"crea|creat|[ck]reatinin[ae]?|kreatiniini|креатинин",
+    "creatinine": r"crea|creat|[ck]reatinin[ae]?|kreatiniini|kreatyn?in\w*|креатинин|肌酐",
     "egfr": "egfr|gfr|glomerular filtration rate|glomerulare filtrationsrate|dfg",
     "urate": r"urate?|uric acid|harnsaure|urinsyra|urinsyre|acide urique|acido urico|мочевая кислота",
     "phosphate": "phosphate|phosphorus|phosphat|phosphor|phos|po4|fosfato?|fosforo?|inorganic phosphate|фосфор|фосфаты",
@@ -37,8 +38,10 @@ _NAMES: Final = {
     "inr": "inr|мно|international normali[sz]ed ratio|quick|prothrombin time inr",
     "haemoglobin": "hb|hgb|ha?emoglobin[ea]?|hamoglobin|emoglobina|hemoglobina|hemoglobiini|гемоглобин",
     "wbc": "wbc|leu[ck]o[czk]yt(?:e|en|er|es|i)?|leukosyytit|leucocitos|leucociti|white blood cells?|white cell count|white count"
-    "|weisse? blutkorperchen|vita blodkroppar|hvite blodlegemer|hvide blodlegemer|леикоциты",
-    "platelets": r"plt|platelets?|plaquettes|plaquetas|piastrine|th?rombo[czk]yt(?:e|en|er|es|i)?|trombocit[io]s?"
+    r"|weisse? blutkorperchen|vita blodkroppar|hvite blodlegemer|hvide blodlegemer|leu[ck]o[czk]yty|leukosit\w*|krwinki biale"
+    "|witte bloedcellen|globules blancs|globulos blancos|globuli bianchi|bile krvinky|леикоциты|白血球|白细胞",
+    "platelets": r"plt|platelets?|plytki(?: krwi)?|th?rombo[czks][iy]t[yi]|trombosit\w*|bloedplaatjes|krevni desticky|血小板\w*"
+    r"|plaquettes|plaquetas|piastrine|th?rombo[czk]yt(?:e|en|er|es|i)?|trombocit[io]s?"
     "|trombosyytit|thrombo|platelet count|blutplattchen|blodplattar|blodplader|blodplater|тромбоциты",
     "anc": "anc|neutrophil(?:e|en|er|s)?|neutrofil(?:e|er|os|i)?|neutrofiilit|neutro|granulo[czk]yt(?:e|en|er|es)?|polys?|segs?"
     "|pmn|неитрофилы",
@@ -48,10 +51,12 @@ _NAMES: Final = {
     "qrs": "qrs|qrs duration",
     "hcg": "hcg|b hcg|beta hcg|choriogonadotropin|chorionic gonadotropin|pregnancy test|schwangerschaftstest"
     "|test de grossesse|prueba de embarazo|pregnancy status|pregnant"
-    "|schwangerschaft|graviditet|graviditetstest|graviditetsprov|хгч",
+    r"|schwangerschaft\w*|graviditet\w*|gravidanza|gravidez|embarazo|embarazada|grossesse|enceinte|zwanger\w*|raskau\w*"
+    r"|raskaana|ciaz\w*|tehot\w*|terhes\w*|(?:β|beta) ?hcg|хгч|беременность|妊娠|怀孕",
     "weight": "body weight|weight|gewicht|korpergewicht|poids|peso|kroppsvikt|vikt|kroppsvekt|vekt|kropsvægt|vægt",
     "height": "body height|height|body length|grosse|korpergrosse|taille|talla|altezza|statura",
-    "temperature": "temp|temperature|body temperature|temperatur|korpertemperatur|temperatura",
+    "temperature": r"temp|\w*temperatu\w*"
+    "|fieber|fever|fievre|fiebre|febre|febbre|feber|koorts|kuume|goraczka|horecka|лихорадка|температура|体温",
     "oxygen_saturation": "spo2|sao2|oxygen saturation|sauerstoffsattigung",
 }
 """How an analyte is written, as words in small letters without accents; each alternative is whole words."""
@@ -187,8 +192,12 @@ def made_with_another_fluid(loinc: str, words: str) -> bool:
     return of_another_fluid(loinc, words) and not (loinc not in OF_URINE and _BLOOD.search(_plain(words)))
 
 
+_WITHOUT_A_STROKE: Final = str.maketrans({"ł": "l", "đ": "d", "ı": "i"})
+"""Letters that are no others with a mark, and are written as these where the mark cannot be."""
+
+
 def _plain(words: str) -> str:
     """In small letters without accents, the property of a LOINC name and `per 100 leukocytes` taken away."""
-    letters = unicodedata.normalize("NFKD", words.casefold())
+    letters = unicodedata.normalize("NFKD", words.casefold()).translate(_WITHOUT_A_STROKE)
     bare = "".join(letter for letter in letters if not unicodedata.combining(letter) and letter != "\u200b")
     return " ".join(_SPLIT.sub(" ", _PER.sub(" ", bare)).split())

@@ -52,16 +52,19 @@ NAMES = {
     "alt": ("SGPT", "GPT (ALAT)", "Alanine aminotransferase [Enzymatic activity/volume]", "TGP"),
     "ast": ("GOT", "Aspartat-Aminotransferase", "ASAT im Serum"),
     "bilirubin": ("Bilirubin gesamt", "T-Bili", "Bilirrubina total", "Bilirubin, total"),
-    "alp": ("Alkalische Phosphatase", "ALKP", "Phosphatase, alkaline"),
-    "platelets": ("Thrombozyten", "PLT", "Platelets", "Plaquettes"),
+    "alp": ("Alkalische Phosphatase", "ALKP", "Phosphatase, alkaline", "Fosfatase alcalina", "Fosfataza alkaliczna"),
+    "platelets": ("Thrombozyten", "PLT", "Platelets", "Plaquettes", "Płytki krwi", "Trombocyty", "血小板"),
     "anc": ("Neutrophile", "Granulocytes", "ANC (absolute)"),
     "haemoglobin": ("Hämoglobin", "Hb", "Hgb"),
-    "wbc": ("Leukozyten", "White blood cells", "WBC estimate"),
+    "wbc": ("Leukozyten", "White blood cells", "WBC estimate", "Leukocyty", "Krwinki białe"),
     "creatinine": ("Kreatinin", "CREA"),
     "potassium": ("Kalium", "K", "S-Potassium"),
     "lipase": ("Lipase i.S.",),
-    "temperature": ("Temp. axillary",),
-    "hcg": ("beta-hCG in urine", "Pregnancy test, urine"),
+    "temperature": ("Temp. axillary", "Febre", "Lichaamstemperatuur", "Temperatuur"),
+    "hcg": (
+        *("beta-hCG in urine", "Pregnancy test, urine", "Test di gravidanza", "Teste de gravidez", "Zwangerschapstest"),
+        *("Raskaustesti", "Test ciążowy", "βhCG", "Těhotenský test"),
+    ),
 }
 
 
