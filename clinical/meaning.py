@@ -4,6 +4,7 @@ A code of the table means its analyte, and several codes that mean one analyte m
 only close: words, the codes of the sender's own system, a unit. What certainly names something else is only shown.
 """
 
+import re
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
@@ -116,7 +117,7 @@ def _uncertain(result: LabResult) -> Meaning:
         return Meaning(frozenset(fitting), rule, why)
     if not OTHERS.isdisjoint(codes) or any(map(names_another, (*names, *own))):
         return Meaning(frozenset())
-    for unit in (result.unit, result.unit_words):
+    for unit in (result.unit, result.unit_words, _unit_told(result.text)):
         if unit and (measured := measured_in(unit) & READ):
             return Meaning(measured, rule, f"{why}, and its unit is one of theirs")
     nameless = not codes and not names
@@ -125,6 +126,15 @@ def _uncertain(result: LabResult) -> Meaning:
         if nameless or not (codes or own)
         else Meaning(frozenset())
     )
+
+
+def _unit_told(text: str | None) -> str | None:
+    """The unit behind a number in words: `400 U/L`."""
+    found = _WITH_A_UNIT.fullmatch(text.strip()) if text else None
+    return found[1] if found else None
+
+
+_WITH_A_UNIT: Final = re.compile(r"[<>=~≤≥ ]*\d[\d.,]*\s*(\D\S*|10\S+)")
 
 
 def _loincs(result: LabResult) -> tuple[str, ...]:

@@ -12,11 +12,13 @@ from typing import Final
 
 from clinical.codes import OF_URINE
 
+_OF_THE_LIVER: Final = "transaminas[ae]n?|aminotransferas[ae]n?|liver enzymes?|leberenzyme?"
+"""What may be ALT as well as AST."""
 _NAMES: Final = {
-    "alt": "alt|alat|gpt|sgpt|alanine (amino)?transaminase|alanine aminotransferase|alanin aminotransferase"
+    "alt": f"{_OF_THE_LIVER}|alt|alat|gpt|sgpt|alanine (amino)?transaminase|alanine aminotransferase|alanin aminotransferase"
     r"|alan\w* ?(?:amino ?)?trans\w*|tgp|алт|алат|аланинаминотрансфераза",
-    "ast": "ast|asat|got|sgot|aspartate (amino)?transaminase|aspartate aminotransferase|aspartat aminotransferase"
-    r"|aspart\w* ?(?:amino ?)?trans\w*|tgo|аст|асат|аспартатаминотрансфераза",
+    "ast": f"{_OF_THE_LIVER}|ast|asat|got|sgot|aspartate (amino)?transaminase|aspartate aminotransferase"
+    r"|aspartat aminotransferase|aspart\w* ?(?:amino ?)?trans\w*|tgo|аст|асат|аспартатаминотрансфераза",
     "alp": "alp|alkp|alk phos|alkaline phosphatase|alkalische phosphatase|phosphatase alcaline|phosphatases alcalines"
     "|alk phosphatase|phosphatase alkaline|phosphatase alkalisch"
     r"|fosfatas[aei] alcalin[ae]|fosfatasi alcalina|alk\w* (?:phos|fos)\w*|(?:phos|fos)\w* alk\w*|fosfataza zasadowa"

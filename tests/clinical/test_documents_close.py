@@ -49,8 +49,8 @@ def test_without_any_document_the_dose_may_be_authorised() -> None:
 # ── a code that is not known ───────────────────────────────────────────────────────────────────────────────────────
 
 NAMES = {
-    "alt": ("SGPT", "GPT (ALAT)", "Alanine aminotransferase [Enzymatic activity/volume]", "TGP"),
-    "ast": ("GOT", "Aspartat-Aminotransferase", "ASAT im Serum"),
+    "alt": ("SGPT", "GPT (ALAT)", "Alanine aminotransferase [Enzymatic activity/volume]", "TGP", "Transaminase"),
+    "ast": ("GOT", "Aspartat-Aminotransferase", "ASAT im Serum", "Liver enzyme"),
     "bilirubin": ("Bilirubin gesamt", "T-Bili", "Bilirrubina total", "Bilirubin, total"),
     "alp": ("Alkalische Phosphatase", "ALKP", "Phosphatase, alkaline", "Fosfatase alcalina", "Fosfataza alkaliczna"),
     "platelets": ("Thrombozyten", "PLT", "Platelets", "Plaquettes", "Płytki krwi", "Trombocyty", "血小板"),
@@ -73,6 +73,15 @@ def test_a_name_that_fits_an_analyte_is_recognised_in_the_languages_of_laborator
     assert analyte in named(name)
     assert analyte in meaning(LabResult(loinc="99999-9", display=name, unit="?")).analytes
     assert analyte in meaning(LabResult(loinc=NO_CODE, codes=("urn:lab|L1",), display=name)).analytes
+
+
+@pytest.mark.parametrize(
+    ("text", "analyte"),
+    [("400 U/L", "alt"), ("> 400,5 U/L", "alt"), ("8 10*9/L", "platelets"), ("400", None), ("about 400", None)],
+)
+def test_a_unit_within_the_words_of_an_unknown_result_is_a_unit(text: str, analyte: str | None) -> None:
+    meant = meaning(LabResult(loinc=NO_CODE, codes=("urn:lab|Q18",), display="Q 18", text=text))
+    assert (analyte in meant.analytes) if analyte else not meant.analytes
 
 
 @pytest.mark.parametrize(
