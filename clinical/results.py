@@ -449,19 +449,16 @@ def _positive(limit: Decimal | None) -> Decimal | None:
 
 
 def _is_newer(fact: Fact, unknown: Unknown, last: Sequence[Known]) -> bool:
-    """LAB-05: newer by collected time; without a readable one on either side, and in the same minute, by arrival.
+    """LAB-05: newer by collected time; without a readable one, by arrival.
 
-    Of one minute an implausibly high one stands beside any other, whichever came first (LAB-06, LAB-11).
+    Of one minute it stands beside a usable one that it is no version of, whichever came first (LAB-11).
     """
     if not last:
         return True
     drawn = fact.what.collected_at if isinstance(fact.what, LabResult) else None
-    of_one_minute = drawn is not None and minute_of(drawn) == minute_of(last[0].collected_at)
-    if of_one_minute and unknown.high:
-        return True
-    if drawn is None or of_one_minute:
+    if drawn is None:
         return fact.recorded_at >= max(map(recorded_at, last))
-    return drawn > last[0].collected_at
+    return minute_of(drawn) >= minute_of(last[0].collected_at)
 
 
 # ── one result and its versions (LAB-08, LAB-09) ───────────────────────────────────────────────────────────────────
