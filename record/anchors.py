@@ -219,7 +219,8 @@ def _key_not_at_hand(client: Client, execution: WorkflowExecution) -> str | None
     """The id of the payload key that the head in this memo was encrypted with, where this process does not have it."""
     codec, payload = client.data_converter.payload_codec, execution.raw_info.memo.fields.get(RECORD_HEAD)
     key_id = payload.metadata.get(KEY_ID, b"").decode("ascii", errors="replace") if payload is not None else ""
-    return key_id if key_id and isinstance(codec, EncryptionCodec) and key_id not in codec.key_ids else None
+    at_hand = codec.key_ids if isinstance(codec, EncryptionCodec) else ()  # a demo whose key file is gone has no codec
+    return key_id if key_id and key_id not in at_hand else None
 
 
 async def head_in_memo(execution: WorkflowExecution) -> CourseHead | None:

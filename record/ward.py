@@ -279,7 +279,6 @@ def unreadable_lines(ward: Ward) -> list[Line]:
 def _unreadable(found: Sequence[CannotBeRead], wall: datetime) -> Line:
     first, more = found[0], f", and {len(found) - 1} more" if len(found) > 1 else ""
     course = first.course_id
-    ask = f"`inocycle course show {course}` asks the course itself; " if course else ""
     return Line(
         course_id=course,
         zone="UTC",
@@ -289,14 +288,26 @@ def _unreadable(found: Sequence[CannotBeRead], wall: datetime) -> Line:
         what=_what_is_spoilt(first, more),
         owner=Role.ADMINISTRATOR,
         rule=DIFFERS,
-        clears=f"{ask}`inocycle record verify` names each fault; compare the record with its backup, restore it",
+        clears=_to_do_about(first),
         harm=Harm.URGENT,
         unreadable=True,
     )
 
 
+def _is_a_key(first: CannotBeRead) -> bool:
+    """Whether nothing is wrong with the record, and a payload key is missing."""
+    return first.table == "memo" and not first.course_id
+
+
+def _to_do_about(first: CannotBeRead) -> str:
+    if _is_a_key(first):
+        return "the key's file is put back where the settings name it, and the worker started again"
+    ask = f"`inocycle course show {first.course_id}` asks the course itself; " if first.course_id else ""
+    return f"{ask}`inocycle record verify` names each fault; compare the record with its backup, restore it"
+
+
 def _what_is_spoilt(first: CannotBeRead, more: str) -> str:
-    if first.table == "memo" and not first.course_id:  # nothing is wrong with the record: a key is missing
+    if _is_a_key(first):
         return f"{first.words}{more}"
     return f"{'its record' if first.course_id else 'a row of no course'} cannot be read: {first}{more}"
 

@@ -260,6 +260,13 @@ def test_a_record_that_cannot_be_read_is_the_first_line_of_every_role() -> None:
     assert [line.course_id for line in worklist_lines(ward, Role.COORDINATOR)] == ["course-9", "course-1"]
 
 
+def test_where_a_key_is_missing_nobody_is_told_to_restore_the_record() -> None:
+    missing = CannotBeRead(course_id="", table="memo", row="record_head", words="payload key k9 is not at hand")
+    (line,) = worklist_lines(Ward(read_at=MONDAY, courses=(), unreadable=(missing,)), Role.ADMINISTRATOR)
+    assert line.what == "payload key k9 is not at hand"
+    assert ("key's file" in line.clears, "restore" in line.clears) == (True, False)
+
+
 # --- What comes first
 
 
