@@ -464,8 +464,10 @@ def transplant_planned(seen: Seen) -> bool:
 
 
 def _mrd_negative(seen: Seen, cycle: int) -> bool:
+    """What was said of MRD last: a response that says nothing of it takes nothing back (M.0)."""
     said = [f.what for f in seen.by_kind.get("response", ()) if f.what.kind == "response" and f.what.cycle == cycle]
-    return bool(said) and bool(said[-1].mrd_negative)
+    answers = [what.mrd_negative for what in said if what.mrd_negative is not None]
+    return bool(answers) and answers[-1]
 
 
 def _of_protocol(table: dict[str, int], protocol: str) -> int:

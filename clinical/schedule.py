@@ -179,7 +179,8 @@ def cycle_gate(case: Case, slot: DoseSlot) -> Iterator[Finding]:
         return
     regimen = case.protocol.regimen
     stop_after = regimen.stop_without_response_after.count
-    if slot.cycle > stop_after and _assessed(case, slot.cycle - 1) and not case.responded_before(slot.cycle):
+    answered, _ = case.response_answered(slot.cycle - 1)
+    if slot.cycle > stop_after and answered is Response.NONE and not case.responded_before(slot.cycle):
         reason = f"no CR or CRi within {stop_after} cycles"
         yield case.finding("DOSE-07", Verdict.BLOCK_CYCLE, reason, clears="the prescriber is asked to discontinue")
     if case.transplant_planned:
@@ -189,20 +190,14 @@ def cycle_gate(case: Case, slot: DoseSlot) -> Iterator[Finding]:
         yield case.finding("DOSE-09", Verdict.BLOCK_CYCLE, reason, clears="no further cycle")
 
 
-def _assessed(case: Case, cycle: int) -> bool:
-    """Whether the response of a cycle is known; "not assessable" is missing (DATA-03)."""
-    found = case.response_of(cycle)
-    return found is not None and found[1].response is not Response.NOT_ASSESSABLE
-
-
 def _before_transplant(case: Case, slot: DoseSlot) -> Iterator[Finding]:
     regimen = case.protocol.regimen
     done = slot.cycle - 1
-    latest = case.response_of(done)
-    complete = latest is not None and latest[1].response in COMPLETE and latest[1].mrd_negative
+    response, mrd_negative = case.response_answered(done)
+    complete = response in COMPLETE and mrd_negative
     at_most = regimen.max_cycles_before_transplant.count
     recommended = regimen.cycles_before_transplant.count
-    if done == recommended and latest is not None and latest[1].response in COMPLETE and latest[1].mrd_negative is None:
+    if done == recommended and response in COMPLETE and mrd_negative is None:
         reason = f"MRD of cycle {done} is not recorded: a further cycle is considered only where it is not negative"
         yield case.finding("DOSE-08", None, reason, clears="record_response with the MRD")
     if done >= at_most or (done >= recommended and complete):

@@ -19,6 +19,7 @@ from models.facts import (
     LabResult,
     MedicalHistory,
     Reaction,
+    ResponseRecorded,
     ResultConfirmed,
     VitalSigns,
     VodExamination,
@@ -123,6 +124,7 @@ _ASKED: Final[Mapping[type[Frozen], tuple[str, ...]]] = MappingProxyType(
     {
         LabResult: ("value",),
         Reaction: ("grade",),
+        ResponseRecorded: ("marrow_blasts_percent", "mrd_negative", "extramedullary_disease"),
         **{
             kind: tuple(name for name in kind.model_fields if name != "kind")
             for kind in (Ecg, Eligibility, Imaging, InfectionBleedingCheck, MedicalHistory, VitalSigns, VodExamination)

@@ -372,6 +372,14 @@ class Treatment:
         return found[-1] if found else None
 
     @once
+    def response_answered(self, cycle: int) -> tuple[Response | None, bool | None]:
+        """What was answered last of a cycle, its response and "MRD negative": what leaves one open takes none back (M.0)."""
+        said = [r for _, r in self.reading.of(ResponseRecorded) if r.cycle == cycle]
+        answers = [r.response for r in said if r.response is not Response.NOT_ASSESSABLE]
+        mrd = [r.mrd_negative for r in said if r.mrd_negative is not None]
+        return answers[-1] if answers else None, mrd[-1] if mrd else None
+
+    @once
     def responded_before(self, cycle: int) -> bool:
         """CR or CRi after any cycle before this one; losing it never brings the higher dose back (AMB-15)."""
         recorded = (self.response_of(earlier) for earlier in range(1, cycle))

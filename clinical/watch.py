@@ -176,4 +176,4 @@ def _marrow_known(case: Case, cycle: int) -> bool:
     found = case.response_of(cycle)
     if found is None or found[1].response is Response.NOT_ASSESSABLE:
         return False
-    return found[1].response is Response.NONE or found[1].mrd_negative is not None
+    return found[1].response is Response.NONE or case.response_answered(cycle)[1] is not None

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from models.people import Role
-from tests.factories import LABEL, PaperCourse, notes
+from tests.factories import LABEL, PaperCourse, notes, standing_rules
 from tests.scenarios import MIN, Story, after_cycles, after_transplant, charted, lab, next_cycle
 
 Step = Callable[[PaperCourse], object]
@@ -97,6 +97,24 @@ def test_a_reason_does_not_replace_two_signatures_where_two_are_needed() -> None
     course = after_cycles(2, "CR", mrd=True, planned=True)(LABEL)
     refused = course.refused("start_next_cycle", Role.PRESCRIBER, cycle=3, reason="no donor yet")
     assert (refused.type, refused.rules) == ("DoseGateClosed", ("DOSE-08",))
+
+
+@pytest.mark.parametrize("response", ["CR", "CRi", "not_assessable"])
+def test_a_response_that_says_nothing_of_mrd_takes_no_negative_one_back(response: str) -> None:
+    """M.0: MRD stands as it was answered last."""
+    course = after_cycles(2, "CR", mrd=True, planned=True)(LABEL)
+    course.does("record_response", Role.PHYSICIAN, cycle=2, response=response)
+    assert "DOSE-08" in standing_rules(course.card)
+    assert "DOSE-08" in course.refused("start_next_cycle", Role.PRESCRIBER, cycle=3, reason="no donor yet").rules
+    course.does("record_response", Role.PHYSICIAN, cycle=2, response="CR", mrd_negative=False)
+    course.does("start_next_cycle", Role.PRESCRIBER, cycle=3, reason="no donor yet")
+
+
+def test_a_response_that_cannot_be_assessed_takes_back_no_answer() -> None:
+    """M.0: DOSE-07 stands beside what is missing (DATA-03)."""
+    course = after_cycles(3, "none")(LABEL)
+    course.does("record_response", Role.PHYSICIAN, cycle=3, response="not_assessable")
+    assert {"DOSE-07", "RESP-01"} <= set(standing_rules(course.card))
 
 
 @pytest.mark.parametrize(

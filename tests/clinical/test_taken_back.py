@@ -73,6 +73,11 @@ EMPTY: dict[str, tuple[Story, dict[str, Any], dict[str, Any]]] = {
         {"kind": "medical_history", "liver_disease": False},
     ),
     "no grade": (day_8(), {**REACTION, "grade": 2}, REACTION),
+    "a response without its MRD": (
+        next_cycle(),
+        {"kind": "response", "cycle": 1, "response": "CR", "mrd_negative": True},
+        {"kind": "response", "cycle": 1, "response": "CR"},
+    ),
     "no sign looked for": (day_8(), {"kind": "vod_examination", "ascites": True}, {"kind": "vod_examination"}),
     "no value": (
         day_8(),
