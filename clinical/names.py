@@ -100,8 +100,10 @@ _SOMETHING_ELSE: Final = (
     r"|digoxin|tacrolimus|ciclosporin|cyclosporine?|vancomycin|gentamicin|amikacin|methotrexate|busulfan|zinc|copper"
     r"|haptoglobin|beta 2 microglobulin|psa|prostate|afp|cea|ca 19 9|ca 125|ca 15 3|bmi|body mass index"
     r"|smoking|tobacco|alcohol|pain|score|sars cov|influenza|hiv|hepatitis|cmv|ebv|bacteria|culture|kultur"
+    r"|xr|x ray|ct|mri|mrt|r(?:o|oe)ntgen\w*|radiograph\w*|radiograf\w*|mammogra\w*|angiogra\w*|tomogra\w*|ultraso\w*"
+    r"|sonogra\w*|echo(?:c|k)ardiogra\w*|endoscop\w*|endoskop\w*|histolog\w*|cytolog\w*|zytolog\w*|microbiolog\w*"
 )
-"""Words that name another analyte or question for certain."""
+"""Words that name another analyte, question or kind of examination for certain."""
 
 
 _BEFORE: Final = "gesamt|total|serum|plasma|blut|vollblut"

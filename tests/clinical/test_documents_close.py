@@ -102,6 +102,7 @@ def test_a_unit_within_the_words_of_an_unknown_result_is_a_unit(text: str, analy
             "MCHC",
         ),
         *("Acid phosphatase", "Bilirubin in CSF", "Chlorid", "Troponin T", "Urea nitrogen"),
+        *("XR Chest 2 Views", "Echokardiographie", "Röntgen Thorax", "US Abdomen ultrasound", "CT Schädel"),
     ],
 )
 def test_a_name_of_something_else_is_not_taken_for_an_analyte(name: str) -> None:
