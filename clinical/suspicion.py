@@ -254,7 +254,7 @@ def _reached(case: Case, kept: Kept, since: datetime, at: datetime) -> Kept:
 
 def _instants(case: Case) -> set[datetime]:
     """Every instant at which a sign was measured or seen, and after which a definition begins to look (VOD-04)."""
-    measured = {k.collected_at for k in case.results.history("bilirubin")} | {w.at for w in case.plausible_weights()}
+    measured = {k.collected_at for k in case.results.against("bilirubin")} | {w.at for w in case.plausible_weights()}
     seen = {f.at for f, _ in (*case.reading.of(VodExamination), *case.reading.of(Imaging))}
     until = case.protocol.vod.classical_until
     days = {end_of_day(case, transplanted_at, until) for _, transplanted_at in case.transplants}

@@ -23,6 +23,8 @@ COMPARED_WITH_ULN = NEEDS_ULN | {"hcg"}
 NEEDS_LLN = frozenset({"magnesium", "calcium", "calcium_corrected"})
 HIGH_IS_URGENT = frozenset({"alt", "ast", "bilirubin", "potassium", "qtcf", "qt"})
 """LAB-06: implausibly *high* values of these call a person at once."""
+HIGH_COUNTS_AS_HIGH = frozenset({"bilirubin"})
+"""LAB-06, VOD-13: an implausibly high value of these is a sign as a high one is, where nothing else is wrong with it."""
 
 COMPARATORS = frozenset({"<", "<=", ">", ">="})
 _COMPARED = re.compile(r"(<=|>=|<|>) ?(\d{1,18}(?:\.\d{1,18})?)")
@@ -102,7 +104,8 @@ def trouble_of(analyte: str, result: LabResult, protocol: Protocol, *, in_the_fu
     """Why this result cannot be used; `None` where it can. Its units are those of `in_ucum`."""
     hard = _hard(analyte, result, protocol)
     if hard is not None and hard.high and result.status is not LabStatus.CANCELLED:
-        return hard  # LAB-06: whatever else is wrong with it, a person is called
+        counts = analyte in HIGH_COUNTS_AS_HIGH and _envelope(result, in_the_future) is None
+        return hard._replace(counts=counts)  # LAB-06: whatever else is wrong with it, a person is called
     return (
         _envelope(result, in_the_future)
         or _unit(analyte, result, protocol)

@@ -390,3 +390,33 @@ def test_a_rule_that_forgets_what_was_reached_is_noticed(how: str, monkeypatch: 
     assert lapses(story, born) == []
     monkeypatch.setattr(alerts, "kept", lambda _: Kept())
     assert set(lapses(story, born)) == {"a suspicion is gone"}
+
+
+# ── implausibly high (LAB-06) ──────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("beyond", ["90", "999"])
+def test_an_implausibly_high_bilirubin_is_a_criterion_as_a_high_one_is(beyond: str) -> None:
+    high, higher = (with_signs(bilirubin=value, kg="70", signs={"ascites": True}) for value in ("79", beyond))
+    assert of(higher).step == of(high).step > 1
+    assert {f.rule for f in found(higher)} == {f.rule for f in found(high)}
+    after = higher.later(hours=1)
+    sent("0.5")(after)
+    assert of(after).step == of(high).step, "a later value ends no suspicion (VOD-13)"
+
+
+@pytest.mark.parametrize("beyond", ["3.1", "90"])
+def test_an_implausibly_high_bilirubin_opens_again_what_was_excluded_as_a_higher_one_does(beyond: str) -> None:
+    course = with_signs(bilirubin="3.0", kg="70", signs={"ascites": True})
+    course.does("judge_vod", Role.PHYSICIAN, judgement="excluded", other_cause="sepsis")
+    assert not of(course).open
+    sent(beyond)(course.later(hours=1))
+    assert of(course).open
+
+
+@pytest.mark.parametrize("wrong", [{"status": "preliminary"}, {"collected_at": None}])
+def test_one_that_is_not_final_or_has_no_time_calls_and_is_no_criterion(wrong: dict[str, Any]) -> None:
+    course = with_signs(bilirubin="0.6", kg="70", signs={"ascites": True})
+    sent("90", **wrong)(course)
+    assert "LAB-06" in {f.rule for f in course.card.findings}
+    assert not of(course).open
