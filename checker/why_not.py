@@ -5,7 +5,7 @@ only in one direction: what it names must never be open. What it does not name i
 """
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 
 from checker import reference
@@ -119,13 +119,18 @@ def reacting(seen: Seen) -> Why:
 
 
 def reactions_so_far(seen: Seen) -> Iterator[tuple[int | None, bool]]:
-    """Of each reaction the highest grade reported, and whether it is over."""
-    by_id: dict[str, list[Reaction]] = {}
-    for _, what in seen.of(Reaction):
-        by_id.setdefault(what.reaction_id, []).append(what)
-    for reports in by_id.values():
-        grade = max((w.grade for w in reports if w.grade is not None), default=None)
-        yield grade, any(w.resolved_at is not None and w.resolved_at <= seen.now for w in reports)
+    """Of each reaction the highest grade reported, and whether it is over and did not come back."""
+    so_far: dict[str, tuple[int | None, datetime | None]] = {}
+    for fact, what in seen.of(Reaction):
+        known, ended = so_far.get(what.reaction_id, (None, None))
+        grade = max((g for g in (known, what.grade) if g is not None), default=None)
+        if what.resolved_at is not None and what.resolved_at <= seen.now:
+            ended = what.resolved_at
+        elif ended is not None and fact.at > ended and (known is not None or what.grade is None):
+            ended = None
+        so_far[what.reaction_id] = grade, ended
+    for grade, ended in so_far.values():
+        yield grade, ended is not None
 
 
 def signs_of_vod(seen: Seen) -> dict[str, Decimal]:

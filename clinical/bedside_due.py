@@ -43,13 +43,13 @@ def _infusion(case: Case, under_way: Flow) -> Due:
         end, clears = under_way.ends_at, "complete_infusion with the real end"
         title = f"infusion of {under_way.dose.slot} ends"
         return obligation(case, kind, slot, title, "INF-01", end, end + late, clears)
-    if case.dosing_ended is not None:
-        title = f"infusion of {under_way.dose.slot} was stopped for good: its end is not charted"
-        clears = f"{DISCARDING}: the rest is discarded"
-        return obligation(case, kind, slot, title, "INF-05", under_way.since, under_way.since + late, clears)
     if under_way.by_reaction:
         title = f"the reaction stops the infusion of {under_way.dose.slot}: see that it stands still"
         clears = "interrupt_infusion with what the pump shows"
+        return obligation(case, kind, slot, title, "INF-05", under_way.since, under_way.since + late, clears)
+    if case.dosing_ended is not None:
+        title = f"infusion of {under_way.dose.slot} was stopped for good: its end is not charted"
+        clears = f"{DISCARDING}: the rest is discarded"
         return obligation(case, kind, slot, title, "INF-05", under_way.since, under_way.since + late, clears)
     due_at = under_way.last_resumption(case.protocol.preparation.rate.number) or under_way.since
     expires = max(under_way.expires_at or under_way.since + late, due_at)

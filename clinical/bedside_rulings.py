@@ -137,7 +137,8 @@ def reaction(judging: Judging, message: ReportReaction) -> Judged:
     earliest = no_end_before(known, starts, judging.at, None if message.at is None else judging.at)
     if message.resolved_at is not None and earliest is not None and message.resolved_at < earliest:
         seen = said(judging.case, earliest)
-        return refused(
-            "BeforeItsStart", f"the reaction cannot have ended before {seen}: `at` says when it was first seen"
-        )
+        when = f"the reaction cannot have ended before {seen}: `at` says when it was first seen"
+        if known is not None and known.came_back is not None:
+            when = f"the reaction came back {seen}, and cannot have ended before; correct_fact if it did not come back"
+        return refused("BeforeItsStart", when)
     return judging.gated(Reaction)

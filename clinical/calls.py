@@ -98,19 +98,23 @@ def _reactions(case: Case) -> Iterator[Call]:
     for reaction in case.reactions:
         name, back = hashed(reaction.reaction_id), reaction.came_back
         reports = _reports_of(case, reaction.reaction_id)
+        came_back = [] if back is None else [back.recorded_at]
         if reaction.grade is None:
             title = f"{first}infusion-related reaction without a grade"
             clears = f"{charted}report_reaction with its grade"
             since = min(fact.recorded_at for fact, _ in reports)
             yield Call(ObligationKind.REACTION, name, title, "NON-04", since, clears)
-        elif reaction.grade >= running and reaction.resolved_at is None:
-            title = f"{first}infusion-related reaction of grade {reaction.grade} is not over: treat it"
+        elif reaction.grade >= running and reaction.resolved_at is None and (back is None or reaction.grade >= stop):
+            again = "" if back is None else "came back and "
+            title = f"{first}infusion-related reaction of grade {reaction.grade} {again}is not over: treat it"
             clears = f"{charted}its end, by report_reaction with resolved_at"
-            since = min(fact.recorded_at for fact, what in reports if what.grade == reaction.grade)
+            graded = min(fact.recorded_at for fact, what in reports if what.grade == reaction.grade)
+            since = max([graded, *came_back])
             yield Call(ObligationKind.REACTION_RUNNING, name, title, "NON-04", since, clears)
         if back is not None and (reaction.grade or 0) < stop:
-            title = f"{first}infusion-related reaction came back: its grade"
-            clears = f"{charted}report_reaction with its grade, or correct_fact"
+            treat, end = ("treat it, ", ", its end") if reaction.resolved_at is None else ("", "")
+            title = f"{first}infusion-related reaction came back: {treat}its grade"
+            clears = f"{charted}report_reaction with its grade{end}, or correct_fact"
             yield Call(ObligationKind.REACTION_BACK, name, title, "NON-04", back.recorded_at, clears)
 
 

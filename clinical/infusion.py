@@ -106,7 +106,7 @@ def _changes(case: Case, dose: Dose) -> list[tuple[Fact, Change]]:
     """What stopped this infusion and let it go on, in order: IRR-04, any reaction that begins or comes back stops it."""
     found: list[tuple[Fact, Change]] = [*case.reading.of(InfusionInterrupted), *case.reading.of(InfusionResumed)]
     begun = {what.reaction_id: (fact, what) for fact, what in reversed(case.reading.of(Reaction))}
-    back = {r.came_back.id for r in case.reactions if r.came_back is not None}
+    back = {fact.id for r in case.reactions for fact in r.returns}
     found += [*begun.values(), *(pair for pair in case.reading.of(Reaction) if pair[0].id in back)]
     mine = [
         (f, what) for f, what in found if dose.started_at <= f.at and (dose.ended_at is None or f.at <= dose.ended_at)
@@ -156,7 +156,7 @@ def first_act(case: Case) -> str:
         return ""
     if case.stopped_for_good:
         return "stop the infusion for good"
-    return "stop the infusion" if found.by_reaction else ""
+    return "stop the infusion" if found.by_reaction or case.reaction_running is not None else ""
 
 
 # ── readings that cannot be right ──────────────────────────────────────────────────────────────────────────────────

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from clinical.due import hashed
-from models.assessment import CourseState, Verdict
+from models.assessment import CourseState, Receipt, Verdict
 from models.facts import InfusionCompleted
-from models.obligation_kinds import ObligationKind
+from models.obligation_kinds import REACTIONS, ObligationKind
 from models.people import Role
 from tests.factories import D1, ChartBuilder, PaperCourse
 
@@ -152,6 +152,67 @@ def test_irr_symptoms_that_come_back_hold_until_a_physician_grades_them(grade: i
     course.does("correct_fact", Role.PHYSICIAN, target=back.id, reason="it was another patient")
     assert course.card.state is CourseState.INFUSION_INTERRUPTED
     course.does("resume_infusion", Role.NURSE, rate_ml_per_h="25")
+
+
+BOTH = (Role.PHYSICIAN, Role.NURSE)
+
+
+def reaction_calls(course: PaperCourse) -> list[tuple[ObligationKind, Any, tuple[Role, ...]]]:
+    """The open calls of reactions, which rings since when and for whom."""
+    return [(o.kind, o.due_at, o.owners) for o in course.card.obligations if o.kind in REACTIONS]
+
+
+@pytest.mark.parametrize("grade", [None, 1, 2, 3, 4])
+@pytest.mark.parametrize("reaction_id", ["r-1", "r-2"])
+def test_call_01_irr_04_a_reaction_that_comes_back_while_it_runs_calls_and_stops(
+    reaction_id: str, grade: int | None
+) -> None:
+    """Whatever its grade, and nobody says that the infusion stands before somebody has charted it."""
+    course = settled()
+    course.does("resume_infusion", Role.NURSE, rate_ml_per_h="25")
+    course.later(minutes=5).does("report_reaction", Role.NURSE, reaction_id=reaction_id, grade=grade)
+    card = course.card
+    if (reaction_id, grade) != ("r-2", 1):  # the first of grade 1 calls nobody (CALL-01)
+        assert card.state is CourseState.REACTION
+        assert [(at, owners) for _, at, owners in reaction_calls(course)] == [(course.now, BOTH)]
+        assert Receipt.of("m", 1, card).sentence.startswith("now: stop the infusion")
+    assert [action.startswith("stop the infusion") for _, action in card.turns] == [True, True]
+    assert not any("was stopped for good" in o.title for o in card.obligations)
+    course.does("interrupt_infusion", Role.NURSE, infused_ml="18")
+    assert not any("stop the infusion" in o.title for o in course.card.obligations)
+
+
+@pytest.mark.parametrize("again", [None, 1, 2, 3, 4])
+@pytest.mark.parametrize("first", [1, 2, 3, 4])
+def test_call_01_a_reaction_that_comes_back_in_observation_calls_until_an_end_of_after_that_is_charted(
+    first: int, again: int | None
+) -> None:
+    course = running().later(minutes=60)
+    course.does("complete_infusion", Role.NURSE)
+    course.later(minutes=1).does("report_reaction", Role.NURSE, reaction_id="r-1", grade=first)
+    over = course.later(minutes=1).now
+    course.does("report_reaction", Role.NURSE, reaction_id="r-1", resolved_at=over)
+    assert (course.card.state, reaction_calls(course)) == (CourseState.OBSERVATION, [])
+    for _ in range(2):
+        course.later(minutes=1, seconds=20).does("report_reaction", Role.NURSE, reaction_id="r-1", grade=again)
+        assert (course.card.state, len(reaction_calls(course))) == (CourseState.REACTION, 1)
+        assert reaction_calls(course)[0][1:] == (course.now, BOTH)
+        told = {"reaction_id": "r-1", "resolved_at": over}
+        assert course.refused("report_reaction", Role.NURSE, **told).type == "BeforeItsStart"
+        assert course.refused("report_reaction", Role.NURSE, **told, at=over - MIN).type == "BeforeItsStart"
+        over = course.later(minutes=1).now
+        course.does("report_reaction", Role.NURSE, reaction_id="r-1", resolved_at=over)
+        graded = max(first, again or 0) >= 3
+        assert [kind for kind, *_ in reaction_calls(course)] == ([] if graded else [ObligationKind.REACTION_BACK])
+
+
+def test_irr_04_one_that_gets_worse_after_it_was_let_go_on_stops_the_infusion() -> None:
+    course = running().later(minutes=10)
+    course.does("report_reaction", Role.NURSE, reaction_id="r-1", grade=1)
+    course.does("resume_infusion", Role.NURSE, rate_ml_per_h="50")
+    course.later(minutes=5).does("report_reaction", Role.NURSE, reaction_id="r-1", grade=2)
+    assert all(action.startswith("stop the infusion") for _, action in course.card.turns)
+    assert [(at, owners) for _, at, owners in reaction_calls(course)] == [(course.now, BOTH)]
 
 
 def test_irr_03_what_came_back_and_was_graded_3_stops_the_drug_for_good() -> None:
