@@ -54,6 +54,12 @@ def resolved(judging: Judging, message: ResolveUnreadable) -> Judged:
         return refused("RoleNotAllowed", "what two physicians have set aside a physician transcribes or dismisses")
     if (message.outcome == "transcribed") != bool(message.values):
         return refused("ValuesRequired", "transcribed needs values; dismissed has none")
+    if (
+        message.outcome == "dismissed"
+        and message.by.role not in PHYSICIANS
+        and judging.case.results.speaks_against(target)
+    ):
+        return refused("RoleNotAllowed", "a value that speaks against a dose is dismissed by a physician or prescriber")
     may_be = unusable.get(target, _may_have_been(aside))
     if message.values and may_be is not None and may_be.isdisjoint(analytes_of(message.values)):
         names = " or ".join(sorted(map(label, may_be))) or "a withdrawal that names no analyte"

@@ -32,6 +32,7 @@ from clinical.reading import Reading
 from clinical.told import LAB
 from clinical.trouble import Trouble, limits_in_unit, trouble_of, understood
 from clinical.units import label
+from clinical.unread import open_messages
 from clinical.versions import WITHDRAWN, Chain, Version, agree, as_settled, is_a_correction, layers, meant_by, minute_of
 from models.facts import (
     Fact,
@@ -42,7 +43,7 @@ from models.facts import (
     UnreadableMessage,
     UnreadableResolved,
 )
-from models.people import CLINICAL_ROLES
+from models.people import CLINICAL_ROLES, PHYSICIANS
 from models.protocol import Protocol
 
 COUNTS = frozenset({"anc", "platelets"})
@@ -100,7 +101,7 @@ class Results:
     @once
     def unreadable_messages(self) -> tuple[tuple[Fact, UnreadableMessage], ...]:
         """Messages that nobody could read, and that nobody has resolved (LAB-05)."""
-        return tuple(_open_messages(self.reading))
+        return tuple(open_messages(self.reading))
 
     def holding(self, analyte: str) -> tuple[Known, ...]:
         """What speaks against a dose: the last usable values, whatever came after them. A hold stands where any holds."""
@@ -262,25 +263,34 @@ class Results:
 
     @once
     def _words(self) -> Mapping[str, tuple[str, str]]:
-        """By result what a person said of it last: with which message, and whether it was transcribed or dismissed.
-
-        A transcription says nothing of a result that may not be what was transcribed (LAB-05).
-        """
+        """By result what a person said of it last: with which message, and whether it was transcribed or dismissed."""
         told = self.reading.of(UnreadableResolved)
-        may_be: dict[str, frozenset[str]] = {}
-        if any(what.outcome == TRANSCRIBED for _, what in told):
-            self.reading.rests_on(LAB, WITHDRAWN)
-            versions = (*self.reading.told.withdrawals, *(v for of in self.reading.told.labs.values() for v in of))
-            may_be = {v.fact.id: v.analytes or meant_by(v.what) for v in versions}
         return MappingProxyType(
-            {
-                what.target: (fact.message, what.outcome)
-                for fact, what in told
-                if what.outcome != TRANSCRIBED
-                or what.target not in may_be
-                or not may_be[what.target].isdisjoint(self._transcribed(fact))
-            }
+            {what.target: (fact.message, what.outcome) for fact, what in told if self._may_be_said(fact, what)}
         )
+
+    def _may_be_said(self, word: Fact, what: UnreadableResolved) -> bool:
+        """A transcription says nothing of what may not be what was transcribed, and nobody but a physician dismisses a hold."""
+        version = self._versions().get(what.target)
+        if version is None:
+            return True
+        if what.outcome == TRANSCRIBED:
+            return not (version.analytes or meant_by(version.what)).isdisjoint(self._transcribed(word))
+        return word.by.role in PHYSICIANS or not self.speaks_against(what.target)
+
+    def speaks_against(self, target: str) -> bool:
+        """Whether a result that cannot be used counts against a dose all the same (LAB-06, LAB-10)."""
+        version = self._versions().get(target)
+        if version is None or not isinstance(version.what, LabResult):
+            return False
+        read = [self._read_one(analyte, version.fact, version.what) for analyte in version.analytes]
+        return any(isinstance(one, Unknown) and (one.high or one.against is not None) for one in read)
+
+    @once
+    def _versions(self) -> Mapping[str, Version]:
+        self.reading.rests_on(LAB, WITHDRAWN)
+        told = self.reading.told
+        return MappingProxyType({v.fact.id: v for of in (told.withdrawals, *told.labs.values()) for v in of})
 
     def _transcribed(self, word: Fact) -> frozenset[str]:
         """The analytes of the values that came with a person's word."""
@@ -477,18 +487,6 @@ def _undecided(analyte: str, version: Version, layer: Sequence[Version]) -> Unkn
 def _withdraws_nothing(analyte: str, fact: Fact, since: datetime) -> Unknown:
     why = f"{label(analyte)}: a result was withdrawn that is not known here"
     return Unknown(analyte, "LAB-09", why, fact.id, since, stands=True)
-
-
-def _open_messages(reading: Reading) -> list[tuple[Fact, UnreadableMessage]]:
-    """A word on a fact of before it was set aside, or on a message of before it came again, settles neither."""
-    settled: dict[str, datetime] = {}
-    for fact, what in reading.of(UnreadableResolved):
-        settled[what.target] = max(fact.recorded_at, settled.get(what.target, fact.recorded_at))
-    return [
-        (f, m)
-        for f, m in reading.of(UnreadableMessage)
-        if not any(name in settled and settled[name] >= f.recorded_at for name in (m.sha256, f.id))
-    ]
 
 
 NO_RESULTS = Series(())

@@ -17,6 +17,21 @@ SHOWN: Final = 12
 Waiting = Sequence[tuple[Fact, UnreadableMessage]]
 
 
+def open_messages(reading: Reading) -> list[tuple[Fact, UnreadableMessage]]:
+    """Messages that nobody has settled.
+
+    A word on a fact of before it was set aside, or on a message of before it came again, settles neither.
+    """
+    settled: dict[str, datetime] = {}
+    for fact, what in reading.of(UnreadableResolved):
+        settled[what.target] = max(fact.recorded_at, settled.get(what.target, fact.recorded_at))
+    return [
+        (f, m)
+        for f, m in reading.of(UnreadableMessage)
+        if not any(name in settled and settled[name] >= f.recorded_at for name in (m.sha256, f.id))
+    ]
+
+
 def named(waiting: Waiting, target: str) -> str:
     """What a person means by `target`: the hash of the one message whose first digits these are, or else the word itself."""
     meant = {m.sha256 for _, m in waiting if len(target) >= SHOWN and m.sha256.startswith(target)}

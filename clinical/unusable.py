@@ -60,7 +60,7 @@ def implausibly_high(case: Case) -> tuple[Unknown, ...]:
 
 def implausible(case: Case, unknown: Unknown, verdict: Verdict) -> Finding:
     """LAB-06: implausibly high is never milder than high."""
-    clears = "the result corrected or dismissed, or a later usable one"
+    clears = "the result corrected or dismissed by a physician, or a later usable one"
     return case.finding(
         "LAB-06", verdict, unknown.why, inputs=(unknown.shown(),), clears=clears, subject=unknown.analyte
     )

@@ -476,6 +476,36 @@ def test_a_dismissed_result_gives_way_to_the_older_one_and_a_transcribed_one_to_
     assert (dismissing.card.verdict, standing_rules(dismissing.card)) == PASSES
 
 
+SPEAKS_AGAINST: dict[str, dict[str, Any]] = {
+    "implausibly high": {"value": "60000"},
+    "drawn in 30 days": {"value": "300", "collected_at": D8 + timedelta(days=30)},
+    "below its own upper limit and flagged high": {"value": "300", "uln": Decimal(400), "flags": ["HH"]},
+}
+
+
+@pytest.mark.parametrize("role", [Role.NURSE, Role.PHARMACIST])
+@pytest.mark.parametrize("sent", SPEAKS_AGAINST.values(), ids=SPEAKS_AGAINST.keys())
+def test_what_speaks_against_a_dose_is_dismissed_by_a_physician_alone(sent: dict[str, Any], role: Role) -> None:
+    """LAB-06: implausibly high is never milder than high, which a nurse does not take back either."""
+    chart = ready()
+    target = chart.result("alt", "30", NEWER, **sent)
+    course = PaperCourse(chart, D8)
+    before = course.card
+    dismissed = {"target": target, "outcome": "dismissed", "reason": "it cannot be"}
+    assert course.refused("resolve_unreadable", role, **dismissed).type == "RoleNotAllowed"
+    # in a chart that came about otherwise the same word settles nothing
+    with course.charting() as charted:
+        charted.add({"kind": "unreadable_resolved", **dismissed}, D8, role)
+    assert (course.card.verdict, standing_rules(course.card)) == (before.verdict, standing_rules(before))
+    transcribing = PaperCourse(chart, D8)
+    values = [a_lab("alt", "33", at=NEWER).model_dump(mode="json")]
+    said = {"target": target, "outcome": "transcribed", "reason": "read by phone", "values": values}
+    transcribing.does("resolve_unreadable", role, **said)
+    assert (transcribing.card.verdict, standing_rules(transcribing.card)) == PASSES
+    course.does("resolve_unreadable", Role.PHYSICIAN, **dismissed)
+    assert (course.card.verdict, standing_rules(course.card)) == PASSES
+
+
 POTASSIUM = a_lab("potassium", "4.1", at=NEWER).model_dump(mode="json")
 
 
