@@ -1,6 +1,7 @@
 """Whose turn it is: for every state one role and what it is asked to do. An administrator reads it, nobody guesses."""
 
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 
 from clinical.bedside import standing_authorisation, vital_signs_before
 from clinical.case import Case
@@ -114,10 +115,15 @@ def _to_the_reaction(case: Case) -> str:
 
 def _before_the_start(case: Case, verdict: Verdict, findings: tuple[Finding, ...]) -> Iterator[Turn]:
     """The preparation is the pharmacist's, premedication the nurse's, a reason the prescriber's; then the nurse starts."""
-    left = [f for f in findings if f.verdict is None and f.clears is not None]
+    left = [f for f in findings if f.verdict is None and f.clears is not None and f.overridden is None]
+    given = [f.earliest_at for f in left if f.rule == PREMEDICATION and f.earliest_at is not None]
+    missing = [f for f in left if f.rule == PREMEDICATION and f.earliest_at is None]
+    some = len(missing) < len(case.protocol.premedication.classes.words)
+    premedicate = f"premedicate: {', '.join(f.subject for f in missing)}" if some else "premedicate"
+    preparing = [f for f in left if f.rule in PREPARATION]
     asked = (
-        (Role.NURSE, "premedicate", [f for f in left if f.rule == PREMEDICATION]),
-        (Role.PHARMACIST, "prepare the dose", [f for f in left if f.rule in PREPARATION]),
+        (Role.NURSE, premedicate, missing),
+        (Role.PHARMACIST, "prepare the dose", preparing),
         (Role.PRESCRIBER, "give the reason for the earlier start", [f for f in left if f.rule == EARLIER_START]),
     )
     found = [
@@ -125,11 +131,20 @@ def _before_the_start(case: Case, verdict: Verdict, findings: tuple[Finding, ...
         for owner, action, those in asked
         if those
     ]
-    if verdict is Verdict.MAY_START or not found:
-        signs = "" if vital_signs_before(case) is None else "take the vital signs, then "
-        yield Turn(owner=Role.NURSE, action=f"{signs}start the infusion", clears="start_infusion")
-    else:
-        yield from found
+    signs = "" if vital_signs_before(case) is None else "take the vital signs, "
+    start = Turn(
+        owner=Role.NURSE, action=f"{signs}{'then ' if signs else ''}start the infusion", clears="start_infusion"
+    )
+    if given and not missing:
+        wait = f"wait until {_clock(case, max(given))}{' and for the preparation' if preparing else ''}"
+        found.append(start.model_copy(update={"action": f"{signs}{wait}, then start the infusion"}))
+    yield from [start] if verdict is Verdict.MAY_START or not found else found
+
+
+def _clock(case: Case, at: datetime) -> str:
+    """The first full minute that is not before this instant, by the clock of the site."""
+    there = at.astimezone(case.reading.zone)
+    return f"{there if there == there.replace(second=0, microsecond=0) else there + timedelta(minutes=1):%H:%M}"
 
 
 def _confirming(case: Case) -> Iterator[Turn]:

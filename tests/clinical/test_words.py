@@ -182,6 +182,24 @@ def test_preparation_is_the_pharmacists_and_premedication_the_nurses() -> None:
     )
 
 
+def test_what_was_given_is_not_asked_for_again_while_it_needs_its_time() -> None:
+    """PRE-07: a second nurse who read `premedicate` would give all three again."""
+    course = on_day_8().authorised(1, 8).premedicated("corticosteroid")
+    course.later(seconds=40).premedicated("antipyretic")
+    nurse = (Role.NURSE, "premedicate: antihistamine")
+    assert list(course.card.turns) == [nurse, (Role.PHARMACIST, "prepare the dose")]
+    assert course.later(minutes=31).card.next_action == "premedicate: antihistamine"
+    course.later(minutes=-21).premedicated("antihistamine")
+    waiting = "take the vital signs, wait until 09:41 and for the preparation, then start the infusion"
+    assert list(course.card.turns) == [(Role.PHARMACIST, "prepare the dose"), (Role.NURSE, waiting)]
+    course.prepared()
+    assert " – nurse: take the vital signs, wait until 09:41, then start the infusion" in course.card.sentence()
+    course.later(minutes=29, seconds=59)
+    assert "wait until 09:41" in course.card.next_action
+    course.later(seconds=1)
+    assert course.card.next_action == "take the vital signs, then start the infusion"
+
+
 def test_a_dose_that_was_verified_is_the_nurses_and_one_that_was_signed_the_pharmacists() -> None:
     course = PaperCourse(ChartBuilder().ready(D1), D1)
     assert course.card.owner is Role.PRESCRIBER
