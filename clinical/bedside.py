@@ -139,12 +139,13 @@ def preparation_troubles(
 
 def _clocks(case: Case, preparation: Preparation) -> Iterator[Finding]:
     """PREP-11, PREP-12: dilution within 4 h, the end of the infusion within 8 h of reconstitution."""
-    preparing = case.protocol.preparation
+    preparing, name = case.protocol.preparation, preparation.preparation_id
+    correcting = f"correct_fact of {charted_as(case, name)} by a pharmacist with"
     if not case.reading.reached(preparation.reconstituted_at):
-        yield case.finding("PREP-12", None, "reconstituted in the future", clears="the time corrected")
+        yield case.finding("PREP-12", None, "reconstituted in the future", clears=f"{correcting} reconstituted_at")
     dilution = preparation.dilution_started_at
     if dilution is None:
-        clears = "record_preparation with the start of dilution"
+        clears = f"{correcting} dilution_started_at"
         yield case.finding("PREP-11", None, "the start of dilution is not charted", clears=clears)
     elif not timedelta() <= dilution - preparation.reconstituted_at <= preparing.to_dilution.span:
         limit = preparing.to_dilution.shown()
@@ -153,6 +154,11 @@ def _clocks(case: Case, preparation: Preparation) -> Iterator[Finding]:
     if case.reading.passed(latest_start(case, preparation)):
         reason = f"an infusion started now would end later than {preparing.to_end.shown()} after reconstitution"
         yield case.finding("PREP-12", None, reason, clears=DISCARD)
+
+
+def charted_as(case: Case, preparation_id: str) -> str:
+    """The fact that says of a preparation how it was made: its name is charted once."""
+    return next(f.id for f, p in case.reading.of(Preparation) if p.preparation_id == preparation_id)
 
 
 def _amounts(case: Case, preparation: Preparation) -> Iterator[Finding]:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from clinical import infusion
-from clinical.bedside import preparation_troubles, standing_authorisation
+from clinical.bedside import charted_as, preparation_troubles, standing_authorisation
 from clinical.calendar import local_date
 from clinical.commands import refused
 from clinical.judging import Judged, Judging
@@ -36,11 +36,10 @@ IDENTIFIERS_NEEDED = 2
 
 
 def preparation(judging: Judging, message: RecordPreparation) -> Judged:
-    known = {p.preparation_id for _, p in judging.case.reading.of(Preparation)}
-    if message.preparation_id in known:
-        return refused(
-            "PreparationKnown", f"preparation {message.preparation_id} is charted already; correct it instead"
-        )
+    name = message.preparation_id
+    if name in {p.preparation_id for _, p in judging.case.reading.of(Preparation)}:
+        instead = f"correct_fact of {charted_as(judging.case, name)} by a pharmacist"
+        return refused("PreparationKnown", f"preparation {name} is charted already; {instead} mends it")
     standing = standing_authorisation(judging.case, judging.standing.plan)
     return share(Preparation, message, authorisation=standing[0].id if standing else None)
 

@@ -7,7 +7,7 @@ from clinical.bedside import standing_authorisation, vital_signs_before
 from clinical.case import Case
 from clinical.infusion import DISCARDING, first_act
 from models.assessment import CourseState, DosePlan, Finding, Turn, Verdict
-from models.messages import ResolveUnreadable
+from models.messages import CorrectFact, ResolveUnreadable
 from models.people import Role
 
 BY_STATE: dict[CourseState, tuple[Role, str]] = {
@@ -123,7 +123,7 @@ def _before_the_start(case: Case, verdict: Verdict, findings: tuple[Finding, ...
     preparing = [f for f in left if f.rule in PREPARATION]
     asked = (
         (Role.NURSE, premedicate, missing),
-        (Role.PHARMACIST, "prepare the dose", preparing),
+        (Role.PHARMACIST, _prepare(preparing), preparing),
         (Role.PRESCRIBER, "give the reason for the earlier start", [f for f in left if f.rule == EARLIER_START]),
     )
     found = [
@@ -139,6 +139,12 @@ def _before_the_start(case: Case, verdict: Verdict, findings: tuple[Finding, ...
         wait = f"wait until {_clock(case, max(given))}{' and for the preparation' if preparing else ''}"
         found.append(start.model_copy(update={"action": f"{signs}{wait}, then start the infusion"}))
     yield from [start] if verdict is Verdict.MAY_START or not found else found
+
+
+def _prepare(troubles: list[Finding]) -> str:
+    """What only was charted amiss is corrected; nothing is made anew for it (PREP-11)."""
+    amiss = troubles and all((f.clears or "").startswith(CorrectFact.name) for f in troubles)
+    return "correct what is charted of the preparation" if amiss else "prepare the dose"
 
 
 def _clock(case: Case, at: datetime) -> str:

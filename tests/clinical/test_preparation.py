@@ -108,6 +108,28 @@ def test_premedication_given_against_an_allergy_is_said_while_it_counts(drug: st
     assert "PRE-01" not in notes(course.card)
 
 
+@pytest.mark.parametrize("amiss", ["dilution_started_at", "reconstituted_at"])
+def test_a_preparation_charted_amiss_names_the_command_that_mends_it(amiss: str) -> None:
+    """PREP-11, PREP-12: its name is charted once, so that saying it again is refused, and names the same command."""
+    ahead = D1 + 64 * MIN
+    charted = (
+        {"reconstituted_at": ahead, "dilution_started_at": ahead} if amiss == "reconstituted_at" else {amiss: None}
+    )
+    course = prepared(**charted)
+    bag = next(f for f in course.chart.facts if isinstance(f.what, Preparation))
+    said = f"correct_fact of {bag.id} by a pharmacist"
+    assert (course.card.owner, course.card.next_action, course.card.next_action_clears) == (
+        Role.PHARMACIST,
+        "correct what is charted of the preparation",
+        f"{said} with {amiss}",
+    )
+    again = bag.what.model_dump(exclude={"kind", "authorisation"}, exclude_none=True)
+    assert said in course.refused("record_preparation", Role.PHARMACIST, **again).message
+    right = bag.what.model_copy(update={"reconstituted_at": course.now, "dilution_started_at": course.now})
+    course.does("correct_fact", Role.PHARMACIST, target=bag.id, replacement=right.model_dump(), reason="mistyped")
+    assert course.card.verdict is Verdict.MAY_START
+
+
 @pytest.mark.parametrize("claimed", [None, "cli-another/0"])
 def test_idn_02_a_corrected_preparation_stays_under_the_signature_that_it_was_made_under(claimed: str | None) -> None:
     course = prepared(dilution_started_at=None)
