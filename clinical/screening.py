@@ -1,6 +1,7 @@
 """Before the first dose: eligibility, consent, cytoreduction (ELIG-01, DOSE-11, EU-01 … EU-03, CYT-01 … CYT-03)."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import takewhile
 
 from clinical.calendar import birthday, midnight_of
 from clinical.case import Case
@@ -46,7 +47,8 @@ def _stated(case: Case) -> Iterator[Finding]:
     """Each answer stands until the same question is answered again."""
     said = case.reading.answered(Eligibility)
     unmet = {QUESTIONS[name]: fact for name, (fact, answer) in said.items() if name in QUESTIONS and answer is False}
-    missing = [words for name, words in {**QUESTIONS, "method": "method"}.items() if name not in said]
+    missing = [words for name, words in QUESTIONS.items() if name not in said]
+    missing += [] if _has_its_method(case) else ["method"]
     if unmet:
         reason = f"not eligible: not {', not '.join(unmet)}"
         inputs = tuple(_input(fact, name, "no") for name, fact in unmet.items())
@@ -54,6 +56,13 @@ def _stated(case: Case) -> Iterator[Finding]:
     elif not case.doses and missing:
         reason = f"eligibility is not answered: {', '.join(missing)}"
         yield case.finding("ELIG-01", Verdict.NEED_DATA, reason, clears="the prescriber states it with date and method")
+
+
+def _has_its_method(case: Case) -> bool:
+    """Whether the answer on CD22 that stands was stated with its method: none is borrowed from another answer (ELIG-01)."""
+    told = [what for _, what in case.reading.heard(Eligibility) if what.cd22_positive is not None]
+    same = takewhile(lambda what: what.cd22_positive is told[-1].cd22_positive, reversed(told))
+    return any(what.method for what in same)
 
 
 def further_eligibility(case: Case) -> Iterator[Finding]:

@@ -22,6 +22,11 @@ HOLDING = {
     (Consent, "given"): "CONSENT",
 }
 """What holds a dose by itself, and the rule that says so; the other answers only speak beside others."""
+WHOLE: dict[type[Frozen], dict[str, Any]] = {
+    InfectionBleedingCheck: {"temperature_c": "36.8", "active_bleeding": False},
+    Eligibility: {"method": "PCR"},
+}
+"""What belongs to an answer besides."""
 ANSWERED_BY = (
     (Role.PHYSICIAN, Role.NURSE, False),
     (Role.PRESCRIBER, Role.PHARMACIST, False),
@@ -38,8 +43,7 @@ ANSWERED_BY = (
 
 def answer(kind: type[Frozen], name: str, *, against: bool) -> dict[str, Any]:
     said = AGAINST[kind][name]
-    whole = {"temperature_c": "36.8", "active_bleeding": False} if kind is InfectionBleedingCheck else {}
-    return {"kind": TAGS[kind], **whole, name: said if against else not said}
+    return {"kind": TAGS[kind], **WHOLE.get(kind, {}), name: said if against else not said}
 
 
 @pytest.mark.parametrize(("yes", "no", "may"), ANSWERED_BY)

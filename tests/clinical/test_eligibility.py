@@ -122,6 +122,20 @@ def test_no_assay_named_is_an_open_question_too() -> None:
     assert (card.verdict, standing_rules(card)) == (Verdict.NEED_DATA, ["ELIG-01"])
 
 
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_an_answer_on_cd22_borrows_no_method(protocol: str) -> None:
+    """What was seen by one method and then otherwise without one needs its own; told again it keeps the one it had."""
+    course = stated(protocol, cd22_positive=False)
+    for told, asked in (
+        ({"cd22_positive": True}, ["ELIG-01"]),
+        ({"method": "PCR"}, ["ELIG-01"]),
+        ({"cd22_positive": True, "method": "PCR"}, []),
+        ({"cd22_positive": True}, []),
+    ):
+        course.does("record_finding", Role.PRESCRIBER, finding={"kind": "eligibility", **told})
+        assert standing_rules(course.card) == asked, told
+
+
 # ── Ph-positive disease (EU-02) ────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -325,7 +339,7 @@ def test_not_eligible_stands_until_the_same_question_is_answered_again(
     protocol: str, rule: str, no: dict[str, Any]
 ) -> None:
     course = stated(protocol, **no)
-    yes = {**MET, "cd22_percent": "92", "ph_positive": False}
+    yes = {**MET, "method": "PCR", "cd22_percent": "92", "ph_positive": False}
     for others in ({}, {name: answer for name, answer in yes.items() if name not in no}, {"cd22_percent": "920"}):
         with course.charting() as chart:
             chart.add({"kind": "eligibility", **others}, D1 - H)
