@@ -3,7 +3,7 @@
 Time is asked only through `reached` and `passed`, so that `valid_until` is never forgotten.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -91,9 +91,13 @@ class Reading:
 
     def said_last(self, *kinds: type[Frozen]) -> Fact | None:
         """The fact of these kinds that was recorded last: it overtakes the others."""
+        return next(self.newest_first(*kinds), None)
+
+    def newest_first(self, *kinds: type[Frozen]) -> Iterator[Fact]:
+        """The facts of these kinds, the one that was recorded last first: each overtakes those after it."""
         said = {f.id for kind in kinds for f, _ in self.of(kind)}
         # The order of these among each other is the same whatever else was told.
-        return next((f for f in reversed(self.told.facts) if f.id in said), None) if said else None
+        return (f for f in reversed(self.told.facts) if f.id in said) if said else iter(())
 
     def in_order(self, *kinds: str) -> tuple[Fact, ...]:
         """All that was told, as it was told; an answer made of it rests on these kinds only."""

@@ -7,6 +7,7 @@ Advice on conditioning, prevention and treatment (RISK-03, RISK-05, RISK-07) is 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import dropwhile
 from typing import Literal
 
 from clinical.calendar import birthday, local_date
@@ -14,7 +15,14 @@ from clinical.case import Case
 from clinical.known import Known, recorded_at
 from clinical.medications import taken
 from models.assessment import Finding, Input
-from models.facts import Fact, MedicalHistory, RiskAccepted, TransplantPlanned
+from models.facts import (
+    Fact,
+    MedicalHistory,
+    NoTransplantDeclared,
+    RiskAccepted,
+    TransplantPlanned,
+    TransplantPlanWithdrawn,
+)
 from models.people import PHYSICIANS
 
 Hard = Literal["two_alkylators", "bilirubin_at_uln"]
@@ -36,7 +44,7 @@ def risk_alerts(case: Case) -> Iterator[Finding]:
     if case.transplant_planned:
         for alert in hard_alerts(case):
             yield _said(case, alert)
-        if not _conditioning(case):
+        if _conditioning(case) is None:
             reason = "the conditioning of the planned transplant is not stated: two alkylators would be a hard alert"
             yield case.finding("RISK-01", None, reason, subject="conditioning")
     softer, charted = list(_softer(case)), list(_charted(case))
@@ -54,11 +62,11 @@ def risk_factors(case: Case) -> list[str]:
 
 def hard_alerts(case: Case) -> Iterator[HardAlert]:
     """RISK-01: two alkylators in the conditioning; the last total bilirubin before transplant at or above its ULN."""
-    plan = case.reading.of(TransplantPlanned)
+    plan = _conditioning(case)
     alkylators = _alkylators(case)
-    if len(alkylators) >= case.protocol.risk.alkylators.count:
+    if plan is not None and len(alkylators) >= case.protocol.risk.alkylators.count:
         words = f"conditioning with two alkylators ({' and '.join(alkylators)})"
-        yield HardAlert("two_alkylators", words, plan[-1][0].recorded_at)
+        yield HardAlert("two_alkylators", words, plan[0].recorded_at)
     for bilirubin in [k for k in _last_bilirubin(case) if k.uln is not None and k.below(k.uln) is not True][-1:]:
         words = "last total bilirubin before the transplant at or above its upper limit of normal"
         yield HardAlert("bilirubin_at_uln", words, recorded_at(bilirubin), (bilirubin.shown(),))
@@ -84,15 +92,29 @@ def _accepted(case: Case, alert: HardAlert) -> tuple[Fact, RiskAccepted] | None:
     return words[-1] if words else None
 
 
-def _conditioning(case: Case) -> tuple[str, ...]:
-    """Of the plan that stands, or that led to the transplant; a withdrawn one says nothing."""
-    plans = case.reading.of(TransplantPlanned) if case.transplant_planned or case.transplant is not None else ()
-    return plans[-1][1].conditioning if plans else ()
+def _conditioning(case: Case) -> tuple[Fact, tuple[str, ...]] | None:
+    """Of the plan that stands, or that led to the transplant: named last, with the fact that names it (M.0).
+
+    A plan that leaves it open does not take it back; one that was withdrawn, or declared off, says nothing any more.
+    """
+    if not case.transplant_planned and case.transplant is None:
+        return None
+    said = case.reading.newest_first(TransplantPlanned, TransplantPlanWithdrawn, NoTransplantDeclared)
+    since = dropwhile(
+        lambda fact: not isinstance(fact.what, TransplantPlanned), said
+    )  # what was said after the transplant
+    for fact in since:
+        if not isinstance(fact.what, TransplantPlanned):
+            return None
+        if fact.what.conditioning:
+            return fact, fact.what.conditioning
+    return None
 
 
 def _alkylators(case: Case) -> list[str]:
     """The alkylators named in the conditioning, each once."""
-    drugs = [drug.lower() for drug in _conditioning(case)]
+    plan = _conditioning(case)
+    drugs = [] if plan is None else [drug.lower() for drug in plan[1]]
     return [name for name in case.protocol.risk.alkylator_names.words if any(name in drug for drug in drugs)]
 
 

@@ -432,6 +432,22 @@ def test_the_last_plan_and_the_last_word_count() -> None:
     assert risks(chart) == []
 
 
+def test_a_plan_that_leaves_the_conditioning_open_takes_no_hard_alert_back() -> None:
+    """Nor a physician's word on it (M.0); a plan that was withdrawn says nothing any more."""
+    chart = planned("busulfan", "cyclophosphamide", bilirubin="0.5")
+    later = {"kind": "transplant_planned", "planned_on": "2026-05-20"}
+    chart.add(later, DAY_40 - timedelta(hours=5), Role.PRESCRIBER)
+    assert hard(chart) == ["two_alkylators"]
+    accepted = {"kind": "risk_accepted", "risk": "two_alkylators", "reason": "no other way"}
+    chart.add(accepted, DAY_40 - timedelta(hours=4), Role.PHYSICIAN)
+    chart.add(later, DAY_40 - timedelta(hours=3), Role.PRESCRIBER)
+    assert hard(chart) == []
+    withdrawn = {"kind": "transplant_plan_withdrawn", "reason": "no donor"}
+    chart.add(withdrawn, DAY_40 - timedelta(hours=2), Role.PRESCRIBER)
+    chart.add(later, DAY_40 - timedelta(hours=1), Role.PRESCRIBER)
+    assert [f.subject for f in risks(chart)] == ["conditioning"]
+
+
 def known(chart: ChartBuilder, now: datetime = DAY_40) -> list[str]:
     return risk_factors(Case(chart.chart(), load_protocol(LABEL), now))
 
