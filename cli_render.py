@@ -87,7 +87,7 @@ def card(assessment: Assessment, zone: ZoneInfo, *, refusals: bool = True) -> Re
     ]
     return Group(
         *head,
-        *(Text(f"turn: {owner} – {action}") for owner, action in assessment.turns),
+        *(Text(f"turn: {owner} – {action}") for owner, action in assessment.whose_turn),
         *([Text(f"at the bedside: {assessment.under_way}")] if assessment.under_way else []),
         *(Text(f"signed: {words}") for words in assessment.signatures),
         *(Text(f"lapsed: {words}") for words in assessment.lapsed),
@@ -114,12 +114,18 @@ def findings_table(findings: Sequence[Finding], zone: ZoneInfo, of: Assessment |
     for finding, following in zip_longest(findings, findings[1:]):
         asked = of.asked_by(finding) if of else str(finding.verdict or "")
         asks = Text(asked, style=style_of(finding.verdict or "")) if asked else Text("–", style="dim")
-        last_of_its_clause = following is None or following.clause != finding.clause
-        table.add_row(finding.rule, asks, _finding_words(finding, zone, last_of_its_clause))
+        last_on_this_word = following is None or _on_whose_word(following) != _on_whose_word(finding)
+        table.add_row(finding.rule, asks, _finding_words(finding, zone, last_on_this_word))
     return table
 
 
-def _finding_words(finding: Finding, zone: ZoneInfo, with_clause: bool) -> Text:
+def _on_whose_word(finding: Finding) -> str:
+    """Its clause with source, how sure that is, and who may set it aside."""
+    words = (finding.clause, finding.confidence, _OVERRIDES.get(finding.override or ""))
+    return " · ".join(w for w in words if w)
+
+
+def _finding_words(finding: Finding, zone: ZoneInfo, on_whose_word: bool) -> Text:
     words = Text(finding.reason)
     for given in finding.inputs:
         taken = f", {when(given.taken_at, zone)}" if given.taken_at else ""
@@ -130,9 +136,8 @@ def _finding_words(finding: Finding, zone: ZoneInfo, with_clause: bool) -> Text:
         words.append(f"\nclears with {finding.clears}")
     if finding.earliest_at:
         words.append(f"\nearliest {when(finding.earliest_at, zone)}")
-    on_whose_word = (finding.clause, finding.confidence, _OVERRIDES.get(finding.override or ""))
-    if with_clause:
-        words.append("\n" + " · ".join(w for w in on_whose_word if w), style="dim")
+    if on_whose_word:
+        words.append(f"\n{_on_whose_word(finding)}", style="dim")
     return words
 
 

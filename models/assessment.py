@@ -269,6 +269,23 @@ class Assessment(Frozen):
         return (*first, *((turn.owner, turn.action) for turn in self.others))
 
     @property
+    def whose_turn(self) -> tuple[tuple[Role, str], ...]:
+        """The turns, and everybody else who is overdue, with what is overdue."""
+        asked = {owner for owner, _ in self.turns}
+        late: dict[Role, list[str]] = {}
+        for obligation in self.overdue:
+            for owner in obligation.owners:
+                if owner not in asked:
+                    late.setdefault(owner, []).append(obligation.title)
+        return (*self.turns, *((owner, f"overdue: {', '.join(titles)}") for owner, titles in late.items()))
+
+    @property
+    def overdue(self) -> tuple[Obligation, ...]:
+        """What is overdue, the gravest first."""
+        late = [o for o in self.obligations if o.standing == "overdue"]
+        return tuple(sorted(late, key=lambda o: (o.kind not in GRAVEST, o.due_at, o.key)))
+
+    @property
     def lacking(self) -> tuple[Finding, ...]:
         """What is still missing between a signature and the start, while nothing asks for more."""
         if self.verdict not in OF_A_SIGNATURE:
@@ -345,10 +362,8 @@ class Assessment(Frozen):
         """What is overdue, the gravest first; where no dose is next and nothing is grave, what is due first: it is what the
         course is about.
         """
-        overdue = sorted(self.obligations, key=lambda o: (o.kind not in GRAVEST, o.due_at, o.key))
-        overdue = [o for o in overdue if o.standing == "overdue"]
-        if overdue:
-            return f"; overdue: {', '.join(o.title for o in overdue)}"
+        if self.overdue:
+            return f"; overdue: {', '.join(o.title for o in self.overdue)}"
         due = self.next_due
         if (
             due is None

@@ -99,9 +99,12 @@ def _until(assessment: Assessment, zone: ZoneInfo) -> str:
 
 
 def _turn(assessment: Assessment) -> list[str]:
-    if not assessment.turns:
-        return []
-    return ["It is the turn of: " + "; ".join(f"**{owner}** – {_line(action)}" for owner, action in assessment.turns)]
+    turns = assessment.whose_turn
+    return (
+        ["It is the turn of: " + "; ".join(f"**{owner}** – {_line(action)}" for owner, action in turns)]
+        if turns
+        else []
+    )
 
 
 def _why(assessment: Assessment) -> list[str]:

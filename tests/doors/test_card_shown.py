@@ -7,9 +7,10 @@ import pytest
 from rich.console import Console
 
 import cli_render
-from models.assessment import Assessment, CourseState
+from models.assessment import Assessment, CourseState, Finding, Verdict
 from models.people import Role
 from tests.factories import D1, ChartBuilder, PaperCourse
+from workflows.shown import details_of
 
 DAY = timedelta(days=1)
 
@@ -48,6 +49,38 @@ def test_a_course_that_is_over_offers_no_command(course: PaperCourse, state: Cou
 
 def test_a_course_that_goes_on_offers_what_may_be_given() -> None:
     assert "may be given now: record_finding" in drawn(PaperCourse(ChartBuilder(), D1).card)
+
+
+def test_findings_of_one_clause_that_different_people_may_set_aside_say_so_each() -> None:
+    """No override of a missing count stands under a missing value that the prescriber may do without, nor the reverse."""
+    alike = {
+        "rule": "DATA-01",
+        "verdict": Verdict.NEED_DATA,
+        "clause": "label DATA-01: values",
+        "confidence": "verified",
+    }
+    found = [
+        Finding(reason=f"{name} is missing", override=override, **alike)  # type: ignore[arg-type]
+        for name, override in (("ANC", "none"), ("platelets", "none"), ("lipase", "prescriber_with_reason"))
+    ]
+    said = ["ANC", "platelets", "no override", "lipase", "override: prescriber, with a reason"]
+    for findings, expected in ((found, said), (found[::-1], [*said[3:], "platelets", "ANC", "no override"])):
+        console = Console(file=StringIO(), width=200)
+        console.print(cli_render.findings_table(findings, cli_render.zone_of("Europe/Berlin")))
+        text = str(console.file.getvalue())  # type: ignore[attr-defined]
+        assert [text.index(words) for words in expected] == sorted(text.index(words) for words in expected)
+        assert text.count("override") == 2
+
+
+def test_whose_turn_it_is_names_everybody_who_is_overdue() -> None:
+    card = PaperCourse(ChartBuilder().ready().dose(1, 1, D1), D1 + 3 * DAY).card
+    assert {owner for owner, _ in card.turns} == {Role.COORDINATOR}
+    late = [o for o in card.overdue if Role.PHYSICIAN in o.owners]
+    assert late
+    assert (Role.PHYSICIAN, f"overdue: {', '.join(o.title for o in late)}") in card.whose_turn
+    assert [owner for owner, _ in card.whose_turn].count(Role.COORDINATOR) == 1
+    assert f"turn: physician – overdue: {late[0].title}" in drawn(card)
+    assert f"**physician** – overdue: {late[0].title}" in details_of(card, D1, 2, (), "Europe/Berlin")
 
 
 def test_a_card_says_who_signed_the_dose_that_runs_and_what_has_lapsed() -> None:
