@@ -10,6 +10,7 @@ from clinical.known import Opening
 from clinical.next_due import Test, next_due_words
 from clinical.pregnancy import pregnancy_asked
 from clinical.screening import blasts_opening
+from clinical.signs import temperature_of
 from clinical.treatment import Measured
 from clinical.units import label
 from clinical.unread import NAMED, SHOWN
@@ -256,7 +257,7 @@ def _infection_check(case: Case) -> Iterator[Finding]:
         yield case.finding("MON-16", Verdict.NEED_DATA, reason, clears=wanted, override=Override.NONE)
         return
     fact, seen = latest
-    if seen.temperature_c is None or seen.active_bleeding is None:
+    if temperature_of(case, seen) is None or seen.active_bleeding is None:
         reason = "infection and bleeding check is incomplete"
         yield case.finding("MON-16", Verdict.NEED_DATA, reason, clears=clears, override=Override.NONE)
     yield from _too_old(case, "MON-16", "infection and bleeding check", fact.at, clears)

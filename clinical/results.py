@@ -48,8 +48,13 @@ from models.protocol import Protocol
 
 COUNTS = frozenset({"anc", "platelets"})
 TRANSCRIBED = "transcribed"
-LOW_COUNTS_AS_LOW = frozenset({"potassium", "calcium", "calcium_corrected", "magnesium", *COUNTS})
-"""LAB-10: implausibly low values of these count as low."""
+LOW_COUNTS_AS_LOW = frozenset(
+    {
+        *("potassium", "calcium", "calcium_corrected", "calcium_ionised", "magnesium", *COUNTS),
+        *("haemoglobin", "wbc", "sodium", "phosphate"),
+    }
+)
+"""LAB-10, CRIT-01: implausibly low values of these count as low: what holds a dose or calls when it is low."""
 Read = Sequence[tuple[Fact, Known | Unknown]]
 
 

@@ -67,10 +67,16 @@ def _checks(case: Case) -> tuple[tuple[Fact, InfectionBleedingCheck], ...]:
     return case.reading.heard(InfectionBleedingCheck)
 
 
+def temperature_of(case: Case, seen: InfectionBleedingCheck) -> Decimal | None:
+    """The temperature of a check; one below that of any living person was not taken (PLAU-01)."""
+    taken, low = seen.temperature_c, case.protocol.plausible["temperature"].low.number
+    return None if taken is None or taken < low else taken
+
+
 def fever(case: Case) -> Input | None:
     """The last temperature from 38.0 °C on that no later check with a temperature answers, whoever took it."""
     limit = case.protocol.limits.fever.number
-    checks = [(fact, seen.temperature_c) for fact, seen in _checks(case) if seen.temperature_c is not None]
+    checks = [(fact, celsius) for fact, seen in _checks(case) if (celsius := temperature_of(case, seen)) is not None]
     check = max(checks, key=lambda pair: pair[0].at, default=None)
     taken = [*((fact, seen.temperature_c) for fact, seen in case.reading.of(VitalSigns)), *checks]
     hot = [(f.at, f.id, plain(t)) for f, t in taken if t is not None and t >= limit]

@@ -21,7 +21,7 @@ NEEDS_ULN = frozenset({"alt", "ast", "bilirubin", "alp"})
 COMPARED_WITH_ULN = NEEDS_ULN | {"hcg"}
 """Also where one that is missing leaves only open what the value means (MON-11a)."""
 NEEDS_LLN = frozenset({"magnesium", "calcium", "calcium_corrected"})
-HIGH_IS_URGENT = frozenset({"alt", "ast", "bilirubin", "potassium", "qtcf", "qt"})
+HIGH_IS_URGENT = frozenset({"alt", "ast", "bilirubin", "potassium", "qt", "qtc", "qtcb", "qtcf"})
 """LAB-06: implausibly *high* values of these call a person at once."""
 HIGH_COUNTS_AS_HIGH = frozenset({"bilirubin"})
 """LAB-06, VOD-13: an implausibly high value of these is a sign as a high one is, where nothing else is wrong with it."""

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from clinical.case import Case
+from clinical.meaning import READ
+from clinical.results import LOW_COUNTS_AS_LOW
 from models.assessment import Verdict
 from models.people import Role
-from plumbing.protocol_files import load_protocol
+from plumbing.protocol_files import load_protocol, released_names
 from tests.factories import D1, LABEL, ChartBuilder, PaperCourse, a_lab, standing_rules
 
 D8 = D1 + timedelta(days=7)
@@ -65,9 +67,22 @@ LIMITS = [
     ("qt", "ms", "200", "800"),
     ("qtcf", "ms", "200", "800"),
     ("heart_rate", "/min", "20", "300"),
+    ("calcium_corrected", "mg/dL", "2", "25"),
+    ("calcium_ionised", "mmol/L", "0.2", "4"),
+    ("egfr", "mL/min/{1.73_m2}", "1", "300"),
+    ("inr", "{INR}", "0.5", "30"),
+    ("qtc", "ms", "200", "800"),
+    ("qtcb", "ms", "200", "800"),
+    ("temperature", "Cel", "25", "45"),
 ]
+WITHOUT_LIMITS = {
+    "qrs": "it only raises a doubt: of any width above its limit a person looks at the tracing, a narrow one says nothing",
+    "rr": "it is read as the heart rate that it means, which has its limits",
+}
+"""Analytes that a rule reads and that have no hard limits, with the reason."""
 CODE = {"bilirubin_direct": "1968-7", "sodium": "2951-2", "qt": "8634-8", "heart_rate": "8867-4"}
-URGENT = {"alt", "ast", "bilirubin", "potassium", "qt", "qtcf"}
+CODE |= {"qtc": "8636-3", "qtcb": "76635-2", "temperature": "8310-5"}
+URGENT = {"alt", "ast", "bilirubin", "potassium", "qt", "qtc", "qtcb", "qtcf"}
 STEP = Decimal("0.001")
 
 
@@ -94,6 +109,37 @@ def test_a_hard_limit_itself_counts_and_what_lies_beyond_does_not(analyte: str, 
     assert read(analyte, Decimal(low), unit) is None
     assert read(analyte, Decimal(low) + STEP, unit) is None
     assert read(analyte, Decimal(low) - STEP, unit) == "LAB-05"
+
+
+@pytest.mark.parametrize("name", released_names())
+def test_every_analyte_that_a_rule_reads_has_hard_limits_or_a_reason_for_none(name: str) -> None:
+    assert READ - load_protocol(name).plausible.keys() == WITHOUT_LIMITS.keys()
+
+
+@pytest.mark.parametrize("name", released_names())
+def test_implausibly_low_counts_as_low_wherever_a_low_value_calls(name: str) -> None:
+    rows = load_protocol(name).critical.rows
+    calls_when_low = {a for a, row in rows.items() if any(cut.sign.startswith("<") for cut in row.alert)}
+    assert calls_when_low <= LOW_COUNTS_AS_LOW
+
+
+@pytest.mark.parametrize(("value", "unit"), [("39", "[degF]"), ("39", "K"), ("20", "Cel")])
+def test_a_temperature_that_is_no_living_persons_cannot_be_used(value: str, unit: str) -> None:
+    assert read("temperature", Decimal(value), unit) == "LAB-05"
+
+
+def test_a_charted_one_is_none_and_answers_no_fever() -> None:
+    def checked(*taken: str) -> tuple[Verdict, list[str]]:
+        chart = ready()
+        for minutes, celsius in enumerate(taken):
+            body = {"kind": "infection_bleeding", "temperature_c": celsius, "active_bleeding": False}
+            chart.add({**body, "infection": False, "anaemia_symptoms": False}, D8 - H / 2 + minutes * H / 60)
+        return asked(chart)
+
+    assert checked("36.8") == PASSES
+    assert checked("20") == (Verdict.NEED_DATA, ["MON-16"])
+    assert checked("39", "20")[0] is Verdict.HOLD
+    assert checked("39", "36.8")[0] is checked("39", "25")[0]
 
 
 @pytest.mark.parametrize(

@@ -111,7 +111,10 @@ OF_THEIR_OWN_SHAPE = {
         f"plausible.{analyte}.": (
             "test_plausibility.py::test_a_hard_limit_itself_counts_and_what_lies_beyond_does_not",
         )
-        for analyte in ("qt", "heart_rate")
+        for analyte in (
+            *("qt", "qtc", "qtcb", "heart_rate", "temperature"),
+            *("calcium_corrected", "calcium_ionised", "egfr", "inr"),
+        )
     },
 }
 """Limits that are tried at their boundary by a test which is not one of the two tables."""
