@@ -22,7 +22,7 @@ from clinical.stores import Store
 from clinical.told import Told
 from clinical.units import PERCENT, bilirubin_umol_per_l
 from clinical.vod import DEFINITIONS, answers
-from clinical.vod_signs import Sign, Signs, end_of_day
+from clinical.vod_signs import Sign, Signs, end_of_day, names_vod, vod_by_name
 from models.facts import Fact, Imaging, LabResult, VodExamination, VodJudged
 from models.people import PHYSICIANS
 
@@ -30,8 +30,10 @@ SETTLED = frozenset({"excluded", "resolved"})
 MEASURED = frozenset({"bilirubin", "weight"})
 """The analytes of laboratory results that are signs of VOD."""
 SEEN = frozenset({"vod_examination", "imaging", "weight"})
+BY_NAME = "toxicity"
+"""A kind of fact that may name VOD itself."""
 EVIDENCE = frozenset({"imaging", "pressure or tissue"})
-"""Evidence alone can be enough: it counts for two."""
+"""Evidence alone can be enough, and so can a person's word: they count for two."""
 WORD = "vod_judged"
 OTHERWISE = frozenset(
     {
@@ -40,7 +42,7 @@ OTHERWISE = frozenset(
     }
 )
 """Kinds of fact that change what earlier ones mean: a baseline, a day 0, which value stands."""
-KINDS = (*SEEN, *OTHERWISE, WORD)
+KINDS = (*SEEN, *OTHERWISE, BY_NAME, WORD)
 FOLD = "suspicion of VOD"
 
 
@@ -182,6 +184,8 @@ def _matters(fact: Fact) -> bool:
     what: Any = fact.what
     if what.kind == "lab_result":
         return not MEASURED.isdisjoint(meaning(what).analytes)
+    if what.kind == BY_NAME:
+        return names_vod(what)
     return what.kind in SEEN or what.kind in OTHERWISE or what.kind == WORD
 
 
@@ -196,7 +200,7 @@ def _looking(case: Case, kept: Kept, arrived: tuple[Fact, ...]) -> Kept:
             signs.update(name for name, value in what.__dict__.items() if value is True)
             signs |= {"hepatomegaly"} if what.painful_hepatomegaly else set()
             signs |= {"ascites"} if what.ascites_amount else set()
-        elif what.kind == "imaging":
+        elif what.kind == "imaging" or (what.kind == BY_NAME and names_vod(what)):
             signs |= EVIDENCE
         elif what.kind == "weight":
             weights.append(what.kg)
@@ -256,6 +260,7 @@ def _instants(case: Case) -> set[datetime]:
     """Every instant at which a sign was measured or seen, and after which a definition begins to look (VOD-04)."""
     measured = {k.collected_at for k in case.results.against("bilirubin")} | {w.at for w in case.plausible_weights()}
     seen = {f.at for f, _ in (*case.reading.of(VodExamination), *case.reading.of(Imaging))}
+    seen |= {f.at for f, _ in vod_by_name(case)}
     until = case.protocol.vod.classical_until
     days = {end_of_day(case, transplanted_at, until) for _, transplanted_at in case.transplants}
     return measured | seen | days

@@ -92,6 +92,11 @@ def ino_vate(s: Signs) -> Part:
     return at_least(limits.signs_needed.count, (s.bilirubin, fluid, s.look("painful_hepatomegaly")))
 
 
+def by_name(s: Signs) -> Part:
+    """NON-01: somebody charted it as a toxicity; whether it is VOD a physician judges."""
+    return s.charted
+
+
 DEFINITIONS: dict[str, tuple[str, int, Callable[[Signs], Part]]] = {
     "VOD-01": ("modified Seattle", 2, modified_seattle),
     "VOD-02": ("Baltimore", 3, baltimore),
@@ -102,6 +107,7 @@ DEFINITIONS: dict[str, tuple[str, int, Callable[[Signs], Part]]] = {
     "VOD-07": ("EBMT 2023, proven", 4, proven),
     "VOD-10": ("EBMT for children", 2, in_children),
     "VOD-11": ("INO-VATE", 2, ino_vate),
+    "NON-01": ("a charted toxicity", 2, by_name),
 }
 """By clause: its name, the step of the ladder that it reaches (A2, A3, A4), and what decides it."""
 

@@ -4,6 +4,7 @@ A sign that was seen stays seen until somebody looks for it again (VOD-13); one 
 look is fresh.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,7 +21,7 @@ from clinical.treatment import Measured
 from clinical.units import PERCENT, bilirubin_umol_per_l
 from models.assessment import Input
 from models.base import plain
-from models.facts import Fact, Imaging, VodExamination
+from models.facts import Fact, Imaging, Toxicity, VodExamination
 from models.protocol import Entry
 
 Answer = bool | None
@@ -54,6 +55,9 @@ METHODS = MappingProxyType(
     }
 )
 """How evidence was found, in words."""
+CHARTED = "charted"
+"""The sign that somebody charted VOD by its name: it counts by itself."""
+_BY_NAME = re.compile(r"\b(?:h?vod|sos)\b|veno\W*o[ck]+lusi|sinusoid\w*\W+obstru[ck]")
 ASCITES = ("minimal", "moderate", "drained")
 """How much ascites, least first."""
 
@@ -332,6 +336,20 @@ class Signs:
         words = f"{METHODS[imaging.method]}{how_much} ({self._on(fact.at)})"
         return Sign(imaging.method, words, fact.at, fact.id, pressure)
 
+    # ── charted by its name ────────────────────────────────────────────────────────────────────────────────────────
+
+    @cached_property
+    def charted(self) -> Part:
+        """NON-01: VOD charted as a toxicity, as it was graded last; of one instant the highest grade counts."""
+        found = [(f, what) for f, what in vod_by_name(self.case) if self._was(f.at)]
+        if not found:
+            return NOT_MET
+        fact, last = max(found, key=lambda pair: (pair[0].at, pair[1].grade))
+        if not last.grade:
+            return NOT_MET
+        words = f"{last.term} of grade {last.grade} charted ({self._on(fact.at)})"
+        return Part(answer=True, by=(Sign(CHARTED, words, fact.at, fact.id, Decimal(last.grade)),))
+
     # ── all of them ────────────────────────────────────────────────────────────────────────────────────────────────
 
     @cached_property
@@ -339,6 +357,7 @@ class Signs:
         """The signs that are there: what the definitions are made of, and what is watched."""
         parts = [self.look(name) for name in (*LOOKED_FOR, *LOOKED_FOR_IN_CHILDREN)]
         parts += [self.evidence(method) for method in METHODS]
+        parts.append(self.charted)
         parts.append(self.bilirubin if self.bilirubin.answer or not self.child else self.bilirubin_rising)
         parts.append(self.gained_more_than(self._limits.gain_seattle_above.number))
         return tuple(sign for part in parts if part.answer for sign in part.by)
@@ -350,8 +369,8 @@ class Signs:
 
     @property
     def enough(self) -> bool:
-        """Whether any definition can be met: each asks for two of these signs, or for evidence."""
-        return len(self.present) > 1 or any(sign.name in METHODS for sign in self.present)
+        """Whether any definition can be met: each asks for two of these signs, or for evidence, or for a person's word."""
+        return len(self.present) > 1 or any(sign.name in METHODS or sign.name == CHARTED for sign in self.present)
 
     def not_known(self) -> tuple[str, ...]:
         """ALERT-09: each sign that the definitions ask for and of which nothing is known, or nothing lately."""
@@ -403,7 +422,7 @@ class Signs:
             if sign.name not in ("bilirubin", "weight_gain"):
                 by_fact.setdefault(sign.fact, []).append(sign)
         for fact, signs in by_fact.items():
-            name = METHODS.get(signs[0].name, "examination")
+            name = {**METHODS, CHARTED: "toxicity"}.get(signs[0].name, "examination")
             words = ", ".join(sign.words.rpartition(" (")[0] for sign in signs)
             shown.append(Input(name=name, value=words, taken_at=signs[0].at, fact=fact))
         return tuple(shown)
@@ -411,6 +430,16 @@ class Signs:
     def _on(self, at: datetime) -> str:
         there = at.astimezone(self.case.reading.zone)
         return f"{there.day} {there:%B %Y %H:%M}"
+
+
+def names_vod(what: Toxicity) -> bool:
+    """Whether a toxicity that was charted is VOD by its name."""
+    return _BY_NAME.search(what.term.lower()) is not None
+
+
+def vod_by_name(case: Case) -> list[tuple[Fact, Toxicity]]:
+    """Every time that VOD was charted as a toxicity."""
+    return [(fact, what) for fact, what in case.reading.of(Toxicity) if names_vod(what)]
 
 
 def looked_for(case: Case) -> str:

@@ -420,3 +420,46 @@ def test_one_that_is_not_final_or_has_no_time_calls_and_is_no_criterion(wrong: d
     sent("90", **wrong)(course)
     assert "LAB-06" in {f.rule for f in course.card.findings}
     assert not of(course).open
+
+
+# ── charted by its name (NON-01) ───────────────────────────────────────────────────────────────────────────────────
+
+TAKES_IT_BACK: dict[str, Change] = {
+    "nothing": lambda course: None,
+    "a lower grade of a nurse": says(Role.NURSE, kind="toxicity", term="VOD", grade=1),
+    "a physician says that it is over": says(Role.PHYSICIAN, kind="toxicity", term="VOD", grade=0),
+    "another cause": says(Role.PHYSICIAN, kind="toxicity_attribution", term="VOD", due_to_ino=False),
+    "corrected": corrects("toxicity", {"kind": "toxicity", "term": "rash", "grade": 1}),
+}
+
+
+@pytest.mark.parametrize("change", TAKES_IT_BACK.values(), ids=TAKES_IT_BACK.keys())
+@pytest.mark.parametrize(
+    "charted",
+    [
+        {"term": "VOD", "grade": 4},
+        {"term": "Hepatic veno-occlusive disease", "grade": 3},
+        {"term": "Sinusoidal obstruction syndrome (SOS)", "grade": 1, "attributed_to_ino": False},
+    ],
+    ids=lambda said: said["term"],
+)
+def test_vod_that_was_charted_as_a_toxicity_waits_for_a_judgement(charted: dict[str, Any], change: Change) -> None:
+    course = PaperCourse(after_transplant(), DAY_0 + 30 * DAY)
+    assert not of(course).waits
+    course.does("record_finding", Role.PHYSICIAN, finding={"kind": "toxicity", **charted})
+    course.now += timedelta(seconds=1)
+    change(course)
+    assert [f.verdict for f in course.card.findings if f.rule == "NON-01"] == [Verdict.HOLD_URGENT]
+    assert course.card.verdict is Verdict.HOLD_URGENT
+    assert any(o.title == "signs of VOD: a physician must judge" for o in course.card.obligations)
+    course.does("judge_vod", Role.PHYSICIAN, judgement="excluded", other_cause="sepsis")
+    assert not of(course).waits
+    course.does("record_finding", Role.NURSE, finding={"kind": "toxicity", "term": "VOD", "grade": 5})
+    assert of(course).waits
+
+
+@pytest.mark.parametrize("term", ["rash", "SOSS", "liver enzymes up"])
+def test_another_toxicity_is_no_suspicion(term: str) -> None:
+    course = PaperCourse(after_transplant(), DAY_0 + 30 * DAY)
+    course.does("record_finding", Role.PHYSICIAN, finding={"kind": "toxicity", "term": term, "grade": 4})
+    assert not of(course).waits
