@@ -407,6 +407,14 @@ class Treatment:
         return tuple(m for m in self.weights() if limits.low.number <= m.value <= limits.high.number)
 
     @once
+    def weights_ever(self) -> tuple[Measured, ...]:
+        """The same with those that a machine sent and that can be used no more: what they raised goes on (M.0)."""
+        limits = self.protocol.plausible["weight"]
+        gone = (_as_measured(k) for k in self.results.ever("weight"))
+        left = (m for m in gone if limits.low.number <= m.value <= limits.high.number)
+        return tuple(sorted((*self.plausible_weights(), *left), key=_by_minute_and_value))
+
+    @once
     def weights(self) -> tuple[Measured, ...]:
         """All weights in kg, oldest first: charted by people or sent by machines."""
         charted = [Measured(w.kg, f.at, f.id) for f, w in self.reading.of(Weight)]

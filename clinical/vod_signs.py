@@ -16,7 +16,7 @@ from typing import Protocol, TypeVar
 
 from clinical.calendar import birthday, day_after, local_date, midnight_after, midnight_of
 from clinical.case import Case
-from clinical.known import Known, drawn_at
+from clinical.known import NO_MORE, Known, drawn_at
 from clinical.treatment import Measured
 from clinical.units import PERCENT, bilirubin_umol_per_l
 from models.assessment import Input
@@ -383,32 +383,39 @@ class Signs:
     def to_watch(self) -> tuple[str, ...]:
         """A1 (§7.2): any sign that is there, bilirubin at or above its ULN and rising, weight up within 7 days."""
         found, names = [sign.words for sign in self.present], {sign.name for sign in self.present}
-        last, before = self._last_bilirubin, self._bilirubin_before
-        if "bilirubin" not in names and last is not None and before is not None and last.uln is not None:
-            rising = last.canonical > before.canonical
-            if rising and last.below(last.uln) is not True:
-                found.append(f"bilirubin rising from {before.said} to {last.said} ({self._on(last.collected_at)})")
+        if "bilirubin" not in names:
+            found += self._bilirubin_rising_lately()
         quick = self._gain_lately
         if "weight_gain" not in names and quick is not None:
             found.append(f"weight {plain(quick.quantize(TENTH))} % up within {self._limits.watch_within.shown()}")
         return tuple(found)
 
-    @property
-    def _bilirubin_before(self) -> Known | None:
-        """The usable total bilirubin before the latest one."""
-        last = self._last_bilirubin
-        before = (k for k in reversed(self._bilirubins) if last is not None and k.collected_at < last.collected_at)
-        return next(before, None)
+    def _bilirubin_rising_lately(self) -> list[str]:
+        """At or above its ULN and higher than before it; also where either can be used no more (M.0)."""
+        for last in sorted(self.case.holding("bilirubin"), key=_umol, reverse=True):
+            if last.uln is not None and last.below(last.uln) is not True:
+                for before in self.case.results.before("bilirubin", last.collected_at):
+                    if before is not None and before.canonical < last.canonical:
+                        words = f"bilirubin rising from {before.said} to {last.said}"
+                        return [f"{words} ({self._on(last.collected_at)}){NO_MORE if last.gone else ''}"]
+        return []
 
     @property
     def _gain_lately(self) -> Decimal | None:
-        """Per cent gained over the lowest weight of the days before the latest one, where that is enough to watch."""
-        weights = self.case.plausible_weights()
-        if not weights:
-            return None
-        latest = weights[-1]
-        lowest = min(w.value for w in weights if w.at >= latest.at - self._limits.watch_within.span)
-        gain = (latest.value - lowest) / lowest * PERCENT
+        """Per cent gained over the lowest weight of the days before the latest one, where that is enough to watch.
+
+        What can be used no more counts, as the latest one until a usable one follows it (M.0).
+        """
+        standing, ever = self.case.plausible_weights(), self.case.weights_ever()
+        span = self._limits.watch_within.span
+        gains = [
+            (latest.value - before.value) / before.value * PERCENT
+            for latest in ever
+            if not standing or latest.at >= standing[-1].at
+            for before in ever
+            if latest.at - span <= before.at <= latest.at
+        ]
+        gain = max(gains, default=Decimal(0))
         return gain if gain > self._limits.watch_gain_above.number else None
 
     def inputs(self) -> tuple[Input, ...]:

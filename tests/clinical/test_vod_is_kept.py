@@ -463,3 +463,26 @@ def test_another_toxicity_is_no_suspicion(term: str) -> None:
     course = PaperCourse(after_transplant(), DAY_0 + 30 * DAY)
     course.does("record_finding", Role.PHYSICIAN, finding={"kind": "toxicity", "term": term, "grade": 4})
     assert not of(course).waits
+
+
+# ── watched (A1) ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+WATCHED = {"bilirubin": ("0.9", "1.7"), "weight": ("70", "80")}
+
+
+@pytest.mark.parametrize("how", [{"status": "entered-in-error"}, {"status": "cancelled"}, {"unit": None}])
+@pytest.mark.parametrize("which", ["the last", "the one before"])
+@pytest.mark.parametrize("analyte", WATCHED)
+def test_a_withdrawal_ends_no_watch(analyte: str, which: str, how: dict[str, Any]) -> None:
+    chart, at = ChartBuilder().ready().dose(1, 1, D1), D1 + 2 * DAY
+    low, high = WATCHED[analyte]
+    for i, value in enumerate((low, high)):
+        chart.result(analyte, value, at + i * H, resource=f"lab|{i}", version=1)
+    before = of(PaperCourse(chart, at + 2 * H)).watched
+    assert before, "A1"
+    i = 1 if which == "the last" else 0
+    sent = {"resource": f"lab|{i}", "version": 2, "recorded_at": at + 2 * H, **how}
+    chart.result(analyte, (low, high)[i], at + i * H, **sent)
+    assert of(PaperCourse(chart, at + 3 * H)).watched
+    chart.result(analyte, low, at + 3 * H)
+    assert not of(PaperCourse(chart, at + 30 * DAY)).watched, "its own window ends it"
