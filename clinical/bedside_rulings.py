@@ -8,6 +8,7 @@ from clinical.calendar import local_date
 from clinical.commands import refused
 from clinical.judging import Judged, Judging
 from clinical.next_due import said
+from clinical.reactions import untreated
 from clinical.reported import no_end_before
 from models.base import plain
 from models.facts import (
@@ -31,6 +32,7 @@ from models.messages import (
     StartInfusion,
     share,
 )
+from models.people import PHYSICIANS
 
 IDENTIFIERS_NEEDED = 2
 
@@ -109,10 +111,17 @@ def interrupted(judging: Judging, message: InterruptInfusion) -> Judged:
 
 
 def resumed(judging: Judging, message: ResumeInfusion) -> Judged:
-    """INF-06: it goes on only if the rest, at this rate, ends within 8 h of reconstitution; else it is discarded."""
+    """INF-06: it goes on only if the rest, at this rate, ends within 8 h of reconstitution; else it is discarded.
+
+    IRR: after a reaction of grade 2 once its treatment is charted, or on a prescriber's word.
+    """
     refusal, still = judging.refusal(), infusion.interrupted(judging.case)
     if refusal is not None or still is None:
         return refusal or refused("NothingInterrupted", "no infusion stands still")
+    missing = untreated(judging.case)
+    if missing and message.by.role not in PHYSICIANS:
+        notes = tuple(f for f in judging.standing.findings if f.rule == "NON-04")
+        return refused("ReactionNotTreated", f"not charted since the reaction: {', '.join(missing)}", notes)
     full = judging.case.protocol.preparation.rate
     if not 0 < message.rate_ml_per_h <= full.number:
         return refused("RateTooHigh", f"the rate is above 0 and at most {full.shown()}")

@@ -10,12 +10,13 @@ from clinical.infusion import interrupted
 from clinical.interruption import TWO_DOSES
 from clinical.once import all_of
 from clinical.overrides import may_be_overridden, with_overrides
+from clinical.reactions import untreated
 from clinical.record_gate import difference, not_the_last_word
 from clinical.schedule import asks_for_a_reason
 from clinical.signs import personal_holds
 from models.assessment import RECORD_DIFFERS, Assessment, CommandAnswer, DosePlan, Finding, Refused, Verdict, earliest
 from models.facts import CYCLE_DAYS, DIFFERS, DoseSlot, OverrideGiven, Toxicity
-from models.messages import COMMANDS, Request, StartNextCycle, Statement
+from models.messages import COMMANDS, Request, ResumeInfusion, StartNextCycle, Statement
 
 OPEN = frozenset({Verdict.MAY_AUTHORISE, Verdict.MAY_START})
 WAITING = frozenset({Verdict.TOO_EARLY, Verdict.OMIT})
@@ -75,6 +76,12 @@ def command_answers(
     if asked is not None and answers[StartNextCycle.name].may:
         with_a_reason = {"why": asked.reason, "rules": (asked.rule,)}
         answers[StartNextCycle.name] = answers[StartNextCycle.name].model_copy(update=with_a_reason)
+    missing = untreated(case)
+    if missing and answers[ResumeInfusion.name].may:
+        why = f"by a nurse once charted: {', '.join(missing)}; by the prescriber now"
+        answers[ResumeInfusion.name] = answers[ResumeInfusion.name].model_copy(
+            update={"why": why, "rules": ("NON-04",)}
+        )
     return tuple(answers.values())
 
 

@@ -1,11 +1,13 @@
 """Whose turn it is: for every state one role and what it is asked to do. An administrator reads it, nobody guesses."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 
+from clinical.amounts import MINUTE
 from clinical.bedside import standing_authorisation, vital_signs_before
 from clinical.case import Case
 from clinical.infusion import DISCARDING, first_act
+from clinical.reactions import untreated
 from models.assessment import CourseState, DosePlan, Finding, Turn, Verdict
 from models.messages import CorrectFact, ResolveUnreadable
 from models.people import Role
@@ -55,6 +57,8 @@ def turns_of(
         return (Turn(owner=Role.PHYSICIAN, action="look at the patient now"),)
     if state is CourseState.REACTION or (state in UNDER_WAY and (first_act(case) or case.stopped_for_good)):
         return tuple(_at_the_chair(case, state))
+    if state is CourseState.INFUSION_INTERRUPTED and not any(f.verdict is not None for f in findings):
+        return tuple(_standing_still(case))
     if state is CourseState.DOSE_ADJUSTMENT and standing_authorisation(case, plan) is not None:
         return (Turn(owner=Role.PHARMACIST, action="check the dose that was authorised"),)
     if state is CourseState.PREMEDICATION:
@@ -101,6 +105,23 @@ def _at_the_chair(case: Case, state: CourseState) -> Iterator[Turn]:
         yield Turn(
             owner=Role.NURSE, action="watch the patient, and report how the reaction goes on", clears="report_reaction"
         )
+
+
+def _standing_still(case: Case) -> Iterator[Turn]:
+    """IRR, IRR-04: after a reaction the nurse lets it go on, from grade 2 on once it was treated; else a physician decides."""
+    missing = " and ".join(untreated(case))
+    last = case.last_dose
+    if missing:
+        charting = f"chart {missing} once given, then let the infusion go on"
+        yield Turn(owner=Role.NURSE, action=charting, clears="record_premedication, then resume_infusion")
+        without = f"decide whether the infusion goes on without {missing}"
+        yield Turn(owner=Role.PRESCRIBER, action=without, clears="resume_infusion")
+    elif last is not None and any(r.began_at >= last.started_at for r in case.reactions):
+        going_on = "let the infusion go on, or discard the rest"
+        yield Turn(owner=Role.NURSE, action=going_on, clears=f"resume_infusion, or {DISCARDING}")
+    else:
+        owner, action = BY_STATE[CourseState.INFUSION_INTERRUPTED]
+        yield Turn(owner=owner, action=action)
 
 
 def _to_the_reaction(case: Case) -> str:
@@ -150,7 +171,7 @@ def _prepare(troubles: list[Finding]) -> str:
 def _clock(case: Case, at: datetime) -> str:
     """The first full minute that is not before this instant, by the clock of the site."""
     there = at.astimezone(case.reading.zone)
-    return f"{there if there == there.replace(second=0, microsecond=0) else there + timedelta(minutes=1):%H:%M}"
+    return f"{there if there == there.replace(second=0, microsecond=0) else there + MINUTE:%H:%M}"
 
 
 def _confirming(case: Case) -> Iterator[Turn]:

@@ -1,11 +1,16 @@
 """Infusion-related reactions by grade: what holds, what is proposed, what only a person can do (NON-04, NON-05, IRR, CT-27)."""
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from clinical.case import Case
 from clinical.infusion import interrupted
 from clinical.reported import ReactionSoFar
 from models.assessment import Finding, Verdict
+from models.facts import InfusionResumed, Premedication, PremedicationClass, Reaction
+
+TREATMENT = (PremedicationClass.CORTICOSTEROID, PremedicationClass.ANTIHISTAMINE)
+"""What a reaction of grade 2 asks for before the infusion goes on (IRR)."""
 
 
 def reactions(case: Case) -> Iterator[Finding]:
@@ -52,9 +57,32 @@ def _going_on(case: Case, reaction: ReactionSoFar) -> Iterator[Finding]:
     """IRR, grade 2: once it is over the infusion may go on, proposed at half the rate, if the drug allows (INF-06)."""
     if case.reaction_running is not None or interrupted(case) is None:
         return
-    rate = case.protocol.observation.resume_rate.shown()
+    rate, missing = case.protocol.observation.resume_rate.shown(), untreated(case)
     reason = (
         f"reaction of grade {reaction.grade} is over: after corticosteroid and antihistamine the infusion may go on, "
         f"proposed at half the rate ({rate}); what cannot run in before the drug expires is discarded"
     )
-    yield case.finding("NON-04", None, reason)
+    reason += f"; not charted since the reaction: {', '.join(missing)}" if missing else ""
+    clears = "record_premedication of each, or resume_infusion by the prescriber" if missing else None
+    yield case.finding("NON-04", None, reason, clears=clears)
+
+
+def untreated(case: Case) -> tuple[str, ...]:
+    """IRR: what of the treatment is not charted since a reaction of grade 2 and more for which the infusion stands still.
+
+    A resumption answers the reactions before it. Of one that is told only when it was over nobody says when it began.
+    """
+    if case.running is None:
+        return ()
+    since = max([case.running.started_at, *(f.at for f, _ in case.reading.of(InfusionResumed))])
+    grade, begun = case.protocol.observation.running_grade.count, dict[str, datetime]()
+    grave = {r.reaction_id for r in case.reactions if (r.grade or 0) >= grade}
+    for fact, what in case.reading.of(Reaction):
+        if what.reaction_id in grave and fact.at >= since:
+            seen = since if what.resolved_at is not None else fact.at
+            begun[what.reaction_id] = min(seen, begun.get(what.reaction_id, seen))
+    if not begun:
+        return ()
+    last = max(begun.values()).replace(second=0, microsecond=0)  # people chart minutes
+    given = {what.drug_class for fact, what in case.reading.of(Premedication) if fact.at >= last}
+    return tuple(str(one) for one in TREATMENT if one not in given)

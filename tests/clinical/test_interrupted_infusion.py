@@ -13,6 +13,7 @@ from models.obligation_kinds import REACTIONS, ObligationKind
 from models.people import Role
 from tests.factories import D1, ChartBuilder, PaperCourse
 
+TREATMENT = ("corticosteroid", "antihistamine")
 MIN, H, SECOND = timedelta(minutes=1), timedelta(hours=1), timedelta(seconds=1)
 
 
@@ -92,12 +93,70 @@ def test_irr_it_goes_on_only_when_the_reaction_is_graded_and_over(told: dict[str
 def test_irr_02_after_a_grade_2_reaction_is_over_it_goes_on_and_observation_starts_at_its_end() -> None:
     course = interrupted()
     course.does("report_reaction", Role.NURSE, reaction_id="r-1", grade=2)
-    over = course.later(minutes=15).now
+    over = course.premedicated(*TREATMENT).later(minutes=15).now
     course.does("report_reaction", Role.NURSE, reaction_id="r-1", grade=2, resolved_at=over)
     course.does("resume_infusion", Role.NURSE, rate_ml_per_h="25")
     course.later(minutes=80).does("complete_infusion", Role.NURSE)
     due = next(o for o in course.card.obligations if o.key == "observation-C1D1")
     assert due.due_at == course.now + H
+
+
+def stood_still(grade: int, told: str) -> PaperCourse:
+    """Stopped by a reaction of this grade, which is over; graded at once, later, or told only when it was over."""
+    course = interrupted()
+    if told != "when over":
+        course.does("report_reaction", Role.NURSE, reaction_id="r-1", grade=grade if told == "at once" else 1)
+    if told == "worse after it went on":
+        course.does("resume_infusion", Role.NURSE, rate_ml_per_h="25")
+        course.later(minutes=1).does("report_reaction", Role.NURSE, reaction_id="r-1", grade=grade)
+        course.does("interrupt_infusion", Role.NURSE)
+    over = course.later(minutes=5).now
+    course.does("report_reaction", Role.NURSE, reaction_id="r-1", grade=grade, resolved_at=over)
+    return course.later(minutes=5)
+
+
+TOLD = ["at once", "worse after it went on", "when over"]
+
+
+@pytest.mark.parametrize("told", TOLD)
+def test_irr_after_grade_2_a_nurse_lets_it_go_on_once_corticosteroid_and_antihistamine_are_charted(told: str) -> None:
+    """The premedication before the start is no treatment of the reaction."""
+    course = stood_still(2, told)
+    for given, missing in (("antipyretic", "corticosteroid, antihistamine"), ("corticosteroid", "antihistamine")):
+        course.premedicated(given)
+        refused = resumes(course)
+        assert (refused.type, refused.rules) == ("ReactionNotTreated", ("NON-04",))
+        assert refused.message == f"not charted since the reaction: {missing}"
+        assert any(f.reason.endswith(refused.message) for f in course.card.findings)
+        drugs = missing.replace(", ", " and ")
+        assert course.card.turns == (
+            (Role.NURSE, f"chart {drugs} once given, then let the infusion go on"),
+            (Role.PRESCRIBER, f"decide whether the infusion goes on without {drugs}"),
+        )
+        answer = next(c for c in course.card.commands if c.command == "resume_infusion")
+        assert answer.why == f"by a nurse once charted: {missing}; by the prescriber now"
+    course.premedicated("antihistamine")
+    assert course.card.turns == ((Role.NURSE, "let the infusion go on, or discard the rest"),)
+    assert resumes(course).facts
+
+
+@pytest.mark.parametrize("told", TOLD)
+def test_irr_a_prescriber_lets_it_go_on_without_and_has_answered_for_that_reaction(told: str) -> None:
+    course = stood_still(2, told)
+    course.does("resume_infusion", Role.PRESCRIBER, rate_ml_per_h="25")
+    course.later(minutes=5).does("interrupt_infusion", Role.NURSE, reason="the line")
+    assert resumes(course).facts
+    course.does("resume_infusion", Role.NURSE, rate_ml_per_h="25")
+    course.later(minutes=1).does("report_reaction", Role.NURSE, reaction_id="r-2", grade=2)
+    course.does("interrupt_infusion", Role.NURSE)
+    over = course.later(minutes=1).now
+    course.does("report_reaction", Role.NURSE, reaction_id="r-2", resolved_at=over)
+    assert resumes(course).type == "ReactionNotTreated"
+
+
+def test_irr_04_after_grade_1_the_nurse_lets_it_go_on_and_without_a_reaction_a_physician_decides() -> None:
+    assert stood_still(1, "at once").card.turns == ((Role.NURSE, "let the infusion go on, or discard the rest"),)
+    assert interrupted().card.turns == ((Role.PHYSICIAN, "decide whether the infusion goes on"),)
 
 
 def test_inf_05_ended_while_it_stands_still_the_rest_is_discarded_and_counted() -> None:
@@ -130,7 +189,7 @@ def settled(grade: int | None = 2) -> PaperCourse:
     """Stopped at 20 min; the reaction was over at 35 min."""
     course = interrupted()
     course.does("report_reaction", Role.NURSE, reaction_id="r-1", grade=grade)
-    over = course.later(minutes=15).now
+    over = course.premedicated(*TREATMENT).later(minutes=15).now
     course.does("report_reaction", Role.NURSE, reaction_id="r-1", grade=grade, resolved_at=over)
     return course
 

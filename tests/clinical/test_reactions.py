@@ -98,6 +98,7 @@ def test_grade_2_that_is_over_proposes_half_the_rate() -> None:
     course.does("report_reaction", Role.NURSE, reaction_id="r-1", grade=2, resolved_at=over)
     (note,) = reaction_notes(course)
     assert "half the rate (25 mL/h)" in note
+    course.premedicated("corticosteroid", "antihistamine")
     course.does("resume_infusion", Role.NURSE, rate_ml_per_h="25")
     assert reaction_notes(course) == []
 
@@ -117,7 +118,7 @@ def test_an_end_ahead_of_now_ends_nothing_until_it_is_reached() -> None:
     assert course.refused("resume_infusion", Role.NURSE, rate_ml_per_h="25").type == "ReactionNotOver"
     course.now = ahead
     assert not running_at(course)
-    course.does("resume_infusion", Role.NURSE, rate_ml_per_h="25")
+    course.premedicated("corticosteroid", "antihistamine").does("resume_infusion", Role.NURSE, rate_ml_per_h="25")
 
 
 @pytest.mark.parametrize("known", [True, False])

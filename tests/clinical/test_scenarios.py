@@ -720,7 +720,8 @@ def interrupted_after_20_minutes(protocol: str, reconstituted_ago: timedelta = t
     course.does("interrupt_infusion", Role.NURSE, infused_ml="16.7", reason="flush and fever")
     assert course.card.verdict is Verdict.HOLD_URGENT
     assert course.refused("resume_infusion", Role.NURSE, rate_ml_per_h="25").type == "ReactionNotOver"
-    course.later(minutes=15).does("report_reaction", Role.NURSE, reaction_id="r-1", grade=2, resolved_at=course.now)
+    course.premedicated("corticosteroid", "antihistamine").later(minutes=15)
+    course.does("report_reaction", Role.NURSE, reaction_id="r-1", grade=2, resolved_at=course.now)
     return course
 
 
