@@ -57,6 +57,7 @@ def make_engine(url: str) -> AsyncEngine:
     if engine.dialect.name == "sqlite":
         event.listen(engine.sync_engine, "connect", _prepare_sqlite)
         event.listen(engine.sync_engine, "begin", _begin_sqlite)
+        event.listen(engine.sync_engine, "close", _roll_back_first)
     if file:
         same = _SameFile(file)
         event.listen(engine.sync_engine, "do_connect", same.open)
@@ -199,6 +200,15 @@ def _prepare_sqlite(connection: Any, _: object) -> None:
 
 def _lenient_text(data: bytes) -> str:
     return data.decode("utf-8", "surrogateescape")
+
+
+def _roll_back_first(dbapi_connection: Any, _: Any) -> None:
+    """End what a connection had begun before it is closed: of one whose caller was cancelled in the middle of a statement
+    something lives on in a traceback, and with it the lock, and nobody writes any more until this process ends.
+    """
+    driver = dbapi_connection.driver_connection
+    if driver._connection is not None:
+        driver._tx.put_nowait((None, driver._connection.rollback))  # closing is queued behind it, in the same thread
 
 
 def _begin_sqlite(connection: Connection) -> None:
