@@ -27,6 +27,7 @@ from cli_answers import EXITS, Exit, Failed, answer, failure_of, refused, start_
 from cli_rules import pin_named, protocol_named, reading
 from intake.typed import read_acknowledgement, read_actor, read_course_id, read_instant, read_state
 from models.chart import Chart, Course
+from models.zones import zone_of
 
 if TYPE_CHECKING:
     from services.courses import CourseClient
@@ -174,7 +175,7 @@ def course_show(
     status, found, chart = with_courses(settings, look, within=wait)
     document = {"status": status, "assessment": found, **({"chart": chart} if with_chart else {})}
 
-    zone = cli_render.zone_of(chart.course.zone)
+    zone = zone_of(chart.course.zone)
     facts = ("", "Facts", cli_render.facts_table(chart, zone)) if with_chart else ()
     answer(as_json, document, cli_render.status_lines(status), cli_render.card(found, zone), *facts)
 

@@ -13,6 +13,7 @@ import cli_render
 from intake.written import NotReadable
 from models.assessment import Refused
 from models.protocol import Protocol
+from models.zones import zone_of
 
 if TYPE_CHECKING:
     from services.courses import CourseError
@@ -87,13 +88,13 @@ def tell(failure: Failed, *, as_json: bool) -> None:
 
 def refused(refusal: Refused, zone: str | None) -> Failed:
     """A refusal as a card: what is refused, each finding, what clears it, and when at the earliest."""
-    shown = cli_render.refusal_card(refusal, cli_render.zone_of(zone))
+    shown = cli_render.refusal_card(refusal, zone_of(zone))
     return Failed(Exit.REFUSED, refusal.type, refusal.message, shown, refusal=refusal)
 
 
 def start_refused(refusal: Refused, protocol: Protocol, label: Protocol | None) -> Failed:
     """The refusal of a start; where divergences wait for a word, each with what it changes against the label."""
-    shown: list[RenderableType] = [cli_render.refusal_card(refusal, cli_render.zone_of(None))]
+    shown: list[RenderableType] = [cli_render.refusal_card(refusal, zone_of(None))]
     if refusal.type != "DivergenceNotAcknowledged" or label is None:
         return Failed(Exit.REFUSED, refusal.type, refusal.message, *shown, refusal=refusal)
     rows = [row for row in cli_render.differences(protocol, label) if row["divergence"]]

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
@@ -23,6 +23,7 @@ from models.facts import FindingBody
 from models.messages import COMMANDS, Command, Request
 from models.protocol import Entry, Protocol, RuleInfo
 from models.status import Status
+from models.zones import zone_of
 
 if TYPE_CHECKING:
     from services.reading_again import Tried
@@ -50,14 +51,6 @@ def show(*what: RenderableType, to_stderr: bool = False) -> None:
     console = Console(file=stream, width=width, highlight=False, markup=False, emoji=False)
     for item in what:
         console.print(item)
-
-
-def zone_of(name: str | None) -> ZoneInfo:
-    """The zone of a course; UTC where its name is not known here."""
-    try:
-        return ZoneInfo(name or "UTC")
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return ZoneInfo("UTC")
 
 
 def when(instant: datetime | None, zone: ZoneInfo) -> str:

@@ -16,6 +16,7 @@ from models.bounds import YEARS
 from models.chart import Chart
 from models.pins import ProtocolPin
 from models.protocol import Protocol
+from models.zones import zone_of
 
 if TYPE_CHECKING:
     from plumbing.site_file import SiteFile
@@ -46,7 +47,7 @@ def assess(chart: ChartPath, at: At, protocol: ProtocolName = "", as_json: AsJso
 
     read, rules, now = _asked(chart, protocol, at)
     found = core(read, rules, now)
-    answer(as_json, found, cli_render.card(found, cli_render.zone_of(read.course.zone)))
+    answer(as_json, found, cli_render.card(found, zone_of(read.course.zone)))
 
 
 def explain(chart: ChartPath, at: At, protocol: ProtocolName = "", as_json: AsJson = False) -> None:
@@ -54,7 +55,7 @@ def explain(chart: ChartPath, at: At, protocol: ProtocolName = "", as_json: AsJs
     from clinical.explain import explain as core
 
     read, rules, now = _asked(chart, protocol, at)
-    found, zone = core(read, rules, now), cli_render.zone_of(read.course.zone)
+    found, zone = core(read, rules, now), zone_of(read.course.zone)
     card = cli_render.card(found.assessment, zone, refusals=False)  # they follow with all that opens them
     answer(as_json, found, card, cli_render.explanation(found, zone))
 

@@ -23,6 +23,7 @@ from cli_answers import Failed, answer
 from intake.typed import read_role
 from models.attributes import OF_COURSES
 from models.base import counted
+from models.zones import zone_of
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
@@ -156,7 +157,7 @@ def worklist_table(lines: Iterable["Line"]) -> Table:
     """One line for each item."""
     table = _table("", "who", "what", "course, its own time", "due", "clears with", "rule")
     for line in lines:
-        zone = cli_render.zone_of(line.zone)
+        zone = zone_of(line.zone)
         course, clears = f"{line.course_id or 'no course'}\n{_own_time(line.now, zone)}", line.clears or "–"
         _add(table, _mark(line), "\n".join(line.owners), line.what, course, _due(line, zone), clears, line.rule or "–")
     return table
@@ -191,13 +192,13 @@ def board_screen(ward: "Ward") -> RenderableType:
     table = _table("course, its own time", "where", "why", "whose turn", "next due")
     for row in rows:
         if not row.over:
-            _add(table, *_cells(row, cli_render.zone_of(row.zone)))
+            _add(table, *_cells(row, zone_of(row.zone)))
     parts: list[RenderableType] = [_head(rows), _age_of(ward), *_alarms(ward), Text()]
     for line in unreadable:
         parts.append(Text(f"▲ {line.course_id or 'no course'}: {line.what}\n  {line.clears}\n", style="bold red"))
     parts.append(table if rows else Text("" if unreadable else "no course on record"))
     if over := [row for row in rows if row.over]:
-        parts += [Rule(style="dim"), *(_over(row, cli_render.zone_of(row.zone)) for row in over)]
+        parts += [Rule(style="dim"), *(_over(row, zone_of(row.zone)) for row in over)]
     return Group(*parts)
 
 

@@ -20,7 +20,7 @@ from clinical.weight import dosing_weights, plausible
 from models.assessment import Finding
 from models.base import plain
 from models.facts import Fact, InfusionCompleted, ResultConfirmed
-from models.people import PHYSICIANS
+from models.people import PHYSICIANS, Role
 
 HUNDREDTH = Decimal("0.01")
 MINUTE = timedelta(minutes=1)
@@ -104,8 +104,8 @@ def _doubt(case: Case, dose: Dose, amount: Decimal, end: Fact, what: InfusionCom
 
     More than the whole dose is confirmed by a physician.
     """
-    who = [fact.by.role for fact, seen in case.reading.of(ResultConfirmed) if seen.target == end.id]
-    if any(role in PHYSICIANS for role in who) or (who and amount <= dose.mg):
+    who = _confirmed_by(case, end.id)
+    if not PHYSICIANS.isdisjoint(who) or (who and amount <= dose.mg):
         return None
     assert dose.ended_at is not None
     flow = flow_of(case, dose)
@@ -118,6 +118,11 @@ def _doubt(case: Case, dose: Dose, amount: Decimal, end: Fact, what: InfusionCom
     share = "the whole dose" if amount == dose.mg else f"{plain(amount)} of {plain(dose.mg)} mg"
     so_far = f"about {round(ran)} of {plain(flow.volume_ml)} mL"
     return f"it ended {minutes} min after its start, when {so_far} can have run in, and is charted as {share}"
+
+
+def _confirmed_by(case: Case, fact_id: str) -> list[Role]:
+    """The roles of all who said that this fact is right."""
+    return [fact.by.role for fact, seen in case.reading.of(ResultConfirmed) if seen.target == fact_id]
 
 
 def _most_elsewhere(case: Case, dose: Dose, bsa: Decimal | None) -> Decimal | None:
@@ -133,8 +138,7 @@ def _most_elsewhere(case: Case, dose: Dose, bsa: Decimal | None) -> Decimal | No
 
 def _too_much(case: Case, dose: Dose, most: Decimal | None) -> str | None:
     """Why what is reported of elsewhere can hardly have been given; none once a physician confirmed it."""
-    seen = [fact.by.role for fact, seen in case.reading.of(ResultConfirmed) if seen.target == dose.fact]
-    if most is None or dose.mg <= most or not PHYSICIANS.isdisjoint(seen):
+    if most is None or dose.mg <= most or not PHYSICIANS.isdisjoint(_confirmed_by(case, dose.fact)):
         return None
     return (
         f"{plain(dose.mg)} mg are reported, and at most {plain(most)} mg fit what was signed or what the day asks for"

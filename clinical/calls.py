@@ -11,7 +11,7 @@ from clinical.closing import lost_to_follow_up
 from clinical.critical import critical, ending
 from clinical.due import FURTHER, hashed
 from clinical.ecg import qtcf_opening
-from clinical.infusion import first_act
+from clinical.infusion import clock, first_act
 from clinical.known import NO_MORE, Unknown
 from clinical.late_values import late_value
 from clinical.next_due import said
@@ -156,9 +156,7 @@ def _infusions(case: Case) -> Iterator[Call]:
                 name, title = hashed(dose.fact), f"{dose.slot} of elsewhere: more is reported than its dose"
             yield Call(kind, name, title, "INF-07", case.recorded[given.told_by], answer_to(given))
     for dose, end_fact, limit in unanswered_ends(case):
-        title = (
-            f"infusion of {dose.slot} ended past {limit.astimezone(case.reading.zone):%H:%M}: a physician looks at it"
-        )
+        title = f"infusion of {dose.slot} ended past {clock(case, limit)}: a physician looks at it"
         clears = f"result_confirmed of {end_fact.id} by a physician, or correct_fact of it"
         yield Call(kind, f"{dose.slot}-late", title, "INF-07", end_fact.recorded_at, clears)
 

@@ -1,6 +1,6 @@
 """Which command may be given now, and if not why: one gate per command, used by `assess` and by `judge` alike."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from clinical.bedside import standing_authorisation, verified
@@ -72,17 +72,19 @@ def command_answers(
     """For each command that it may be given, or why not."""
     standing = Standing(case, slot, plan, verdict, findings)
     answers = {name: _answer(name, gate(name, standing)) for name in COMMANDS}
-    asked = asks_for_a_reason(case)
-    if asked is not None and answers[StartNextCycle.name].may:
-        with_a_reason = {"why": asked.reason, "rules": (asked.rule,)}
-        answers[StartNextCycle.name] = answers[StartNextCycle.name].model_copy(update=with_a_reason)
-    missing = untreated(case)
-    if missing and answers[ResumeInfusion.name].may:
-        why = f"by a nurse once charted: {', '.join(missing)}; by the prescriber now"
-        answers[ResumeInfusion.name] = answers[ResumeInfusion.name].model_copy(
-            update={"why": why, "rules": ("NON-04",)}
-        )
+    for name, why, rule in _on_a_condition(case):
+        if answers[name].may:
+            answers[name] = answers[name].model_copy(update={"why": why, "rules": (rule,)})
     return tuple(answers.values())
+
+
+def _on_a_condition(case: Case) -> Iterator[tuple[str, str, str]]:
+    """Commands that ask for more than usual where they may be given: each with what it asks for, and by which rule."""
+    asked, missing = asks_for_a_reason(case), untreated(case)
+    if asked is not None:
+        yield StartNextCycle.name, asked.reason, asked.rule
+    if missing:
+        yield ResumeInfusion.name, f"by a nurse once charted: {', '.join(missing)}; by the prescriber now", "NON-04"
 
 
 def _answer(command: str, refusal: Refused | None) -> CommandAnswer:

@@ -139,13 +139,14 @@ def under_way(case: Case) -> str:
         return ""
     if dose.ended_at is not None:
         until = dose.ended_at + case.protocol.observation.minimum.span
-        return f"{dose.slot} ended at {_clock(case, dose.ended_at)}, observed until {_clock(case, until)}"
+        return f"{dose.slot} ended at {clock(case, dose.ended_at)}, observed until {clock(case, until)}"
     found = flow_of(case, dose)
-    words = f"{dose.slot}, {plain(dose.mg)} mg, {so_far(case, dose)}, since {_clock(case, found.since)}"
-    return words if found.interrupted else f"{words}; it ends at {_clock(case, found.ends_at)}"
+    words = f"{dose.slot}, {plain(dose.mg)} mg, {so_far(case, dose)}, since {clock(case, found.since)}"
+    return words if found.interrupted else f"{words}; it ends at {clock(case, found.ends_at)}"
 
 
-def _clock(case: Case, at: datetime) -> str:
+def clock(case: Case, at: datetime) -> str:
+    """The time of day at the site, as it is told at the bedside."""
     return f"{at.astimezone(case.reading.zone):%H:%M}"
 
 

@@ -73,7 +73,7 @@ class Series:
         self.history = tuple(sorted((k for _, k in read if isinstance(k, Known)), key=drawn_at))
         last = twins_at_the_end(self.history)
         since = minute_of(last[0].collected_at) if last else None
-        unknown = [u for fact, u in read if isinstance(u, Unknown) and (u.stands or _is_newer(fact, u, last))]
+        unknown = [u for fact, u in read if isinstance(u, Unknown) and (u.stands or _is_newer(fact, last))]
         self.opening = Opening(unknown=max(unknown, key=_gravity)) if unknown else Opening(last) if last else MISSING
         against = (u.against for u in unknown if u.against is not None)
         withdrawn, unusable = [[replace(k, gone=True) for k in of] for of in (withdrawn, unusable)]
@@ -463,7 +463,7 @@ def _positive(limit: Decimal | None) -> Decimal | None:
     return limit if limit is not None and limit > 0 else None
 
 
-def _is_newer(fact: Fact, unknown: Unknown, last: Sequence[Known]) -> bool:
+def _is_newer(fact: Fact, last: Sequence[Known]) -> bool:
     """LAB-05: newer by collected time; without a readable one, by arrival.
 
     Of one minute it stands beside a usable one that it is no version of, whichever came first (LAB-11).

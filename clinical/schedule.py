@@ -30,16 +30,12 @@ def first_dose_gate(case: Case) -> Iterator[Finding]:
         reason = f"{later} is charted as given and {first} is not: a cycle begins with its day 1"
         clears = f"record_administration of {first} with its date, or correct_fact of what is charted as {later}"
         yield case.finding("DAY-06", Verdict.HOLD, reason, clears=clears, subject=str(first))
-    for name, (fact, decision) in case.decided.items():
-        if (
-            decision.decision == "omit"
-            and decision.day == CYCLE_DAYS[0]
-            and case.slot is not None
-            and name == str(case.slot)
-        ):
-            reason = f"{name} was left out by {fact.by}: a cycle begins with its day 1"
-            clears = f"decide_dose of {name}: give or postpone; or finish_dosing"
-            yield case.finding("DAY-06", Verdict.HOLD, reason, clears=clears, subject=name)
+    name = str(case.slot)
+    said = case.decided.get(name)
+    if said is not None and said[1].decision == "omit" and said[1].day == CYCLE_DAYS[0]:
+        reason = f"{name} was left out by {said[0].by}: a cycle begins with its day 1"
+        clears = f"decide_dose of {name}: give or postpone; or finish_dosing"
+        yield case.finding("DAY-06", Verdict.HOLD, reason, clears=clears, subject=name)
 
 
 def schedule_gate(case: Case, slot: DoseSlot) -> Iterator[Finding]:

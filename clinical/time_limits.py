@@ -8,7 +8,7 @@ from clinical.bedside import latest_start, standing_authorisation
 from clinical.case import Case
 from clinical.dosing import dose_plan
 from clinical.due import Due, hashed, obligation
-from clinical.infusion import expiry
+from clinical.infusion import clock, expiry
 from clinical.treatment import Dose
 from models.assessment import Finding
 from models.facts import Fact, InfusionStarted, Preparation, ResultConfirmed
@@ -23,7 +23,7 @@ def time_limits(case: Case) -> Iterator[Due]:
     running = case.running
     limit = None if running is None else expiry(case, running.bag)
     if running is not None and limit is not None:
-        title = f"infusion of {running.slot} must end by {_clock(case, limit)}, {_after_reconstitution(case)}"
+        title = f"infusion of {running.slot} must end by {clock(case, limit)}, {_after_reconstitution(case)}"
         clears = "complete_infusion; what is left then is discarded"
         called = limit - case.protocol.observation.ends_call_before.span
         kind = ObligationKind.INFUSION_LIMIT
@@ -33,7 +33,7 @@ def time_limits(case: Case) -> Iterator[Due]:
 def _not_started(case: Case, made: Preparation) -> Due:
     start_by = latest_start(case, made)
     called = start_by - case.protocol.observation.ends_call_before.span
-    title = f"the dose that is made: its infusion must start by {_clock(case, start_by)} to end in time"
+    title = f"the dose that is made: its infusion must start by {clock(case, start_by)} to end in time"
     signed = standing_authorisation(case, dose_plan(case, case.slot)) if case.slot is not None else None
     clears = f"start the infusion of {made.preparation_id}, or discard it and prepare anew"
     if signed is None or made.authorisation != signed[0].id:
@@ -79,17 +79,13 @@ def past_the_limit(case: Case) -> Iterator[Finding]:
         limit, late = expiry(case, dose.bag), ended_late(case, dose)
         words = f"infusion of {dose.slot} on {dose.local_on}"
         if late is not None and dose.ended_at is not None:
-            when = f"ended at {_clock(case, dose.ended_at)}, past {_clock(case, late)}"
+            when = f"ended at {clock(case, dose.ended_at)}, past {clock(case, late)}"
             reason = f"{words} {when}, {_after_reconstitution(case)}"
             yield case.finding("INF-07", None, reason, subject=f"{dose.slot} limit")
         elif dose.ended_at is None and limit is not None and case.reading.passed(limit):
-            reason = f"{words} runs past {_clock(case, limit)}, {_after_reconstitution(case)}: end it, discard the rest"
+            reason = f"{words} runs past {clock(case, limit)}, {_after_reconstitution(case)}: end it, discard the rest"
             yield case.finding("INF-07", None, reason, subject=f"{dose.slot} limit")
 
 
 def _after_reconstitution(case: Case) -> str:
     return f"{case.protocol.preparation.to_end.shown()} after reconstitution"
-
-
-def _clock(case: Case, at: datetime) -> str:
-    return f"{at.astimezone(case.reading.zone):%H:%M}"

@@ -21,7 +21,7 @@ _UNREAD_REQUEST: Final[Resource] = {"method": "not read"}
 
 
 class Whole(NamedTuple):
-    """The resources of a document, what stands in their place and is not read, and what it deletes or changes in part."""
+    """The resources of a document, what stands in their place and is not read, and what it changes that a result may rest on."""
 
     entries: list[Entry]
     misshapen: list[RefusedEntry]
@@ -37,6 +37,11 @@ class _Part(NamedTuple):
     modified: bool = False
     request: Resource | None = None
 
+    @property
+    def method(self) -> str:
+        """What a transaction does with it; outside of one it is read as it stands."""
+        return str((self.request or {}).get("method") or "PUT").upper()
+
 
 def refused(entry: Entry, refusal: Refusal, reason: str, suffix: str = "", *, kept: bool = False) -> RefusedEntry:
     """The word about an entry that became no result."""
@@ -49,8 +54,7 @@ def taken_apart(document: object) -> Whole:
     whole = Whole([], [], [])
     for part in _parts(_Part(DOCUMENT.position, document)):
         entry = Entry(part.position, an_object(part.value), part.full_url, modified=part.modified)
-        request = part.request or {}
-        change = Change(entry, str(request.get("method") or "PUT").upper(), words(request.get("url")) or "")
+        change = Change(entry, part.method, words((part.request or {}).get("url")) or "")
         if change.method not in WRITES_WHOLE:
             if change.may_be_of_a_result:
                 whole.changes.append(change)
@@ -77,12 +81,12 @@ def _parts(part: _Part) -> Iterator[_Part]:
 
 def _inside(part: _Part) -> Iterator[_Part] | None:
     """The parts of what only holds others; `None` for what is one itself, or cannot be taken apart."""
-    value, method = part.value, str((part.request or {}).get("method") or "PUT").upper()
+    value = part.value
     if isinstance(value, list):
         return (_Part(_place(part, f"item {n}"), one) for n, one in enumerate(value, 1)) if value else None
     resource = an_object(value)
     modified = part.modified or bool(resource.get("implicitRules"))
-    if method not in WRITES_WHOLE:
+    if part.method not in WRITES_WHOLE:
         return None
     if _named(resource) == "bundle" and isinstance(resource.get("entry", []), list):
         return _of_bundle(part, as_list(resource.get("entry")), modified=modified)

@@ -85,10 +85,8 @@ def withdrawn_groups(entries: Iterable[Entry], groups: Groups, machine: str) -> 
 
 
 def changed(changes: Iterable[Change], machine: str) -> Iterator[TakenBack]:
-    """What a transaction deletes or changes in part, as far as a result may rest on it."""
+    """What a transaction deletes or changes in part, of what a result may rest on."""
     for one in changes:
-        if not one.may_be_of_a_result:
-            continue
         named = _named_by(one.named, machine) if one.named is not None else {}
         if one.method == DELETES:
             reason = "it deletes a result, or what one rests on"

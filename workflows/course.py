@@ -29,13 +29,14 @@ with workflow.unsafe.imports_passed_through():
     from models.phase import CYCLE, ENDED, MONITORING, Phase
     from models.record import RecordBatch, Recorded, RecordEntry
     from models.status import Status
+    from models.zones import zone_of
     from workflows import incoming
     from workflows.asking import asked, is_no_answer
     from workflows.heads import AT_THE_BEDSIDE, Links, last_written
     from workflows.incoming import BITE, Arrivals, Waiting
     from workflows.obligation_timers import RETRY, ObligationTimers
     from workflows.outbox import AGAIN_AFTER, Outbox
-    from workflows.shown import attributes_of, changes, details_of, zone_of
+    from workflows.shown import attributes_of, changes, details_of
 
 WORKFLOW_OF_PHASE = {CYCLE: "TreatmentCycle", MONITORING: "LiverMonitoring"}
 RECORD_BEHIND_AFTER = timedelta(minutes=10)

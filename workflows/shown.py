@@ -6,7 +6,7 @@ Search attributes are plain text on the server: states, rule ids and instants on
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, assert_never
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from temporalio import workflow
 from temporalio.common import SearchAttributeKey, SearchAttributeUpdate
@@ -15,6 +15,7 @@ with workflow.unsafe.imports_passed_through():
     from models.assessment import Assessment, CourseState, Obligation
     from models.base import counted
     from models.facts import DIFFERS
+    from models.zones import zone_of
 
 COURSE_STATE = SearchAttributeKey.for_keyword("CourseState")
 GATE_VERDICT = SearchAttributeKey.for_keyword("GateVerdict")
@@ -157,14 +158,6 @@ def _standing(obligation: Obligation, zone: ZoneInfo) -> str:
         case "overdue":
             return f"**overdue**, it was due on {_instant(obligation.due_at, zone)}"
     assert_never(obligation.standing)
-
-
-def zone_of(name: str) -> ZoneInfo:
-    """The zone of a course; UTC where its name is not known here."""
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return ZoneInfo("UTC")
 
 
 def _instant(instant: datetime, zone: ZoneInfo) -> str:

@@ -31,6 +31,7 @@ from models.facts import Correction, DoseSlot, Fact
 from models.messages import COMMANDS, LabResults, NamedMessage
 from models.people import Role
 from models.protocol import Protocol
+from models.zones import zone_of
 from plumbing.protocol_files import load_protocol
 from tests.examples import few, many, modest
 from tests.factories import D1, LABEL, PEOPLE, PROTOCOLS, ULN, ChartBuilder, PaperCourse, a_lab
@@ -462,7 +463,7 @@ def _printed(*what: Any) -> str:
 def test_rendering_never_fails(charted: Charted) -> None:
     chart, protocol, now = charted
     found = explain(chart, load_protocol(protocol), now)
-    zone = cli_render.zone_of(chart.course.zone)
+    zone = zone_of(chart.course.zone)
     text = _printed(
         cli_render.card(found.assessment, zone),
         cli_render.explanation(found, zone),
