@@ -6,6 +6,7 @@ from datetime import datetime
 from clinical.calendar import plus_days
 from clinical.case import Case
 from clinical.due import Due, obligation
+from clinical.known import recorded_at
 from models.assessment import Obligation
 from models.base import counted
 from models.obligation_kinds import ObligationKind
@@ -49,8 +50,17 @@ def first_dose(case: Case) -> Iterator[Due]:
     """OWN-01: a course in which nothing was given and nothing is said for a week is looked at by the prescriber."""
     if case.doses or case.dosing_ended is not None:
         return
-    said = [fact.recorded_at for fact in case.reading.facts if fact.by != CLOCK]
-    due_at = _later(case, max([case.course.started_at, *said]), 1)
-    title, clears = "nothing was said for a week, and no dose is given", "a message, the first dose, or discontinue"
+    due_at = _later(case, max([case.course.started_at, *_told(case)]), 1)
+    title = "nothing was said for a week, and no dose is given"
+    clears = "a person's word, a usable result, the first dose, or discontinue"
     late = due_at + case.protocol.monitoring.grace.span
     yield obligation(case, ObligationKind.FIRST_DOSE, "", title, "OWN-01", due_at, late, clears)
+
+
+def _told(case: Case) -> Iterator[datetime]:
+    """When anybody charted something, or a laboratory sent what can be used: what cannot tells nobody anything (M.0)."""
+    yield from (
+        fact.recorded_at for fact in case.reading.facts if fact.by.role is not Role.LABORATORY and fact.by != CLOCK
+    )
+    for analyte in case.reading.told.analytes():
+        yield from map(recorded_at, case.results.history(analyte))

@@ -45,6 +45,11 @@ class Ladder:
         return bool(self.open) or (self.judged is not None and self.judged[1].judgement == "suspected")
 
     @property
+    def suspected_since(self) -> datetime | None:
+        """Since when it is known that VOD may be there: by the signs, or by the word of a physician."""
+        return self.opened_at or (self.judged[0].recorded_at if self.judged else None)
+
+    @property
     def unanswered_since(self) -> datetime | None:
         """Since when a physician is waited for; "suspected" asks again, "confirmed" has answered (the drug is stopped)."""
         if self.judged is None or self.judged[1].judgement != "suspected":

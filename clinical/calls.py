@@ -18,6 +18,7 @@ from clinical.next_due import said
 from clinical.not_read import unsettled
 from clinical.pregnancy import NEEDED, positive_test
 from clinical.time_limits import unanswered_ends
+from clinical.toxicity import latest_graded
 from clinical.units import label
 from clinical.unread import NAMED, SHOWN, flood
 from models.facts import Ecg, Fact, Reaction
@@ -42,6 +43,7 @@ class Call(NamedTuple):
 def calls(case: Case) -> Iterator[Call]:
     """Every open call. Its instants come from the facts that opened it (LAB-05, LAB-06, NON-04, CALL-01)."""
     yield from _reactions(case)
+    yield from _fatal_toxicity(case)
     yield from _critical(case)
     yield from _implausible(case)
     yield from _pregnancy(case)
@@ -116,6 +118,15 @@ def _reactions(case: Case) -> Iterator[Call]:
             title = f"{first}infusion-related reaction came back: {treat}its grade"
             clears = f"{charted}report_reaction with its grade{end}, or correct_fact"
             yield Call(ObligationKind.REACTION_BACK, name, title, "NON-04", back.recorded_at, clears)
+
+
+def _fatal_toxicity(case: Case) -> Iterator[Call]:
+    """A toxicity of grade 5 is a death: a person closes the record. Until then all else is asked, for a grade may be wrong."""
+    for fact, toxicity in latest_graded(case):
+        if toxicity.grade == case.protocol.observation.death_grade.count:
+            title = f"toxicity of grade {toxicity.grade}: close the record and report it"
+            name, clears = hashed(toxicity.term), "close_course with the death, or correct_fact"
+            yield Call(ObligationKind.DEATH, name, title, "NON-06", fact.recorded_at, clears)
 
 
 def _critical(case: Case) -> Iterator[Call]:

@@ -125,7 +125,8 @@ def _normal_before(lineage: Lineage, window: Window) -> Iterator[Finding]:
         return
     name, limit = label(lineage.analyte), plain(lineage.limit)
     beside = and_beside(lineage.now, lineage.case.holding(lineage.analyte))
-    reason = f"{name} {plain(lineage.now.canonical)} x 10^9/L{beside} at day 1, at least {limit}"
+    value, bound = plain(lineage.now.canonical), "" if lineage.now.is_exact else lineage.now.comparator
+    reason = f"{name} {bound}{value} x 10^9/L{beside} at day 1, at least {limit}"
     clears = f"{name} at or above {limit} x 10^9/L{last_and_next(lineage.case, lineage.now, Test.COUNTS)}"
     inputs, rule = lineage.case.shown(lineage.now), HOLDS[lineage.analyte]
     yield lineage.case.finding(rule, Verdict.HOLD, reason, inputs=inputs, clears=clears, subject=lineage.analyte)

@@ -5,16 +5,13 @@ from datetime import datetime, timedelta
 
 from clinical.alerts import ladder
 from clinical.calendar import local_date, midnight_after, midnight_of, plus_days
+from clinical.calls import calls
 from clinical.case import Case
 from clinical.due import Due, obligation
 from clinical.end_of_monitoring import end_day
 from clinical.liver_tests import liver_tests
-from clinical.once import once
-from clinical.setting_aside import SET_ASIDE
+from clinical.once import all_of, once
 from models.obligation_kinds import ObligationKind
-
-JUDGING = frozenset({"vod_judged", SET_ASIDE})
-"""Kinds of fact after which a suspicion may no longer stand."""
 
 
 @once
@@ -25,7 +22,7 @@ def course_over(case: Case) -> bool:
 
 @once
 def monitoring_over(case: Case) -> bool:
-    """MON-17: past the first local midnight after the end day at which no liver test and no VOD judgement was open."""
+    """MON-17: past the first local midnight after the end day at which no liver test was open and nobody was called."""
     last_day = end_day(case)
     if last_day is None or case.busy:
         return False
@@ -33,8 +30,8 @@ def monitoring_over(case: Case) -> bool:
     midnight: datetime | None = midnight_after(last_day, case.reading.zone)
     while midnight is not None and case.reading.reached(midnight):
         then = Case(case.chart, case.protocol, midnight)
-        if ladder(then).waits:  # nothing else that is recorded and no time that goes by judges it (VOD-13)
-            midnight = _midnight_after_the_next_judgement(case, midnight)
+        if ladder(then).waits or _somebody_is_called(then):  # no time that goes by answers either (VOD-13, M.0)
+            midnight = _midnight_after_the_next_message(case, midnight)
         elif any(test.standing == "due" for test in liver_tests(then)):
             midnight = plus_days(midnight, 1, case.reading.zone)
         else:
@@ -42,9 +39,13 @@ def monitoring_over(case: Case) -> bool:
     return False
 
 
-def _midnight_after_the_next_judgement(case: Case, since: datetime) -> datetime | None:
-    judging = [f.recorded_at for f in case.chart.facts if f.what.kind in JUDGING and f.recorded_at > since]
-    recorded_at = min(judging, default=None)
+def _somebody_is_called(case: Case) -> bool:
+    """What only a person or a later value settles still waits; a nadir that was expected is said once and waits for nobody."""
+    return any(not call.once for call in all_of(case, calls))
+
+
+def _midnight_after_the_next_message(case: Case, since: datetime) -> datetime | None:
+    recorded_at = min((f.recorded_at for f in case.chart.facts if f.recorded_at > since), default=None)
     if recorded_at is None:
         return None
     zone = case.reading.zone
@@ -59,7 +60,7 @@ def the_end(case: Case) -> Iterator[Due]:
     last_day, rule = end_day(case), "MON-17"
     if last_day is not None:
         due_at = midnight_after(last_day, zone)
-        title, clears = "monitoring ends", "no liver test is open at midnight, and no suspicion of VOD"
+        title, clears = "monitoring ends", "no liver test is open at midnight, no suspicion of VOD, and no call"
         late = due_at + spans.grace.span
         yield obligation(case, ObligationKind.MONITORING_ENDS, "", title, rule, due_at, late, clears)
     elif case.last_dose is not None:

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from clinical.case import Case
+from clinical.codes import BOUND_ONLY
 from clinical.ctcae import baselines_of, grade_of
 from clinical.cuts import past, speaking
 from clinical.ecg import qtcf_history, qtcf_holding
@@ -110,10 +111,11 @@ def _said(case: Case, result: Known, why: str, *earlier: Known, urgent: bool = F
 
 
 def _limit_passed(case: Case, result: Known) -> Cut | None:
-    """A comparator that leaves it open counts as past."""
+    """A comparator that leaves it open counts as past; that a code measures only a bound tells nothing of the limit."""
+    counts = ("yes",) if result.comparator == BOUND_ONLY.get(result.loinc) else ("yes", "open")
     baselines = baselines_of(case, result.analyte)
     cuts = speaking(case.protocol.critical.rows[result.analyte].alert, result)
-    return next((cut for cut in cuts for one in baselines if past(cut, result, one) in ("yes", "open")), None)
+    return next((cut for cut in cuts for one in baselines if past(cut, result, one) in counts), None)
 
 
 def _urgent(case: Case, result: Known) -> bool:

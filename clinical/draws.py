@@ -8,6 +8,7 @@ from clinical.calendar import local_date
 from clinical.case import Case
 from clinical.known import Known, recorded_at
 from clinical.once import once
+from models.protocol import Entry
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,9 @@ def all_known_at(case: Case, analytes: Iterable[str]) -> datetime | None:
     return min(h[-1].collected_at for h in histories) if all(histories) else None
 
 
-def latest_draw(case: Case, analytes: Iterable[str]) -> Draw | None:
-    """The complete set drawn last."""
-    found = complete_draws(case, analytes)
-    return found[-1] if found else None
+def last_or(case: Case, analytes: Entry, start: datetime) -> datetime:
+    """When a complete set was drawn last; where none stands, this start or the earlier draw that was taken back: less
+    knowledge asks for nothing later (M.0).
+    """
+    complete = complete_draws(case, analytes.words)
+    return complete[-1].at if complete else min([start, *(draw.at for draw in draws_against(case, analytes.words))])

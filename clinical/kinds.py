@@ -23,6 +23,7 @@ from models.facts import (
     Prophylaxis,
     Reaction,
     ResultConfirmed,
+    Toxicity,
     Transplant,
     UnreadableResolved,
     VitalSigns,
@@ -47,6 +48,7 @@ _NURSE, _COORDINATOR, _ADMINISTRATOR = (Role.NURSE,), (Role.COORDINATOR,), (Role
 _BOTH = (Role.PHYSICIAN, Role.NURSE)
 """CALL-01: whoever of the two is nearer looks at the patient."""
 _REPORTED = charted("the reaction was reported further", Reaction)
+_DIED = charted("it was graded again", Reaction, Toxicity)
 _RESULT = charted("a usable result, or a correction, came", LabResult)
 
 KINDS: Final[Mapping[K, Kind]] = MappingProxyType(
@@ -54,7 +56,7 @@ KINDS: Final[Mapping[K, Kind]] = MappingProxyType(
         K.REACTION: Kind("a reaction without a grade", Harm.GRAVEST, _REPORTED, _BOTH),
         K.REACTION_RUNNING: Kind("a reaction that is not over", Harm.GRAVEST, _REPORTED, _BOTH),
         K.REACTION_BACK: Kind("a reaction that came back", Harm.GRAVEST, _REPORTED, _BOTH),
-        K.DEATH: Kind("a reaction of grade 5: close the record and report it", Harm.GRAVEST, _REPORTED, _BOTH),
+        K.DEATH: Kind("a death: close the record and report it", Harm.GRAVEST, _DIED, _BOTH),
         K.CRITICAL: Kind("a value past its alert limit", Harm.GRAVEST, _RESULT, _BOTH),
         K.IMPLAUSIBLE: Kind("a value implausibly high", Harm.GRAVEST, _RESULT, _BOTH),
         K.PREGNANCY: Kind("a positive pregnancy test", Harm.GRAVEST, closures.nothing, _BOTH),

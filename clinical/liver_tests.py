@@ -9,7 +9,7 @@ from datetime import date, datetime
 from clinical.alerts import ladder
 from clinical.calendar import local_date, plus_days
 from clinical.case import Case
-from clinical.draws import Draw, complete_draws, draws_against
+from clinical.draws import Draw, complete_draws, draws_against, last_or
 from clinical.due import Due, obligation
 from clinical.end_of_monitoring import dosed_after_transplant, end_day
 from models.obligation_kinds import ObligationKind
@@ -30,7 +30,7 @@ def liver_tests(case: Case) -> Iterator[Due]:
     yield from _after_transplant(case, tested)
     if case.transplant is None or dosed_after_transplant(case):
         yield from _after_last_dose(case, tested)
-    yield from _while_suspected(case, tested)
+    yield from _while_suspected(case)
 
 
 def _after_dose(case: Case, tested: tuple[Draw, ...]) -> Iterator[Due]:
@@ -57,13 +57,17 @@ def _after_abnormal(case: Case) -> Iterator[Due]:
         yield obligation(case, ObligationKind.LIVER_TEST, "repeat", title, "LAB-07", due_at, overdue_at, PANEL)
 
 
-def _while_suspected(case: Case, tested: tuple[Draw, ...]) -> Iterator[Due]:
-    """ALERT-02: while VOD waits for a physician's judgement, or is called suspected, the liver is tested every day."""
-    if not case.doses or not ladder(case).waits:
+def _while_suspected(case: Case) -> Iterator[Due]:
+    """ALERT-02: while VOD waits for a physician's judgement, or is called suspected, the liver is tested every day.
+
+    Where the last test is older it is due when the suspicion became known, and not before.
+    """
+    found = ladder(case)
+    if not case.doses or not found.waits:
         return
-    # Where every panel was taken back, the last dose is what is known: it is not asked for less because less is known.
-    last = tested[-1].at if tested else case.doses[-1].started_at
+    last = last_or(case, case.protocol.ages.liver_analytes, case.doses[-1].started_at)
     due_at = plus_days(last, case.protocol.monitoring.suspected.count, case.reading.zone)
+    due_at = max(due_at, found.suspected_since or due_at)
     yield _rolling(case, "daily", "daily liver test while VOD is suspected", "ALERT-02", due_at)
 
 

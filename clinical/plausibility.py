@@ -32,11 +32,12 @@ class UnusualLimit(NamedTuple):
 
 
 class Drawn(NamedTuple):
-    """One result among the others of its analyte: its fact, when it was drawn, its canonical value."""
+    """One result among the others of its analyte: its fact, when it was drawn, its canonical value; `at_most`: only a bound."""
 
     fact: str
     at: datetime
     value: Decimal
+    at_most: bool = False
 
 
 def beyond_hard_limits(analyte: str, result: LabResult, protocol: Protocol) -> Beyond | None:
@@ -116,7 +117,7 @@ def _near(result: Drawn, kept: Sequence[Drawn], span: timedelta) -> list[Drawn]:
 
 def _rise(result: Drawn, near: list[Drawn], limit: Decimal) -> str | None:
     lowest = min((k.value for k in near), default=result.value)
-    if result.value - lowest <= limit:
+    if result.at_most or result.value - lowest <= limit:
         return None
     return (
         f"rose from {plain(lowest)} to {plain(result.value)} x 10^9/L in a day without a platelet transfusion on record"

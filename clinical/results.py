@@ -441,7 +441,8 @@ def _usable(analyte: str, fact: Fact, result: LabResult) -> Known:
 
 
 def _drawn(read: Read) -> list[Drawn]:
-    return [Drawn(k.fact, k.collected_at, k.canonical) for _, k in read if isinstance(k, Known)]
+    known = (k for _, k in read if isinstance(k, Known))
+    return [Drawn(k.fact, k.collected_at, k.canonical, k.comparator in ("<", "<=")) for k in known]
 
 
 def _doubted(analyte: str, read: Read, why: dict[str, str]) -> Read:

@@ -66,12 +66,11 @@ def _ungraded(case: Treatment, result: Known, grade: Grade) -> Finding:
 
 def graded_toxicity(case: Treatment) -> Iterator[Finding]:
     """NON-06: a toxicity graded >= 2 by a clinician and not attributed to another cause."""
-    found = sorted(case.reading.of(Toxicity), key=lambda pair: pair[0].at)
-    latest = {term_of(what.term): (fact, what) for fact, what in found}
     stands = _spoken_for(case)
-    for term, (fact, toxicity) in latest.items():
+    for fact, toxicity in latest_graded(case):
         if fact.id in stands:
             continue
+        term = term_of(toxicity.term)
         reason = f"{toxicity.term} of grade {toxicity.grade}"
         inputs = (Input(name=toxicity.term, value=f"grade {toxicity.grade}", taken_at=fact.at, fact=fact.id),)
         if holds_for_toxicity(case, fact, toxicity):
@@ -86,6 +85,12 @@ def graded_toxicity(case: Treatment) -> Iterator[Finding]:
             yield case.finding(
                 "MOD-G-01", None, f"{reason}: low counts do not stop a dose inside a cycle", inputs=inputs
             )
+
+
+def latest_graded(case: Treatment) -> tuple[tuple[Fact, Toxicity], ...]:
+    """Of each toxicity that a person graded the latest grade."""
+    found = sorted(case.reading.of(Toxicity), key=lambda pair: pair[0].at)
+    return tuple({term_of(what.term): (fact, what) for fact, what in found}.values())
 
 
 def _spoken_for(case: Treatment) -> frozenset[str | None]:

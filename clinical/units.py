@@ -186,6 +186,9 @@ def _component(part: str) -> list[tuple[str, int]] | None:
 _ENZYMES = ("alt", "ast", "alp", "ggt", "ldh", "lipase", "amylase")
 _EQUAL = (
     *((analyte, unit, "U/L") for analyte in _ENZYMES for unit in ("[IU]/L", "m[IU]/mL", "mU/mL")),
+    *((analyte, unit, "ukat/L") for analyte in _ENZYMES for unit in ("umol/s/L", "umol/(s.L)", "umol/L/s")),
+    *((analyte, unit, "U/L") for analyte in _ENZYMES for unit in ("umol/min/L", "umol/(min.L)", "umol/L/min")),
+    *((analyte, "/100{WBCs}", "%") for analyte in ("blasts_percent", "neutrophils_percent")),
     ("inr", "1", "{INR}"),
 )
 """Units that are another one of the same analyte by definition."""

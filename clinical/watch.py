@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from clinical.before_dose import electrolytes_at, next_planned
 from clinical.calendar import at_local, local_date, midnight_after, midnight_of, plus_days, plus_months, wall_clock
 from clinical.case import Case
-from clinical.draws import all_known_at, latest_draw
+from clinical.draws import all_known_at, last_or
 from clinical.due import Due, hashed, obligation
 from clinical.ecg import qtcf_history
 from clinical.end_of_monitoring import end_day
@@ -40,8 +40,8 @@ def _blood_count(case: Case) -> Iterator[Due]:
     first, spans = case.first_dose_at, case.protocol.monitoring
     if first is None:
         return
-    last = latest_draw(case, case.protocol.ages.cbc_analytes.words)
-    due_at = plus_days(last.at if last else first, spans.blood_count.count, case.reading.zone)
+    since = last_or(case, case.protocol.ages.cbc_analytes, first)
+    due_at = plus_days(since, spans.blood_count.count, case.reading.zone)
     clears = "WBC, ANC, platelets and haemoglobin of one day"
     late = due_at + spans.grace.span
     yield obligation(case, ObligationKind.BLOOD_COUNT, "", "weekly blood count", "MON-01", due_at, late, clears)

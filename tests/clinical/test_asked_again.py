@@ -18,7 +18,7 @@ from models.people import Role
 from models.phase import ENDED
 from plumbing.protocol_files import load_protocol
 from tests.examples import few
-from tests.factories import D1, LABEL, ChartBuilder
+from tests.factories import D1, LABEL, ChartBuilder, a_lab
 from tests.starts import start_of
 from tests.strategies import charts
 
@@ -141,3 +141,11 @@ def test_no_open_course_is_without_a_timer(course: tuple[Chart, str, datetime], 
     request = DecideRequest(chart=chart, now=now, monitoring=monitoring)
     decision = decide(request, load_protocol(protocol), "test")
     assert decision.phase.kind == ENDED or next_timer(decision.assessment) is not None
+
+
+@pytest.mark.parametrize(("status", "standing"), [("final", "coming"), ("preliminary", "due")])
+def test_a_result_that_cannot_be_used_does_not_put_off_who_is_asked(status: str, standing: str) -> None:
+    """OWN-01, M.0: what tells nobody anything is no word of anybody."""
+    builder = ChartBuilder().screened(D1)
+    builder.add(a_lab("sodium", "140", at=D1 + 6 * DAY, status=status), D1 + 6 * DAY, Role.LABORATORY)
+    assert opened(next(by_time_alone(builder.chart(), D1 + WEEK))[1].assessment).standing == standing

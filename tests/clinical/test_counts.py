@@ -7,8 +7,10 @@ import pytest
 
 from clinical.calendar import midnight_of
 from models.assessment import Verdict
+from models.obligation_kinds import ObligationKind
 from models.people import Role
 from tests.factories import ARTICLE, D1, EU, LABEL, PROTOCOLS, ChartBuilder, PaperCourse, notes, standing_rules
+from tests.scenarios import MIN, lab, next_cycle, then
 
 H, DAY, SECOND = timedelta(hours=1), timedelta(days=1), timedelta(seconds=1)
 D8, D15, D22, D29 = D1 + 7 * DAY, D1 + 14 * DAY, D1 + 21 * DAY, D1 + 28 * DAY
@@ -332,3 +334,18 @@ def test_a_low_count_that_a_physician_attributes_elsewhere_is_no_proposal(
     chart, now = low_since_day_1("anc", "0.9", 29 * DAY)
     chart.add(attributed("anc", due_to, None), now - H, by)
     assert rules(chart, now) == asked
+
+
+@pytest.mark.parametrize(("loinc", "value"), [("13056-7", "120"), ("26516-5", "250"), ("49497-1", "250")])
+def test_platelets_of_which_only_a_bound_is_measured_close_the_gate_and_call_nobody(loinc: str, value: str) -> None:
+    """Platelets in plasma or estimated never open HEM-03; far above its alert limit they are no critical value and no jump."""
+    course = then(next_cycle(), lab("platelets", value, ago=MIN, loinc=loinc))(LABEL)
+    told = {f.rule: f.reason for f in course.card.findings if f.subject == "platelets"}
+    assert course.card.verdict is Verdict.HOLD
+    assert told == {"HEM-03": f"platelets <={value} x 10^9/L at day 1, at least 50"}
+    assert not [o for o in course.card.obligations if o.kind is ObligationKind.CRITICAL]
+
+
+def test_a_bound_below_the_alert_limit_calls() -> None:
+    course = then(next_cycle(), lab("platelets", "15", ago=MIN, loinc="13056-7"))(LABEL)
+    assert [o for o in course.card.obligations if o.kind is ObligationKind.CRITICAL]

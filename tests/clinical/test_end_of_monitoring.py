@@ -1,6 +1,7 @@
 """MON-17: monitoring ends at the first local midnight after its end day at which no liver test is open."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -9,9 +10,11 @@ from hypothesis import strategies as st
 
 from clinical.calendar import local_date, midnight_of
 from models.assessment import CourseState, Verdict
+from models.facts import LabResult
+from models.obligation_kinds import GRAVEST
 from models.people import Role
 from tests.examples import modest
-from tests.factories import D1, LIVER, ChartBuilder, PaperCourse
+from tests.factories import D1, LIVER, ChartBuilder, PaperCourse, a_lab
 from tests.strategies import ZONES
 
 H, DAY, SECOND = timedelta(hours=1), timedelta(days=1), timedelta(seconds=1)
@@ -192,3 +195,38 @@ def test_a_dose_given_after_the_transplant_is_watched_for_56_days_too() -> None:
     for week in range(1, 9):
         chart.labs(again + 7 * week * DAY, *LIVER)
     assert ends_at(chart, the_midnight_after(again, 56))
+
+
+@pytest.mark.parametrize(
+    ("what", "answer"),
+    [
+        (
+            {"kind": "pregnancy_test", "result": "positive"},
+            {"kind": "pregnancy_test", "result": "negative", "specimen": "serum"},
+        ),
+        (a_lab("potassium", "7.5", at=LAST_DOSE + 3 * DAY), a_lab("potassium", "4.0", at=LATE)),
+        (a_lab("potassium", "40", at=LAST_DOSE + 3 * DAY), a_lab("potassium", "4.0", at=LATE)),
+        ({"kind": "toxicity", "term": "sepsis", "grade": 5}, {"kind": "toxicity", "term": "sepsis", "grade": 4}),
+    ],
+    ids=["pregnancy", "critical", "implausible", "death"],
+)
+def test_a_call_that_nobody_answered_keeps_the_course_open(what: Any, answer: Any) -> None:
+    """M.0: no call disappears by time alone; the midnight after its answer ends the course."""
+    called = without_transplant()
+    called.add(what, LAST_DOSE + 3 * DAY, _who_says(what))
+    assert PaperCourse(without_transplant(), LATE).card.state is CourseState.COMPLETED
+    card = PaperCourse(called, LATE).card
+    assert card.state is CourseState.LIVER_MONITORING
+    assert [o.key for o in card.obligations if o.kind in GRAVEST]
+    called.add(answer, LATE, _who_says(answer))
+    assert ends_at(called, the_midnight_after(LATE, 0))
+
+
+def _who_says(what: object) -> Role:
+    return Role.LABORATORY if isinstance(what, LabResult) else Role.PHYSICIAN
+
+
+def test_a_nadir_that_was_expected_does_not_keep_it_open() -> None:
+    chart = without_transplant()
+    chart.labs(LAST_DOSE + 3 * DAY, anc="0.3")
+    assert ends_at(chart, the_midnight_after(LAST_DOSE, 56))

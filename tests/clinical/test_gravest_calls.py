@@ -278,3 +278,15 @@ def test_a_call_is_put_off_for_four_hours_at_most(hours: str, may: bool) -> None
 def test_nobody_answers_a_call_that_is_not_there_or_not_due() -> None:
     for key in ("critical-sodium", "dose-C1D8"):
         assert given(potassium="7.1").refused("acknowledge", Role.PRESCRIBER, obligation=key).type == "NoSuchCall"
+
+
+def test_a_toxicity_of_grade_5_calls_until_the_record_is_closed_and_silences_nothing() -> None:
+    course = given(potassium="7.0")
+    with course.charting() as chart:
+        chart.add({"kind": "toxicity", "term": "sepsis", "grade": 5}, course.now, Role.NURSE)
+    called = calls(course)
+    assert set(called) == {K.CRITICAL, K.DEATH}
+    assert called[K.DEATH].title == "toxicity of grade 5: close the record and report it"
+    with course.charting() as chart:
+        chart.add({"kind": "toxicity", "term": "Sepsis ", "grade": 4}, course.now, Role.NURSE)
+    assert set(calls(course)) == {K.CRITICAL}

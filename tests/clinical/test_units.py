@@ -624,3 +624,19 @@ def test_every_unit_of_ours_is_written_in_the_letters_of_ucum() -> None:
 
 def test_every_code_that_the_tests_send_is_in_the_table() -> None:
     assert {LOINC[code] for code, _ in CODES.values()} == set(CODES)
+
+
+@pytest.mark.parametrize(
+    ("analyte", "unit", "canonical"),
+    [
+        *((enzyme, unit, 60) for enzyme in ("alt", "lipase") for unit in ("umol/(s.L)", "umol/s/L", "ukat/L")),
+        *((enzyme, unit, 1) for enzyme in ("ast", "ggt") for unit in ("umol/(min.L)", "umol/min/L", "U/l")),
+        ("blasts_percent", "/100{WBCs}", 1),
+        ("neutrophils_percent", "/100{WBCs}", 1),
+    ],
+)
+def test_a_unit_written_as_what_it_is_defined_by(analyte: str, unit: str, canonical: int) -> None:
+    """A katal is a mole in a second, an enzyme unit a micromole in a minute, and of a hundred cells is per cent."""
+    understood = ucum(analyte, unit, {})
+    assert understood is not None
+    assert to_canonical(analyte, Decimal(2), understood) == 2 * canonical

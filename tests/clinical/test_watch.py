@@ -7,7 +7,7 @@ import pytest
 from models.assessment import Obligation
 from models.people import Role
 from tests.factories import CBC as BLOOD_COUNT
-from tests.factories import D1, ChartBuilder, PaperCourse
+from tests.factories import D1, ChartBuilder, PaperCourse, a_lab
 
 H, DAY, SECOND = timedelta(hours=1), timedelta(days=1), timedelta(seconds=1)
 D15, D22 = D1 + 14 * DAY, D1 + 21 * DAY
@@ -246,3 +246,20 @@ def test_mon_14_it_is_asked_for_in_the_first_three_cycles() -> None:
         assert (asked is not None) == (cycle <= 3)
         chart.add({"kind": "response", "cycle": cycle, "response": "CR", "mrd_negative": True}, at + 20 * DAY)
         at += 28 * DAY
+
+
+def test_mon_01_a_blood_count_that_was_taken_back_is_not_asked_for_later() -> None:
+    """M.0: the only one was drawn before the dose; without it the week is counted from the same day."""
+    chart, drawn = ChartBuilder().screened().examined(D1), D1 - 2 * H
+    chart.result("wbc", "4.0", drawn, resource="lab|w-1")
+    for analyte in BLOOD_COUNT:
+        if analyte != "wbc":
+            chart.result(analyte, None, drawn)
+    chart.dose(1, 1, D1)
+    before = opened(chart, D1 + 3 * H, "blood-count")
+    wrong = a_lab("wbc", "4.0", at=drawn, resource="lab|w-1", status="entered-in-error")
+    chart.add(wrong, D1 + 2 * H, Role.LABORATORY)
+    after = opened(chart, D1 + 3 * H, "blood-count")
+    assert before is not None
+    assert after is not None
+    assert after.due_at <= before.due_at == drawn + 7 * DAY
