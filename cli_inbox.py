@@ -194,7 +194,7 @@ def _next(item: "InboxItem") -> str:
     if item.waits_for:
         return TO_DO[item.waits_for]
     if item.course_id:
-        return f"sent to {item.course_id}"
+        return f"sent to {item.course_id}; its card says what of it can be used"
     return f"dismissed by {item.settled_by}: {item.settled_why}"
 
 
