@@ -432,6 +432,8 @@ def _obligations(look: Look) -> Broken:
         else:
             fired[key] += 1
     still_open: set[tuple[str, object]] = {(o.key, o.due_at) for o in look.card.obligations}
+    if len({o.key for o in look.card.obligations}) < len(look.card.obligations):
+        yield "two open things have one key: what is said to one call is said to the other"
     for (name, due_at), closed in fired.items():
         if not closed and (name, due_at) not in still_open:
             yield f"{name} fell due and vanished: neither open, met, overdue nor withdrawn"

@@ -50,7 +50,6 @@ def calls(case: Case) -> Iterator[Call]:
     yield from _vod(case)
     yield from _late(case)
     yield from _unread(case)
-    yield from _withdrawn(case)
     yield from _infusions(case)
     yield from _lost(case)
 
@@ -66,23 +65,10 @@ def _unread(case: Case) -> Iterator[Call]:
         yield Call(kind, FURTHER, title, "LAB-05", unread.since, clears)
     waiting = unsettled(case)
     for one in waiting[:NAMED]:
-        clears = f"resolve_unreadable of {one.fact}: transcribe or dismiss it, or a later usable result"
-        yield Call(kind, hashed(one.fact), one.what, "LAB-12", one.since, clears)
+        yield Call(kind, hashed(one.fact), one.what, one.rule, one.since, one.clears)
     if len(waiting) > NAMED:
         title, clears = "further results cannot be used", "resolve_unreadable for each; the card names the next"
         yield Call(kind, FURTHER_RESULTS, title, "LAB-12", waiting[NAMED].since, clears)
-
-
-def _withdrawn(case: Case) -> Iterator[Call]:
-    """LAB-09: withdrawals whose result is not known here, until it comes or a person dismisses them."""
-    clears = "resolve_unreadable: dismiss it; or the result that it withdraws comes"
-    for fact, _ in case.results.withdraw_nothing():
-        title = "a result was withdrawn that is not known here"
-        yield Call(ObligationKind.UNREADABLE, hashed(fact.id), title, "LAB-09", fact.recorded_at, clears)
-    standing = {u.fact: u for u in case.results.unknown() if u.stands}
-    for unknown in standing.values():
-        since = case.recorded[unknown.fact]
-        yield Call(ObligationKind.UNREADABLE, hashed(unknown.fact), unknown.why, "LAB-09", since, clears)
 
 
 def _implausible(case: Case) -> Iterator[Call]:

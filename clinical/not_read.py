@@ -23,15 +23,25 @@ from models.protocol import Override
 UNCERTAIN: Final = frozenset({"LAB-12", "LAB-13"})
 """A result of which nobody can tell what it measures: it is said once, for all that it may be."""
 SETTLED_BY_A_PERSON: Final = UNCERTAIN | {"LAB-14"}
+WITHDRAWN_ONLY: Final = "LAB-09"
+"""A withdrawal whose result is not known here: there is no value to transcribe."""
 _LABELS: Final = 4
 
 
 class Unsettled(NamedTuple):
-    """A result that a person must settle: its fact, since when it is here, and in our words what it may be."""
+    """A result that a person must settle: its fact, since when it is here, in our words what it may be, by which rule."""
 
     fact: str
     since: datetime
     what: str
+    rule: str = "LAB-12"
+
+    @property
+    def clears(self) -> str:
+        """What ends the waiting."""
+        if self.rule == WITHDRAWN_ONLY:
+            return f"resolve_unreadable of {self.fact}: dismiss it; or the result that it withdraws comes"
+        return f"resolve_unreadable of {self.fact}: transcribe or dismiss it, or a later usable result"
 
 
 def uncertain_results(case: Case, unknown: tuple[Unknown, ...]) -> Iterator[Finding]:
@@ -55,15 +65,22 @@ def unsettled(case: Case) -> list[Unsettled]:
     """What waits for a person who says what it is, the oldest first."""
     waiting = [u for u in case.results.unknown() if u.rule in SETTLED_BY_A_PERSON or u.stands]
     found = [
-        Unsettled(fact, case.recorded[fact], f"a result that may be {_may_be(together)} cannot be used")
+        _waiting(fact, case.recorded[fact], together)
         for fact, together in _by_fact(waiting).items()
         if fact in case.recorded
     ]
     found += [
-        Unsettled(f.id, f.recorded_at, "a withdrawn result is not known here")
+        Unsettled(f.id, f.recorded_at, "a result was withdrawn that is not known here", WITHDRAWN_ONLY)
         for f, _ in case.results.withdraw_nothing()
     ]
     return sorted({one.fact: one for one in found}.values(), key=lambda one: (one.since, one.fact))
+
+
+def _waiting(fact: str, since: datetime, together: list[Unknown]) -> Unsettled:
+    if all(u.rule == WITHDRAWN_ONLY for u in together):
+        what = f"a result of {_may_be(together)} was withdrawn that is not known here"
+        return Unsettled(fact, since, what, WITHDRAWN_ONLY)
+    return Unsettled(fact, since, f"a result that may be {_may_be(together)} cannot be used")
 
 
 def not_known_here(case: Case) -> Iterator[Finding]:

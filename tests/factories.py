@@ -231,8 +231,11 @@ class PaperCourse:
 
     @property
     def card(self) -> Assessment:
-        """What the people at the bedside see now."""
-        return assess(self.chart, self.protocol, self.now)
+        """What the people at the bedside see now. Whatever a test is about, no two open things have one key."""
+        card = assess(self.chart, self.protocol, self.now)
+        keys = [obligation.key for obligation in card.obligations]
+        assert len(set(keys)) == len(keys), f"one key for two open things: {keys}"
+        return card
 
     def judged(self, name: str, by: Role | Actor, **fields: Any) -> Accepted | Refused:
         """The ruling on one command; nothing is charted."""
