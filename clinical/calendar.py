@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 NOON = time(12)
 MIDNIGHT = time(0)
 MONTHS_OF_A_YEAR = 12
+HOUR = timedelta(hours=1)
 
 
 @lru_cache(maxsize=256)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal
 
+from clinical.calendar import HOUR
 from clinical.case import Case
 from clinical.reading import What
 from clinical.treatment import Dose
@@ -25,7 +26,6 @@ from models.facts import (
     VodExamination,
 )
 
-HOUR = timedelta(hours=1)
 HUNDREDTH = Decimal("0.01")
 DISCARDING = "complete_infusion with stopped_early or given_mg"
 """How it is charted that the rest of the bag was discarded (INF-05)."""

@@ -7,13 +7,21 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from clinical.before_dose import electrolytes_at, next_planned
-from clinical.calendar import at_local, local_date, midnight_after, midnight_of, plus_days, plus_months, wall_clock
+from clinical.calendar import (
+    HOUR,
+    at_local,
+    local_date,
+    midnight_after,
+    midnight_of,
+    plus_days,
+    plus_months,
+    wall_clock,
+)
 from clinical.case import Case
 from clinical.draws import all_known_at, last_or
 from clinical.due import Due, hashed, obligation
 from clinical.ecg import qtcf_history
 from clinical.end_of_monitoring import end_day
-from clinical.infusion import HOUR
 from clinical.medications import taken
 from clinical.once import all_of
 from clinical.reading import STRICTLY_AFTER
