@@ -121,7 +121,7 @@ def course_start(
 ) -> None:
     """Start a course for one patient. Only keyed hashes of the identity go into it."""
     from cli_courses import settings_for_commands, start_one
-    from clinical.start import judge_start
+    from clinical.rulings.start import judge_start
     from intake.patient_file import read_patient
     from plumbing.keys import birth_hash, subject_hash
 

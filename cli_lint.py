@@ -134,9 +134,9 @@ def _lines(intake: "Intake", protocol: "Protocol") -> Iterable[Line]:
 
 def _said(result: "LabResult", protocol: "Protocol") -> tuple[bool, str]:
     """Whether it is read as a result that may be used, as what, or why not; without its value."""
-    from clinical.meaning import meaning
-    from clinical.trouble import trouble_of, understood
-    from clinical.units import label
+    from clinical.coding.meaning import meaning
+    from clinical.coding.units import label
+    from clinical.results.trouble import trouble_of, understood
 
     meant = meaning(result)
     named = ", ".join(sorted(label(analyte) for analyte in meant.analytes))
@@ -157,8 +157,8 @@ def _said(result: "LabResult", protocol: "Protocol") -> tuple[bool, str]:
 
 def _aliases(intake: "Intake", protocol: "Protocol") -> Iterable[Alias]:
     """Words for units that nobody knows yet, with what they seem to mean: a person signs them, or does not."""
-    from clinical.meaning import meaning
-    from clinical.units import FACTORS, in_other_words, label, ucum
+    from clinical.coding.meaning import meaning
+    from clinical.coding.units import FACTORS, in_other_words, label, ucum
 
     for result in (result for message in intake.messages for result in message.results):
         meant = meaning(result)

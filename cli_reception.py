@@ -15,9 +15,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from cli_answers import Exit, Failed
 from cli_record import record_of
+from clinical.coding.meaning import meaning
+from clinical.coding.units import label
 from clinical.judge import ROLES
-from clinical.meaning import meaning
-from clinical.units import label
 from intake.fhir import read_fhir
 from intake.outcome import LOST_NOTHING, ExpectedSubject, Intake, Refusal
 from models.bounds import shortened

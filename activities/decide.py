@@ -16,9 +16,9 @@ from activities import beside
 from activities.reading import Read, Reader
 from activities.stubs import DECIDE, HOLD
 from activities.turns import turn
+from clinical.chart.setting_aside import judge_setting_aside
 from clinical.decide import STILL_UNREADABLE, Concluded, Inside, ReadAgainTold, Told, conclude
 from clinical.judge import ROLES
-from clinical.setting_aside import judge_setting_aside
 from models.assessment import Accepted, Assessment, Refused
 from models.base import canonical_json, content_hash
 from models.chart import Chart, hashes_unresolved

@@ -23,7 +23,7 @@ from checker.people import (
 )
 from checker.usual import DAY, IDENTIFIERS, analytes_for, ecg, premedicated, prepared, responded, signature, start
 from checker.ward import State
-from clinical.calendar import local_date
+from clinical.chart.calendar import local_date
 from models.assessment import CourseState, Verdict
 from models.facts import (
     Consent,

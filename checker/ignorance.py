@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from clinical.assess import ORDER
-from clinical.harm import Harm
-from clinical.kinds import harm_of
+from clinical.obligations.harm import Harm
+from clinical.obligations.kinds import harm_of
 from models.assessment import Assessment, Finding, Obligation, Verdict
 from models.messages import COMMANDS, Request
 from models.obligation_kinds import ObligationKind

@@ -72,14 +72,16 @@ def _changed(value: Any, path: list[str], number: Decimal) -> Any:
 
 
 def _rooms() -> list[Any]:
-    return [module for name, module in sorted(sys.modules.items()) if name.startswith("clinical.")]
+    """Every file of the rules. A folder holds no rule: only the names of its files, which may be those of rules."""
+    of_rules = [module for name, module in sorted(sys.modules.items()) if name.startswith("clinical.")]
+    return [module for module in of_rules if not hasattr(module, "__path__")]
 
 
 def _owner_of(path: str) -> tuple[Any, str]:
     """Where a rule lives: the module, or the class, that defines it. Raises `LookupError` for one that is not there."""
     *inner, name = path.split(".")
     for room in _rooms():
-        in_room = inner and room.__name__ == f"clinical.{inner[0]}"
+        in_room = inner and room.__name__.rpartition(".")[2] == inner[0]
         owner = room if in_room or not inner else getattr(room, inner[0], None)
         if owner is not None and name in vars(owner) and _at_home(vars(room)[name] if owner is room else owner, room):
             return owner, name

@@ -36,7 +36,7 @@ def _also_for(command: str, *roles: Role) -> Planted:
 
 
 def _forgets_old_holds(_: Any) -> Any:
-    from clinical.signs import personal_holds
+    from clinical.gates.signs import personal_holds
 
     def fading(case: Any) -> Iterator[Any]:
         fresh = [f for f, _ in case.reading.of(HoldSet) if not case.reading.reached(f.at + timedelta(hours=2))]
@@ -62,7 +62,7 @@ def _ignores_small_comparators(original: Any) -> Any:
 
 def _without_unknowns(original: Any) -> Any:
     """The newest readable value is used although a newer one cannot be read."""
-    from clinical.known import Opening
+    from clinical.results.known import Opening
 
     def find(self: Any, analyte: str) -> Any:
         found = self.history(analyte)
@@ -116,7 +116,7 @@ def _never_finished(original: Any) -> Any:
 
 
 def _nothing_signed(_: Any) -> Any:
-    from clinical.levels import Signed
+    from clinical.course.levels import Signed
 
     return lambda reading, derived: Signed(0, ())
 

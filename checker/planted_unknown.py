@@ -45,7 +45,7 @@ def _last_of_twins(original: Any) -> Any:
 
 def _forgotten(_: Any) -> Any:
     """An entry that could not be taken speaks of nothing."""
-    from clinical.meaning import Meaning
+    from clinical.coding.meaning import Meaning
 
     return lambda _result: Meaning(frozenset())
 

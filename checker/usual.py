@@ -18,10 +18,10 @@ from checker.people import (
     PRESCRIBER,
 )
 from checker.ward import State, ruling_on
-from clinical.bedside import standing_authorisation, usable_preparations
-from clinical.calendar import at_local
-from clinical.infusion import flow
-from clinical.schedule import asks_for_a_reason
+from clinical.bedside.bedside import standing_authorisation, usable_preparations
+from clinical.bedside.infusion import flow
+from clinical.chart.calendar import at_local
+from clinical.gates.schedule import asks_for_a_reason
 from models.assessment import Accepted, CourseState, Finding, Verdict
 from models.facts import (
     Consent,

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 
-from clinical.case import Case
-from clinical.commands import Standing
+from clinical.course.case import Case
 from clinical.decide import decide
 from clinical.judge import judge_standing
+from clinical.rulings.commands import Standing
 from models.assessment import Accepted, Assessment, Refused
 from models.carried import DecideRequest, Decision
 from models.chart import Chart

@@ -5,35 +5,35 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-from clinical.after_dose import dates_after_the_last_dose
-from clinical.alerts import suspicion
-from clinical.amendments import amendment_note
-from clinical.amounts import doubts, totals
-from clinical.bedside import lapsed_signature, signatures, standing_authorisation, start_troubles, verified
-from clinical.case import Case
-from clinical.closed_card import closed_card
-from clinical.commands import command_answers
-from clinical.course_over import course_over
-from clinical.critical import critical_values
-from clinical.derived import derived_again
-from clinical.deviations import deviations
-from clinical.dose_gate import dose_gate
-from clinical.dosing import dose_plan
-from clinical.infusion import interrupted, observation_note, pump_notes, under_way
-from clinical.laboratory_notes import laboratory_notes
-from clinical.not_read import not_known_here
-from clinical.obligations import obligations
-from clinical.once import all_of, once
-from clinical.overrides import with_overrides
-from clinical.owners import turns_of
-from clinical.reactions import reactions
-from clinical.record_gate import record_gate, without_record
-from clinical.response import response_notes
-from clinical.risk import risk_alerts
-from clinical.severity import severity_note
-from clinical.time_limits import past_the_limit
-from clinical.tumour_lysis import tumour_lysis
-from clinical.unusable import implausible, implausibly_high
+from clinical.bedside.amounts import doubts, totals
+from clinical.bedside.bedside import lapsed_signature, signatures, standing_authorisation, start_troubles, verified
+from clinical.bedside.infusion import interrupted, observation_note, pump_notes, under_way
+from clinical.bedside.reactions import reactions
+from clinical.bedside.time_limits import past_the_limit
+from clinical.chart.once import all_of, once
+from clinical.course.case import Case
+from clinical.dosing.derived import derived_again
+from clinical.dosing.dosing import dose_plan
+from clinical.gates.not_read import not_known_here
+from clinical.gates.overrides import with_overrides
+from clinical.gates.record_gate import record_gate, without_record
+from clinical.gates.unusable import implausible, implausibly_high
+from clinical.monitoring.after_dose import dates_after_the_last_dose
+from clinical.notes.critical import critical_values
+from clinical.notes.laboratory_notes import laboratory_notes
+from clinical.notes.response import response_notes
+from clinical.notes.tumour_lysis import tumour_lysis
+from clinical.obligations.closed_card import closed_card
+from clinical.obligations.course_over import course_over
+from clinical.obligations.obligations import obligations
+from clinical.obligations.owners import turns_of
+from clinical.rulings.amendments import amendment_note
+from clinical.rulings.commands import command_answers
+from clinical.verdict.deviations import deviations
+from clinical.verdict.dose_gate import dose_gate
+from clinical.vod.alerts import suspicion
+from clinical.vod.risk import risk_alerts
+from clinical.vod.severity import severity_note
 from models.assessment import Assessment, CourseState, DosePlan, Finding, Verdict
 from models.base import counted
 from models.chart import Chart

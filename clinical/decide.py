@@ -5,14 +5,14 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from clinical.assess import assess_case
-from clinical.case import Case
-from clinical.course_over import course_over
-from clinical.escalation import obligations_closed, rungs_reached
+from clinical.chart.setting_aside import judge_setting_aside
+from clinical.course.case import Case
+from clinical.gates.record_gate import difference
 from clinical.judge import judge, judge_machine
-from clinical.judging import Known, nothing_known
-from clinical.obligations import obligations
-from clinical.record_gate import difference
-from clinical.setting_aside import judge_setting_aside
+from clinical.obligations.course_over import course_over
+from clinical.obligations.escalation import obligations_closed, rungs_reached
+from clinical.obligations.obligations import obligations
+from clinical.rulings.judging import Known, nothing_known
 from models.assessment import Accepted, Assessment, Refused
 from models.base import Frozen, content_hash, short_hash
 from models.carried import DecideRequest, Decision

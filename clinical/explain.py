@@ -3,8 +3,8 @@
 from datetime import datetime
 
 from clinical.assess import assess, assess_case
-from clinical.case import Case
-from clinical.commands import Standing, gate
+from clinical.course.case import Case
+from clinical.rulings.commands import Standing, gate
 from models.assessment import Assessment, Finding, Refused
 from models.base import Frozen, Instant
 from models.chart import Chart

@@ -4,7 +4,12 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, cast
 
-from clinical import (
+from clinical.assess import assess_case
+from clinical.chart.calendar import local_date
+from clinical.chart.setting_aside import judge_setting_aside, word_on
+from clinical.course.case import Case
+from clinical.gates.record_gate import not_the_last_word
+from clinical.rulings import (
     amendments,
     bedside_rulings,
     call_rulings,
@@ -14,13 +19,8 @@ from clinical import (
     record_rulings,
     second_signatures,
 )
-from clinical.assess import assess_case
-from clinical.calendar import local_date
-from clinical.case import Case
-from clinical.commands import Standing, refused
-from clinical.judging import Judged, Judging, Known, nothing_known
-from clinical.record_gate import not_the_last_word
-from clinical.setting_aside import judge_setting_aside, word_on
+from clinical.rulings.commands import Standing, refused
+from clinical.rulings.judging import Judged, Judging, Known, nothing_known
 from models.assessment import Accepted, Refused, Verdict
 from models.base import Frozen
 from models.chart import Chart

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from clinical.calendar import at_local, local_date
+from clinical.chart.calendar import at_local, local_date
 from demo.attending import pass_time, pass_time_to
 from demo.bedside import Bedside
 from demo.patients import NURSE, PHYSICIAN, PRESCRIBER

@@ -1,4 +1,4 @@
-"""The kinds of thing that can be open in a course: what an obligation asks for. The rest stands in `clinical/kinds.py`."""
+"""The kinds of thing that can be open in a course: what an obligation asks for. The rest: `clinical/obligations/kinds.py`."""
 
 from enum import StrEnum
 

@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from clinical.harm import Harm, harm_of_turn
-from clinical.kinds import harm_of
-from clinical.unread import SHOWN
+from clinical.chart.unread import SHOWN
+from clinical.obligations.harm import Harm, harm_of_turn
+from clinical.obligations.kinds import harm_of
 from models.assessment import Assessment, CourseState, Finding, Obligation, Turn, Verdict
 from models.base import Frozen, Instant, counted, plain
 from models.facts import DIFFERS

@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, assert_never
 
-from clinical.due import FURTHER
-from clinical.kinds import KINDS
-from clinical.unread import SHOWN
+from clinical.chart.unread import SHOWN
+from clinical.monitoring.due import FURTHER
+from clinical.obligations.kinds import KINDS
 from models.assessment import Obligation
 from models.facts import Fact, ObligationMet, RungFired, UnreadableMessage, UnreadableResolved
 from models.obligation_kinds import ObligationKind

@@ -11,9 +11,9 @@ from temporalio.worker import Replayer
 import clinical.decide as core
 from activities import decide
 from activities.stubs import NOTIFY
-from clinical.case import Case
+from clinical.chart.setting_aside import as_read
+from clinical.course.case import Case
 from clinical.decide import Concluded, Told
-from clinical.setting_aside import as_read
 from demo.bedside import Bedside
 from models.chart import Chart
 from models.notification import NotificationBatch

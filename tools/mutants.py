@@ -195,7 +195,7 @@ def main() -> None:
     parser.add_argument("--kept", action="store_true", help="use the coverage that was measured last")
     asked = parser.parse_args()
     files = [Path(f) for f in asked.files] or sorted(
-        f.relative_to(ROOT) for room in ROOMS for f in (ROOT / room).glob("*.py")
+        f.relative_to(ROOT) for room in ROOMS for f in (ROOT / room).rglob("*.py")
     )
     os.chdir(ROOT)
     specs = drawn(files, asked.number, asked.seed)

@@ -16,9 +16,9 @@ from pydantic import BaseModel
 
 from cli_answers import EXITS
 from clinical.assess import assess
-from clinical.codes import LOINC
+from clinical.coding.codes import LOINC
+from clinical.coding.units import FACTORS, label
 from clinical.states import BEDSIDE, DOSING, ENDING, edges, may_follow
-from clinical.units import FACTORS, label
 from intake.chart_file import read_chart
 from intake.chart_words import BY_THE_SERVICE, meaning
 from intake.forms import fields_of, kinds_of

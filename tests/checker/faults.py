@@ -8,8 +8,11 @@ import sys
 from collections.abc import Sequence
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from pathlib import Path
 from types import CodeType, ModuleType
 from typing import NamedTuple
+
+from plumbing.settings import ROOT
 
 
 class Fault(NamedTuple):
@@ -21,9 +24,15 @@ class Fault(NamedTuple):
     meets: str
 
     @property
+    def path(self) -> Path:
+        """The file that it is in."""
+        (path,) = (ROOT / "clinical").rglob(f"{self.module}.py")
+        return path
+
+    @property
     def name(self) -> str:
         """The rules that it is in."""
-        return f"clinical.{self.module}"
+        return ".".join(self.path.relative_to(ROOT).with_suffix("").parts)
 
 
 FAULTS = (
@@ -59,7 +68,7 @@ FAULTS = (
     ),
     Fault(
         "critical",
-        'past(cut, result, one) in ("yes", "open")), None)',
+        "past(cut, result, one) in counts), None)",
         'past(cut, result, one) in ("open",)), None)',
         "nobody is called to a critical value",
     ),

@@ -6,7 +6,7 @@ from checker.people import MORNING, a_course
 from checker.scopes import WORTHLESS
 from checker.search import Search
 from checker.worthless import ASIDES, GRAVE, UNUSABLE
-from clinical.codes import analyte_of
+from clinical.coding.codes import analyte_of
 from plumbing.protocol_files import load_protocol, pin_of, released_names
 
 LABEL = "us-label-2024.1"

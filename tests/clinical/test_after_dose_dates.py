@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clinical.calendar import plus_months
+from clinical.chart.calendar import plus_months
 from models.people import Role
 from tests.examples import many
 from tests.factories import D1, ChartBuilder, PaperCourse

@@ -5,8 +5,8 @@ from typing import Any, get_args
 
 import pytest
 
-from clinical.answers import AGAINST, NOT_ASKED_ANEW
-from clinical.marks import TAGS
+from clinical.chart.answers import AGAINST, NOT_ASKED_ANEW
+from clinical.coding.marks import TAGS
 from models.assessment import Verdict
 from models.base import Frozen
 from models.facts import Consent, Eligibility, Findings, InfectionBleedingCheck, MedicalHistory

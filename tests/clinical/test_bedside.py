@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from clinical.due import hashed
+from clinical.monitoring.due import hashed
 from models.assessment import CourseState, Refused, Verdict
 from models.obligation_kinds import ObligationKind
 from models.people import Actor, Role

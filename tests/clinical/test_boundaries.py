@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from clinical.case import Case
+from clinical.course.case import Case
 from models.assessment import Refused, Verdict
 from models.people import Role
 from plumbing.protocol_files import load_protocol

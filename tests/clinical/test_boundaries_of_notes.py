@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from clinical.case import Case
-from clinical.risk import hard_alerts, risk_factors
-from clinical.severity import Severity, criteria, in_children
-from clinical.vod_signs import Signs
+from clinical.course.case import Case
+from clinical.vod.risk import hard_alerts, risk_factors
+from clinical.vod.severity import Severity, criteria, in_children
+from clinical.vod.vod_signs import Signs
 from demo.bundles import NORMAL
 from models.obligation_kinds import ObligationKind
 from models.people import Role

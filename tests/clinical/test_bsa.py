@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clinical.assess import assess
-from clinical.bsa import FORMULAS, bsa_m2
+from clinical.dosing.bsa import FORMULAS, bsa_m2
 from models.protocol import Entry, Protocol
 from plumbing.protocol_files import load_protocol, released_names
 from tests.examples import many

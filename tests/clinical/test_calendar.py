@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clinical.calendar import at_local, birthday, local_date, midnight_of, plus_days, wall_clock, zone_named
+from clinical.chart.calendar import at_local, birthday, local_date, midnight_of, plus_days, wall_clock, zone_named
 from tests.examples import many
 from tests.strategies import ZONES
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from clinical.case import Case
+from clinical.course.case import Case
 from clinical.decide import phase_of
 from models.assessment import CourseState, Verdict
 from models.messages import COMMANDS, Request

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from clinical.reading import Reading
+from clinical.chart.reading import Reading
 from models.assessment import Accepted, CourseState, Verdict
 from models.people import Actor, Role
 from plumbing.protocol_files import load_protocol

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from clinical.calendar import midnight_of
+from clinical.chart.calendar import midnight_of
 from models.assessment import Verdict
 from models.obligation_kinds import ObligationKind
 from models.people import Role

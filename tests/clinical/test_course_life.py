@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from clinical.decide import decide
-from clinical.start import judge_start
+from clinical.rulings.start import judge_start
 from models.assessment import CourseState, Verdict
 from models.carried import DecideRequest, Decision
 from models.chart import Chart

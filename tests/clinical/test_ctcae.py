@@ -8,10 +8,10 @@ from decimal import Decimal
 
 import pytest
 
-from clinical.case import Case
-from clinical.ctcae import Grade, grade_in_row, grade_of
-from clinical.known import Known
-from clinical.units import ucum
+from clinical.coding.units import ucum
+from clinical.course.case import Case
+from clinical.results.known import Known
+from clinical.toxicity.ctcae import Grade, grade_in_row, grade_of
 from models.people import Role
 from models.protocol import GradeRow
 from plumbing.protocol_files import load_protocol

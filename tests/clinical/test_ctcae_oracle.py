@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from clinical.ctcae import grade_in_row
+from clinical.toxicity.ctcae import grade_in_row
 from tests.clinical.test_ctcae import REFERENCE, grade, seen, treated
 from tests.intake.samples import SAMPLES
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from clinical.case import Case
-from clinical.deviations import HELD
-from clinical.dose_gate import dose_gate, holding_gate
+from clinical.course.case import Case
+from clinical.verdict.deviations import HELD
+from clinical.verdict.dose_gate import dose_gate, holding_gate
 from models.facts import DoseSlot
 from models.people import Role
 from plumbing.protocol_files import load_protocol

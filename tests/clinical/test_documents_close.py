@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from clinical.codes import BOUND_ONLY, LOINC, OTHERS
-from clinical.meaning import READ, meaning
-from clinical.names import fits_specimen, named, names_another
+from clinical.coding.codes import BOUND_ONLY, LOINC, OTHERS
+from clinical.coding.meaning import READ, meaning
+from clinical.coding.names import fits_specimen, named, names_another
 from models.assessment import Verdict
 from models.facts import NO_CODE, LabResult
 from models.messages import LabResults
@@ -150,7 +150,7 @@ def test_an_unknown_code_of_something_else_is_only_shown() -> None:
 
 @pytest.mark.parametrize(("code", "bound"), BOUND_ONLY.items())
 def test_a_code_that_measures_a_bound_may_close_and_never_opens(code: str, bound: str) -> None:
-    from clinical.codes import bound_of
+    from clinical.coding.codes import bound_of
 
     assert {bound_of(code, sent) for sent in (None, "=", "")} == {bound}
     assert bound_of(code, bound[0]) == bound[0]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clinical.calendar import at_local, local_date, midnight_of
+from clinical.chart.calendar import at_local, local_date, midnight_of
 from models.assessment import CourseState, Verdict
 from models.people import Role
 from tests.examples import few

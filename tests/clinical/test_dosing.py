@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from clinical.bsa import bsa_m2
-from clinical.dosing import dose_mg, vials_for, volume_ml
+from clinical.dosing.bsa import bsa_m2
+from clinical.dosing.dosing import dose_mg, vials_for, volume_ml
 from models.assessment import DosePlan, Verdict
 from tests.examples import many, modest
 from tests.factories import ARTICLE, D1, PROTOCOLS, ChartBuilder, PaperCourse, notes

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clinical.case import Case
-from clinical.ecg import fridericia, qtcf_history, qtcf_opening
-from clinical.known import Known
+from clinical.course.case import Case
+from clinical.results.known import Known
+from clinical.toxicity.ecg import fridericia, qtcf_history, qtcf_opening
 from models.assessment import Verdict
 from models.facts import LabResult
 from models.people import Role

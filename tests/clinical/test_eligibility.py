@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from clinical.start import judge_start
+from clinical.rulings.start import judge_start
 from models.assessment import CourseState, Finding, Verdict
 from models.people import Role
 from models.pins import Acknowledgement

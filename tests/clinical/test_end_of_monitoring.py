@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clinical.calendar import local_date, midnight_of
+from clinical.chart.calendar import local_date, midnight_of
 from models.assessment import CourseState, Verdict
 from models.facts import LabResult
 from models.obligation_kinds import GRAVEST

@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 import pytest
 
-from clinical.closures import Fired
 from clinical.decide import decide
-from clinical.due import hashed
-from clinical.harm import Harm
-from clinical.kinds import KINDS
+from clinical.monitoring.due import hashed
+from clinical.obligations.closures import Fired
+from clinical.obligations.harm import Harm
+from clinical.obligations.kinds import KINDS
 from models.carried import DecideRequest
 from models.facts import ObligationMet
 from models.obligation_kinds import GRAVEST, ObligationKind
@@ -266,7 +266,7 @@ def test_a_reaction_and_a_result_that_called_a_person_are_met_by_the_report_that
 def test_a_preparation_is_met_by_its_start() -> None:
     kind = ObligationKind.PREPARATION
     label = load_protocol(LABEL)
-    from clinical.case import Case
+    from clinical.course.case import Case
 
     case = Case(day_1().chart(), label, D1 + 3 * H)
     fired = Fired(kind, kind.key(hashed("p-1-1")), D1, D1, ())

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clinical.calendar import local_date, midnight_of
+from clinical.chart.calendar import local_date, midnight_of
 from models.assessment import Obligation
 from models.people import Role
 from tests.examples import modest

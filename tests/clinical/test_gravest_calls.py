@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from clinical.decide import decide
-from clinical.harm import Harm
-from clinical.kinds import harm_of
+from clinical.obligations.harm import Harm
+from clinical.obligations.kinds import harm_of
 from models.assessment import Obligation
 from models.carried import DecideRequest
 from models.facts import RungFired

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clinical.assess import assess
-from clinical.told import told_by
+from clinical.chart.told import told_by
 from models.chart import Chart
 from models.facts import Fact
 from plumbing.protocol_files import load_protocol

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 
 from clinical.assess import assess
-from clinical.harm import Harm, harm_of_turn
-from clinical.kinds import harm_of
+from clinical.obligations.harm import Harm, harm_of_turn
+from clinical.obligations.kinds import harm_of
 from models.assessment import CourseState, Obligation
 from models.facts import RungFired
 from models.obligation_kinds import ObligationKind

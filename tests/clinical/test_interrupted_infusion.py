@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from clinical.due import hashed
+from clinical.monitoring.due import hashed
 from models.assessment import CourseState, Receipt, Verdict
 from models.facts import InfusionCompleted
 from models.obligation_kinds import REACTIONS, ObligationKind

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from clinical.calendar import midnight_of
+from clinical.chart.calendar import midnight_of
 from models.assessment import CourseState, Verdict
 from models.people import Actor, Role
 from tests.factories import D1, LABEL, PROTOCOLS, ChartBuilder, PaperCourse, notes, standing_rules

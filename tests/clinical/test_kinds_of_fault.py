@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clinical.assess import assess
-from clinical.case import Case
-from clinical.known import Known
-from clinical.severity import Severity, in_children
-from clinical.vod_signs import Signs
+from clinical.course.case import Case
+from clinical.results.known import Known
+from clinical.vod.severity import Severity, in_children
+from clinical.vod.vod_signs import Signs
 from models.assessment import Accepted, CourseState, Refused, Verdict
 from models.facts import ObservationEnded
 from models.obligation_kinds import ObligationKind
@@ -154,8 +154,8 @@ def test_what_was_drawn_at_the_instant_of_the_first_dose_is_no_baseline_and_hold
 
 @pytest.mark.parametrize(("after", "how"), [(-SECOND, "withdrawn"), (timedelta(), "met"), (SECOND, "met")])
 def test_what_is_charted_at_the_instant_of_a_rung_meets_it(after: timedelta, how: str) -> None:
-    from clinical.closures import Fired
-    from clinical.kinds import KINDS
+    from clinical.obligations.closures import Fired
+    from clinical.obligations.kinds import KINDS
 
     kind, chart = ObligationKind.VITAL_SIGNS, ChartBuilder().ready().dose(1, 1, D1)
     chart.add({"kind": "vital_signs", "heart_rate_per_min": "80"}, D1 + H + after)

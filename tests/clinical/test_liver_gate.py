@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from clinical.units import label
+from clinical.coding.units import label
 from models.assessment import Finding, Verdict
 from models.people import Role
 from tests.factories import D1, LABEL, LIVER, PROTOCOLS, ChartBuilder, PaperCourse, notes, standing_rules

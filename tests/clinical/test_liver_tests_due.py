@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clinical.calendar import at_local, local_date, wall_clock
+from clinical.chart.calendar import at_local, local_date, wall_clock
 from models.assessment import Obligation
 from models.people import Role
 from tests.examples import few

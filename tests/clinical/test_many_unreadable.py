@@ -4,9 +4,9 @@ import hashlib
 from datetime import datetime, timedelta
 
 from clinical.assess import assess
-from clinical.case import Case
+from clinical.chart.unread import NAMED
+from clinical.course.case import Case
 from clinical.decide import conclude
-from clinical.unread import NAMED
 from models.assessment import Accepted, Assessment, Refused, Verdict
 from models.chart import Chart
 from models.facts import HoldSet, RungFired, UnreadableMessage, UnreadableResolved

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from clinical.case import Case
-from clinical.next_due import Test, last_and_next, next_due_words
+from clinical.course.case import Case
+from clinical.monitoring.next_due import Test, last_and_next, next_due_words
 from plumbing.protocol_files import load_protocol
 from tests.factories import D1, LABEL, LIVER, ChartBuilder, PaperCourse
 

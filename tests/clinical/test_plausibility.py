@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from clinical.case import Case
-from clinical.meaning import READ
-from clinical.results import LOW_COUNTS_AS_LOW
+from clinical.coding.meaning import READ
+from clinical.course.case import Case
+from clinical.results.results import LOW_COUNTS_AS_LOW
 from models.assessment import Verdict
 from models.people import Role
 from plumbing.protocol_files import load_protocol, released_names

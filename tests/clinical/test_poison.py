@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 
-from clinical import deviations
-from clinical.case import Case
+from clinical.course.case import Case
 from clinical.decide import decide
 from clinical.judge import ROLES
-from clinical.treatment import Dose
+from clinical.treatment.treatment import Dose
+from clinical.verdict import deviations
 from models.bounds import LONGEST_ID, read_bounded
 from models.carried import DecideRequest, Decision
 from models.messages import MESSAGES, MachineMessage, Message, NamedMessage, Request

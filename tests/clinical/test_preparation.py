@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from clinical.case import Case
-from clinical.dosing import dose_notes
+from clinical.course.case import Case
+from clinical.dosing.dosing import dose_notes
 from models.assessment import Verdict
 from models.facts import DoseSlot, Preparation
 from models.people import Role

@@ -18,12 +18,12 @@ from rich.console import Console
 
 import cli_render
 from clinical.assess import assess
-from clinical.case import Case
+from clinical.chart.taken_back import refusal
+from clinical.course.case import Case
 from clinical.decide import decide
 from clinical.explain import explain
 from clinical.judge import ROLES
-from clinical.known import Known
-from clinical.taken_back import refusal
+from clinical.results.known import Known
 from models.assessment import Accepted, Assessment, Refused, Verdict
 from models.carried import Carried, DecideRequest, Decision
 from models.chart import Chart

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from clinical.due import hashed
+from clinical.monitoring.due import hashed
 from models.assessment import CourseState, Verdict
 from models.obligation_kinds import ObligationKind
 from models.people import Role

@@ -9,10 +9,10 @@ import pytest
 from pydantic import ValidationError
 
 from clinical.assess import assess
-from clinical.case import Case
+from clinical.chart.setting_aside import MUST_STAND, judge_setting_aside
+from clinical.coding.marks import TAGS
+from clinical.course.case import Case
 from clinical.decide import decide
-from clinical.marks import TAGS
-from clinical.setting_aside import MUST_STAND, judge_setting_aside
 from models.assessment import Accepted, Refused, Verdict
 from models.carried import DecideRequest
 from models.chart import Chart

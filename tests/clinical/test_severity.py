@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from clinical.case import Case
-from clinical.risk import risk_factors
-from clinical.severity import Severity, criteria, in_children
-from clinical.vod_signs import Signs
+from clinical.course.case import Case
+from clinical.vod.risk import risk_factors
+from clinical.vod.severity import Severity, criteria, in_children
+from clinical.vod.vod_signs import Signs
 from models.assessment import Finding
 from models.people import Role
 from plumbing.protocol_files import load_protocol

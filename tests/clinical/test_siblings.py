@@ -25,11 +25,12 @@ from hypothesis import strategies as st
 
 import clinical
 import models
-from clinical import results, told
 from clinical.assess import assess
-from clinical.case import Case
-from clinical.stores import Store
-from clinical.told import told_by
+from clinical.chart import told
+from clinical.chart.stores import Store
+from clinical.chart.told import told_by
+from clinical.course.case import Case
+from clinical.results import results
 from models.assessment import Assessment
 from models.base import Frozen
 from models.chart import Chart
@@ -257,7 +258,7 @@ def test_a_changeable_answer_would_be_noticed() -> None:
 
 # ── what the rules share between courses ───────────────────────────────────────────────────────────────────────────
 
-KEPT_WHOLE = {"clinical.cuts._SPEAKING"}
+KEPT_WHOLE = {"clinical.results.cuts._SPEAKING"}
 """Changed while rules run: each entry is put in whole, beside the very list that it was made from."""
 
 
@@ -295,13 +296,13 @@ def test_what_the_rules_cache_by_argument_is_asked_of_values_alone() -> None:
         if isinstance(value, _lru_cache_wrapper) and value.__module__ == module.__name__
     }
     words = {
-        "clinical.names.named",
-        "clinical.names.names_another",
-        "clinical.units.atoms",
-        "clinical.units.measured_in",
-        "clinical.results._as_sent",
+        "clinical.coding.names.named",
+        "clinical.coding.names.names_another",
+        "clinical.coding.units.atoms",
+        "clinical.coding.units.measured_in",
+        "clinical.results.results._as_sent",
     }
-    assert cached == {"clinical.calendar.zone_named", "clinical.ecg.fridericia", *words}
+    assert cached == {"clinical.chart.calendar.zone_named", "clinical.toxicity.ecg.fridericia", *words}
 
 
 @few

@@ -5,9 +5,9 @@ from decimal import Decimal
 
 import pytest
 
-from clinical.case import Case
-from clinical.dosing import dose_mg, vials_for, volume_ml
-from clinical.windows import Window, slot_of
+from clinical.course.case import Case
+from clinical.dosing.dosing import dose_mg, vials_for, volume_ml
+from clinical.treatment.windows import Window, slot_of
 from models.assessment import Verdict
 from models.people import Role
 from models.protocol import Override

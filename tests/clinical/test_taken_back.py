@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 import pytest
 
-from clinical.taken_back import NOBODY, TAKEN_BACK_BY
+from clinical.chart.taken_back import NOBODY, TAKEN_BACK_BY
 from models.assessment import Verdict
 from models.facts import Body
 from models.people import CLINICAL_ROLES, PHYSICIANS, Role

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from clinical.case import Case
-from clinical.toxic_values import toxic_values
+from clinical.course.case import Case
+from clinical.toxicity.toxic_values import toxic_values
 from models.assessment import Finding, Verdict
 from models.people import Role
 from plumbing.protocol_files import load_protocol

@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clinical.assess import assess
-from clinical.case import Case
-from clinical.codes import LOINC, UNVERIFIED_CODES, analyte_of
-from clinical.known import Known, Unknown
-from clinical.trouble import in_ucum, limits_in_unit, trouble_of
-from clinical.units import FACTORS, Factor, bilirubin_umol_per_l, contradict, measured_in, to_canonical, ucum
+from clinical.coding.codes import LOINC, UNVERIFIED_CODES, analyte_of
+from clinical.coding.units import FACTORS, Factor, bilirubin_umol_per_l, contradict, measured_in, to_canonical, ucum
+from clinical.course.case import Case
+from clinical.results.known import Known, Unknown
+from clinical.results.trouble import in_ucum, limits_in_unit, trouble_of
 from models.assessment import Verdict
 from models.facts import LabResult
 from models.people import Role

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from clinical.alerts import ladder
-from clinical.case import Case
-from clinical.vod import answers, at_least
-from clinical.vod_signs import Part, Signs
+from clinical.course.case import Case
+from clinical.vod.alerts import ladder
+from clinical.vod.vod import answers, at_least
+from clinical.vod.vod_signs import Part, Signs
 from models.assessment import CourseState, Finding, Verdict
 from models.people import Role
 from tests.factories import D1, ChartBuilder, PaperCourse

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from clinical.case import Case
-from clinical.vod import answers
-from clinical.vod_signs import Signs
+from clinical.course.case import Case
+from clinical.vod.vod import answers
+from clinical.vod.vod_signs import Signs
 from models.assessment import Finding, Verdict
 from models.people import Role
 from tests.factories import D1, ChartBuilder, PaperCourse

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clinical import alerts
-from clinical.alerts import Ladder, ladder
-from clinical.case import Case
-from clinical.suspicion import Kept
+from clinical.course.case import Case
+from clinical.vod import alerts
+from clinical.vod.alerts import Ladder, ladder
+from clinical.vod.suspicion import Kept
 from models.assessment import Finding, Verdict
 from models.chart import Chart
 from models.facts import LabStatus

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clinical.case import Case
-from clinical.meaning import READ
-from clinical.unusable import READ_BY_NO_RULE, SAID_ELSEWHERE
+from clinical.coding.meaning import READ
+from clinical.course.case import Case
+from clinical.gates.unusable import READ_BY_NO_RULE, SAID_ELSEWHERE
 from models.assessment import Assessment, Finding, Verdict
 from models.facts import ResultWithdrawn
 from models.obligation_kinds import ObligationKind

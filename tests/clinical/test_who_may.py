@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from clinical.chart.taken_back import TAKEN_BACK_BY
 from clinical.judge import ROLES
-from clinical.taken_back import TAKEN_BACK_BY
 from models.assessment import Accepted
 from models.messages import COMMANDS, MESSAGES, SIGNALS, Request, Statement
 from models.people import Role

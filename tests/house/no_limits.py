@@ -47,7 +47,7 @@ NO_LIMITS: dict[tuple[str, str, str], str] = {
     ("ecg.py", "fridericia", "Decimal(3)"): "the cube root of Fridericia (§6.1)",
     ("ecg.py", "fridericia", "Decimal(60)"): "seconds of a minute (§6.1)",
     ("explain.py", "MOST_STEPS", "64"): "how many changes by time alone are looked at",
-    ("infusion.py", "HOUR", "timedelta(hours=1)"): "the hour of a rate in mL/h",
+    ("calendar.py", "HOUR", "timedelta(hours=1)"): "the hour of a rate in mL/h",
     ("infusion.py", "HUNDREDTH", "Decimal('0.01')"): "a hundredth of a milligram (RND-02)",
     ("infusion.py", "_seconds", "timedelta(seconds=1)"): "the smallest step of time here",
     (

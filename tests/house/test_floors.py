@@ -67,6 +67,13 @@ def test_an_import_inside_a_function_is_seen() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    "room", sorted(p.parent for p in (ROOT / "clinical").rglob("__init__.py")), ids=lambda p: p.name
+)
+def test_no_room_of_the_rules_holds_more_than_twelve_files(room: Path) -> None:
+    assert len([file for file in room.glob("*.py") if file.name != "__init__.py"]) <= 12
+
+
 def test_importing_the_workflows_leaves_the_database_out() -> None:
     modules = sorted(f"workflows.{file.stem}" for file in (ROOT / "workflows").glob("[!_]*.py"))
     assert len(modules) > 3

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from clinical.harm import Harm
+from clinical.obligations.harm import Harm
 from models.assessment import Assessment, CourseState, Finding, Obligation, Turn, Verdict
 from models.obligation_kinds import ObligationKind, kind_of_former
 from models.people import Role

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.flood import Seen, flood_of, flooded
-from clinical.unread import NAMED
+from clinical.chart.unread import NAMED
 from models.record import GENESIS_SHA256
 from record.reader import worklist
 from tests.factories import D1

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
-from clinical.calendar import local_date
+from clinical.chart.calendar import local_date
 from demo.patients import PRESCRIBER
 from demo.story import local_day, two_cycles
 from models.assessment import CourseState

@@ -1,0 +1,1 @@
+"""From the signature to the end of observation: preparation, infusion, reactions, amounts."""

@@ -1,0 +1,1 @@
+"""How much: body surface, dosing weight, dose, and whether what was signed still holds."""

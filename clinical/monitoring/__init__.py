@@ -1,0 +1,1 @@
+"""What must be drawn, measured and looked at, by when, until the end of monitoring."""

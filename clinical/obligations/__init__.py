@@ -1,0 +1,1 @@
+"""What is open in a course: from whom, by when, how grave, and what meets it."""

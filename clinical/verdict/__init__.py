@@ -1,0 +1,1 @@
+"""Whether the dose may be given, all gates together, and what happened outside them."""

@@ -1,0 +1,1 @@
+"""Veno-occlusive disease: its signs, definitions, ladder, severity and risk."""
