@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from cli_answers import EXITS
+from cli.answers import EXITS
 from clinical.assess import assess
 from clinical.coding.codes import LOINC
 from clinical.coding.units import FACTORS, label

@@ -16,7 +16,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from rich.console import Console
 
-import cli_render
+from cli import render
 from clinical.assess import assess
 from clinical.chart.taken_back import refusal
 from clinical.course.case import Case
@@ -465,9 +465,9 @@ def test_rendering_never_fails(charted: Charted) -> None:
     found = explain(chart, load_protocol(protocol), now)
     zone = zone_of(chart.course.zone)
     text = _printed(
-        cli_render.card(found.assessment, zone),
-        cli_render.explanation(found, zone),
-        cli_render.facts_table(chart, zone),
+        render.card(found.assessment, zone),
+        render.explanation(found, zone),
+        render.facts_table(chart, zone),
     )
     assert str(found.assessment.verdict) in text
     assert str(found.assessment.verdict) in found.assessment.sentence()
@@ -526,7 +526,7 @@ def test_every_refusal_names_its_reason(given_to: tuple[Chart, str, datetime, st
         assert ruling.findings, f"{command}: {ruling.message}"
         assert all(f.reason for f in ruling.findings)
         assert any(f.clears or f.verdict is Verdict.DISCONTINUED for f in ruling.findings)
-    text = _printed(cli_render.refusal_card(ruling, ZoneInfo("Europe/Berlin")))
+    text = _printed(render.refusal_card(ruling, ZoneInfo("Europe/Berlin")))
     assert ruling.type in text
 
 

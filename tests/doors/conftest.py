@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-import cli
+from cli import app as cli
 from plumbing.dev_server import DevServer
 from plumbing.keys import TEST_KEY_RING, TEST_RECORD_KEY, TEST_SUBJECT_KEY
 from plumbing.settings import load_settings, with_demo_keys

@@ -6,7 +6,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-import cli_render
+from cli import render
 from models.assessment import Assessment, CourseState, Finding, Verdict
 from models.people import Role
 from models.zones import zone_of
@@ -18,7 +18,7 @@ DAY = timedelta(days=1)
 
 def drawn(card: Assessment) -> str:
     console = Console(file=StringIO(), width=200)
-    console.print(cli_render.card(card, zone_of("Europe/Berlin")))
+    console.print(render.card(card, zone_of("Europe/Berlin")))
     return str(console.file.getvalue())  # type: ignore[attr-defined]
 
 
@@ -67,7 +67,7 @@ def test_findings_of_one_clause_that_different_people_may_set_aside_say_so_each(
     said = ["ANC", "platelets", "no override", "lipase", "override: prescriber, with a reason"]
     for findings, expected in ((found, said), (found[::-1], [*said[3:], "platelets", "ANC", "no override"])):
         console = Console(file=StringIO(), width=200)
-        console.print(cli_render.findings_table(findings, zone_of("Europe/Berlin")))
+        console.print(render.findings_table(findings, zone_of("Europe/Berlin")))
         text = str(console.file.getvalue())  # type: ignore[attr-defined]
         assert [text.index(words) for words in expected] == sorted(text.index(words) for words in expected)
         assert text.count("override") == 2

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cli import app
-from cli_answers import Exit
+from cli.answers import Exit
 from plumbing.site_file import SiteFile
 from tests.intake.builders import bundle, code, observation, patient, ucum
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-import cli
-from cli_answers import failure_of
+from cli import app as cli
+from cli.answers import failure_of
 from intake.command_words import read_command, read_words
 from intake.written import NotReadable
 from models.facts import Toxicity, Weight

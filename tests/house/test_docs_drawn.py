@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import typer
 
-import cli
+from cli import app as cli
 from clinical.states import may_follow
 from demo.__main__ import app as demo_app
 from demo.patients import CLARA, LABORATORY

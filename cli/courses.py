@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from temporalio.client import WorkflowExecution
 
-from cli_answers import Exit, Failed
+from cli.answers import Exit, Failed
 from intake.fhir import read_fhir
 from intake.outcome import LOST_NOTHING, ExpectedSubject, Intake, Refusal
 from models.chart import Course
@@ -52,7 +52,7 @@ def start_one(settings: Settings, course: Course) -> None:
 
     Another open course of the same patient is named, and a second one is begun only with a reason.
     """
-    from cli_record import record_of
+    from cli.record import record_of
     from services.starting import must_be_the_only_one, start_course
 
     async def started(courses: CourseClient) -> None:
@@ -71,7 +71,7 @@ def start_one(settings: Settings, course: Course) -> None:
 
 def read_again_in(settings: Settings, course_id: str, by: Actor, name: str) -> "list[Tried]":
     """Have a course read again what it could not read: its bytes are in the record. Raises `Failed` without a record."""
-    from cli_record import record_of
+    from cli.record import record_of
     from services.reading_again import read_again
 
     async def tried(courses: CourseClient) -> "list[Tried]":

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-import cli_render
-from cli_answers import Exit, Failed, answer
+from cli import render
+from cli.answers import Exit, Failed, answer
 from intake.typed import read_instant
 from intake.written import NotReadable
 from models.bounds import YEARS
@@ -47,7 +47,7 @@ def assess(chart: ChartPath, at: At, protocol: ProtocolName = "", as_json: AsJso
 
     read, rules, now = _asked(chart, protocol, at)
     found = core(read, rules, now)
-    answer(as_json, found, cli_render.card(found, zone_of(read.course.zone)))
+    answer(as_json, found, render.card(found, zone_of(read.course.zone)))
 
 
 def explain(chart: ChartPath, at: At, protocol: ProtocolName = "", as_json: AsJson = False) -> None:
@@ -56,8 +56,8 @@ def explain(chart: ChartPath, at: At, protocol: ProtocolName = "", as_json: AsJs
 
     read, rules, now = _asked(chart, protocol, at)
     found, zone = core(read, rules, now), zone_of(read.course.zone)
-    card = cli_render.card(found.assessment, zone, refusals=False)  # they follow with all that opens them
-    answer(as_json, found, card, cli_render.explanation(found, zone))
+    card = render.card(found.assessment, zone, refusals=False)  # they follow with all that opens them
+    answer(as_json, found, card, render.explanation(found, zone))
 
 
 def _asked(path: Path, protocol: str, at: str) -> tuple[Chart, Protocol, datetime]:
@@ -83,13 +83,13 @@ def protocol_list(as_json: AsJson = False) -> None:
     from plumbing.protocol_files import released_names
 
     rows = [_about(protocol_named(name)) for name in released_names()]
-    answer(as_json, rows, cli_render.protocols_table(rows))
+    answer(as_json, rows, render.protocols_table(rows))
 
 
 def protocol_show(name: Annotated[str, typer.Argument(metavar="NAME")], as_json: AsJson = False) -> None:
     """Every number of a protocol with clause, source and confidence, and every rule."""
     protocol = protocol_named(name)
-    answer(as_json, protocol, cli_render.protocol_tables(protocol))
+    answer(as_json, protocol, render.protocol_tables(protocol))
 
 
 def protocol_diff(
@@ -106,14 +106,14 @@ def protocol_diff(
 ) -> None:
     """Where protocol A differs from protocol B, with clauses and divergences; with --charts also which decisions differ."""
     first, second = protocol_named(a), protocol_named(b)
-    rows = cli_render.differences(first, second)
+    rows = render.differences(first, second)
     document: dict[str, Any] = {"a": a, "b": b, "differences": rows}
-    shown: list[Any] = [cli_render.differences_table(rows, a, b)]
+    shown: list[Any] = [render.differences_table(rows, a, b)]
     if charts is not None:
         found = _compared(charts, first, second, read_instant("--at", at) if at else None)
         document |= {"charts": found}
         shown.append(f"\n{len(found['decisions'])} of {found['compared']} chart(s) are decided differently")
-        shown += [cli_render.decisions_table(found["decisions"], a, b)] if found["decisions"] else []
+        shown += [render.decisions_table(found["decisions"], a, b)] if found["decisions"] else []
         shown += [f"not compared: {words}" for words in found["not_read"].values()]
     answer(as_json, document, *shown)
 

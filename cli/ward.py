@@ -18,8 +18,8 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-import cli_render
-from cli_answers import Failed, answer
+from cli import render
+from cli.answers import Failed, answer
 from intake.typed import read_role
 from models.attributes import OF_COURSES
 from models.base import counted
@@ -116,7 +116,7 @@ async def _ward(engine: "AsyncEngine") -> "Ward":
 
 def _record() -> "AbstractAsyncContextManager[AsyncEngine]":
     """The record as it is: looking at it never makes one."""
-    from cli_record import record_of
+    from cli.record import record_of
     from plumbing.settings import load_settings
 
     return record_of(load_settings(), unreachable="the record cannot be read ({})")
@@ -246,7 +246,7 @@ def _age_of(ward: "Ward") -> Text:
 
 def _cells(row: "BoardRow", zone: ZoneInfo) -> tuple[Text | str, ...]:
     where = Text(f"{row.state}\n")
-    where.append(row.headline, style=cli_render.style_of(row.verdict))
+    where.append(row.headline, style=render.style_of(row.verdict))
     where.append(f"\nas of {_short(row.as_of, zone)}, {ago(row.now - row.as_of)}", style="dim")
     if row.unwatched:
         where.append("\nnot watched", style="bold red")

@@ -9,7 +9,7 @@ import typer
 from pydantic import BaseModel
 from rich.console import RenderableType
 
-import cli_render
+from cli import render
 from intake.written import NotReadable
 from models.assessment import Refused
 from models.protocol import Protocol
@@ -76,30 +76,30 @@ def answer(as_json: bool, document: Any, *shown: RenderableType) -> None:
     if as_json:
         typer.echo(json.dumps(document, default=_as_plain, ensure_ascii=False, indent=2))
     else:
-        cli_render.show(*shown)
+        render.show(*shown)
 
 
 def tell(failure: Failed, *, as_json: bool) -> None:
     """A failure in words on stderr; with `--json` also as the one document on stdout."""
     if as_json:
         answer(True, {"error": failure.type, "message": failure.words, **failure.more})
-    cli_render.show(*(failure.shown or (f"inocycle: {failure.words}",)), to_stderr=True)
+    render.show(*(failure.shown or (f"inocycle: {failure.words}",)), to_stderr=True)
 
 
 def refused(refusal: Refused, zone: str | None) -> Failed:
     """A refusal as a card: what is refused, each finding, what clears it, and when at the earliest."""
-    shown = cli_render.refusal_card(refusal, zone_of(zone))
+    shown = render.refusal_card(refusal, zone_of(zone))
     return Failed(Exit.REFUSED, refusal.type, refusal.message, shown, refusal=refusal)
 
 
 def start_refused(refusal: Refused, protocol: Protocol, label: Protocol | None) -> Failed:
     """The refusal of a start; where divergences wait for a word, each with what it changes against the label."""
-    shown: list[RenderableType] = [cli_render.refusal_card(refusal, zone_of(None))]
+    shown: list[RenderableType] = [render.refusal_card(refusal, zone_of(None))]
     if refusal.type != "DivergenceNotAcknowledged" or label is None:
         return Failed(Exit.REFUSED, refusal.type, refusal.message, *shown, refusal=refusal)
-    rows = [row for row in cli_render.differences(protocol, label) if row["divergence"]]
+    rows = [row for row in render.differences(protocol, label) if row["divergence"]]
     rows.sort(key=lambda row: (row["divergence"], row["path"]))
-    shown.append(cli_render.differences_table(rows, protocol.name, label.name))
+    shown.append(render.differences_table(rows, protocol.name, label.name))
     example = " ".join(f'--acknowledge {d}="…"' for d in protocol.divergences)
     shown.append(f"acknowledge each with a reason: {example}")
     return Failed(Exit.REFUSED, refusal.type, refusal.message, *shown, refusal=refusal, divergences=rows)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli_answers import Exit, Failed, answer
+from cli.answers import Exit, Failed, answer
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,8 +13,8 @@ from typing import TypeVar
 from pydantic import TypeAdapter
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from cli_answers import Exit, Failed
-from cli_record import record_of
+from cli.answers import Exit, Failed
+from cli.record import record_of
 from clinical.coding.meaning import meaning
 from clinical.coding.units import label
 from clinical.judge import ROLES

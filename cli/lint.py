@@ -12,8 +12,8 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from cli_answers import Exit, Failed, answer
-from cli_rules import protocol_named
+from cli.answers import Exit, Failed, answer
+from cli.rules import protocol_named
 from intake.outcome import LOST_NOTHING
 
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
 """The inbox on the command line: receive documents without naming a course, see what waits, say what becomes of it.
 
-What happens to a document is for `cli_reception.py`, which is loaded only when one of these commands runs.
+What happens to a document is for `cli/reception.py`, which is loaded only when one of these commands runs.
 """
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
@@ -13,15 +13,15 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from cli_answers import Exit, Failed, answer
-from cli_lint import lint
-from cli_ward import ago
+from cli.answers import Exit, Failed, answer
+from cli.lint import lint
+from cli.ward import ago
 from intake.outcome import LOST_NOTHING
 from intake.strict_json import MAX_BYTES
 from intake.typed import read_actor
 
 if TYPE_CHECKING:
-    from cli_reception import Reception
+    from cli.reception import Reception
     from record.inbox import InboxItem
 
 Result = TypeVar("Result")
@@ -102,7 +102,7 @@ def list_items(
     """What waits, the oldest first: since when, what for, and what to do."""
     if context.invoked_subcommand is not None:
         return
-    from cli_reception import with_reception
+    from cli.reception import with_reception
     from plumbing.settings import load_settings
 
     found, unreadable = with_reception(load_settings(), lambda r: r.look(settled_too=settled_too))
@@ -216,8 +216,8 @@ def _table(*columns: str) -> Table:
 
 
 def _in_reception(doing: str, act: "Callable[[Reception], Awaitable[Result]]") -> Result:
-    from cli_courses import settings_for_commands
-    from cli_reception import with_reception
+    from cli.courses import settings_for_commands
+    from cli.reception import with_reception
 
     return with_reception(settings_for_commands(doing), act)
 

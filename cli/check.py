@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli_answers import Exit, Failed
-from cli_rules import protocol_named
+from cli.answers import Exit, Failed
+from cli.rules import protocol_named
 
 if TYPE_CHECKING:
     from checker.plant import Outcome

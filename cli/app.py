@@ -17,14 +17,9 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
 
-import cli_check
-import cli_inbox
-import cli_record
-import cli_render
-import cli_rules
-import cli_ward
-from cli_answers import EXITS, Exit, Failed, answer, failure_of, refused, start_refused, tell
-from cli_rules import pin_named, protocol_named, reading
+from cli import check, inbox, record, render, rules, ward
+from cli.answers import EXITS, Exit, Failed, answer, failure_of, refused, start_refused, tell
+from cli.rules import pin_named, protocol_named, reading
 from intake.typed import read_acknowledgement, read_actor, read_course_id, read_instant, read_state
 from models.chart import Chart, Course
 from models.zones import zone_of
@@ -120,7 +115,7 @@ def course_start(
     as_json: AsJson = False,
 ) -> None:
     """Start a course for one patient. Only keyed hashes of the identity go into it."""
-    from cli_courses import settings_for_commands, start_one
+    from cli.courses import settings_for_commands, start_one
     from clinical.rulings.start import judge_start
     from intake.patient_file import read_patient
     from plumbing.keys import birth_hash, subject_hash
@@ -163,7 +158,7 @@ def course_show(
     as_json: AsJson = False,
 ) -> None:
     """Where a course stands: verdict with its time, why, the dose, what is due, which commands may be given."""
-    from cli_courses import with_courses
+    from cli.courses import with_courses
     from plumbing.settings import load_settings
 
     settings = load_settings()
@@ -176,8 +171,8 @@ def course_show(
     document = {"status": status, "assessment": found, **({"chart": chart} if with_chart else {})}
 
     zone = zone_of(chart.course.zone)
-    facts = ("", "Facts", cli_render.facts_table(chart, zone)) if with_chart else ()
-    answer(as_json, document, cli_render.status_lines(status), cli_render.card(found, zone), *facts)
+    facts = ("", "Facts", render.facts_table(chart, zone)) if with_chart else ()
+    answer(as_json, document, render.status_lines(status), render.card(found, zone), *facts)
 
 
 @course_app.command("list")
@@ -188,7 +183,7 @@ def course_list(
     as_json: AsJson = False,
 ) -> None:
     """All courses that Temporal knows, with where they stand."""
-    from cli_courses import listed, with_courses
+    from cli.courses import listed, with_courses
     from plumbing.settings import load_settings
 
     query = "ExecutionStatus != 'ContinuedAsNew'"
@@ -199,14 +194,14 @@ def course_list(
         return [listed(execution) async for execution in courses.listed(query)]
 
     rows = sorted(with_courses(load_settings(), look), key=lambda row: row["course_id"])
-    answer(as_json, rows, cli_render.courses_table(rows) if rows else "no course")
+    answer(as_json, rows, render.courses_table(rows) if rows else "no course")
 
 
 @course_app.command("reconcile")
 def course_reconcile(course_id: CourseId, wait: Wait = 20, as_json: AsJson = False) -> None:
     """How a running course and its record differ, for the administrator and the physician who settle it (REC-02)."""
-    from cli_courses import with_courses
-    from cli_record import record_of
+    from cli.courses import with_courses
+    from cli.record import record_of
     from plumbing.settings import load_settings
     from record.reader import RecordAltered, UnknownCourse
     from services.reconcile import Differences, differences
@@ -241,11 +236,11 @@ def course_read_again(
 
     Exits with 3 where something still cannot be read; a person transcribes or dismisses that (`resolve_unreadable`).
     """
-    from cli_courses import read_again_in, settings_for_commands
+    from cli.courses import read_again_in, settings_for_commands
 
     actor = read_actor("--by", by)
     tried = read_again_in(settings_for_commands("course read-again"), course_id, actor, message)
-    answer(as_json, tried, cli_render.tried_table(tried) if tried else "nothing waits to be read again")
+    answer(as_json, tried, render.tried_table(tried) if tried else "nothing waits to be read again")
     raise typer.Exit(int(Exit.OK if all(one.read for one in tried) else Exit.REFUSED))
 
 
@@ -264,7 +259,7 @@ def labs_send(
     Exits with 3 when a file is not certainly about the patient of the course (nothing of it is sent), and with 2 when
     another entry could not be read; what could be read is sent.
     """
-    from cli_courses import exit_of, send_labs, settings_for_commands, with_courses
+    from cli.courses import exit_of, send_labs, settings_for_commands, with_courses
 
     actor = read_actor("--by", by)
     documents: dict[str, bytes] = {}
@@ -276,7 +271,7 @@ def labs_send(
     sending = partial(send_labs, course_id=course_id, documents=documents, settings=settings, by=actor, within=wait)
     read, sentence = with_courses(settings, sending)
     document = {"course_id": course_id, "files": read, "sentence": sentence}
-    answer(as_json, document, cli_render.intake_table(read), *([f"now: {sentence}"] if sentence else []))
+    answer(as_json, document, render.intake_table(read), *([f"now: {sentence}"] if sentence else []))
     raise typer.Exit(int(exit_of(read.values())))
 
 
@@ -320,7 +315,7 @@ def _header(course_id: str, by: str, message_id: str, at: str) -> dict[str, str]
 def _give(
     course_id: str, name: str, words: Sequence[str], header: Mapping[str, str], within: timedelta, as_json: bool
 ) -> None:
-    from cli_courses import settings_for_commands, with_courses
+    from cli.courses import settings_for_commands, with_courses
     from intake.command_words import read_command
 
     command = read_command(name, words, header)
@@ -335,7 +330,7 @@ def _give(
             raise refused(error.refusal, await courses.zone(course_id)) from None
 
     receipt = with_courses(settings, give)
-    answer(as_json, receipt, cli_render.receipt_lines(receipt))
+    answer(as_json, receipt, render.receipt_lines(receipt))
 
 
 def _list_commands(as_json: bool) -> None:
@@ -344,19 +339,19 @@ def _list_commands(as_json: bool) -> None:
 
     roles = {name: sorted(str(role) for role in ROLES[name]) for name in COMMANDS}
     document = [
-        {"command": name, "roles": roles[name], "fields": [f._asdict() for f in cli_render.command_fields(kind)]}
+        {"command": name, "roles": roles[name], "fields": [f._asdict() for f in render.command_fields(kind)]}
         for name, kind in COMMANDS.items()
     ]
-    answer(as_json, document, cli_render.commands_list(roles))
+    answer(as_json, document, render.commands_list(roles))
 
 
 # ── the ward ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-cli_ward.add_to(app)
-cli_record.add_to(app)
-cli_inbox.add_to(app, labs_app)
-cli_rules.add_to(app)
-cli_check.add_to(app)
+ward.add_to(app)
+record.add_to(app)
+inbox.add_to(app, labs_app)
+rules.add_to(app)
+check.add_to(app)
 
 
 # ── processes ──────────────────────────────────────────────────────────────────────────────────────────────────────
