@@ -16,7 +16,7 @@ from models.protocol import Protocol
 from models.zones import zone_of
 
 if TYPE_CHECKING:
-    from services.courses import CourseError
+    from services.errors import ServiceError
 
 
 class Exit(IntEnum):
@@ -39,7 +39,10 @@ EXITS = {
     Exit.NOT_FOUND: "no such course, or none that is still conducted",
 }
 
-_EXIT_OF_COURSE_ERROR = {
+_EXIT_OF_SERVICE_ERROR = {
+    "UnknownItem": Exit.NOT_FOUND,
+    "CourseEnded": Exit.NOT_FOUND,
+    "NotSent": Exit.UNREACHABLE,
     "NoSuchCourse": Exit.NOT_FOUND,
     "BrokenOff": Exit.NOT_FOUND,
     "DecidesNothing": Exit.UNREACHABLE,
@@ -56,7 +59,7 @@ _EXIT_OF_COURSE_ERROR = {
     "MalformedMessage": Exit.USAGE,
     "UnknownCommand": Exit.USAGE,
 }
-"""By the type of a `CourseError`; any other one is a refusal."""
+"""By the type of a `ServiceError`; any other one is a refusal."""
 
 
 class Failed(Exception):
@@ -128,10 +131,10 @@ def _failure_below(error: Exception) -> Failed | None:
     from plumbing.keys import KeyRefused
     from plumbing.protocol_files import ProtocolError
     from plumbing.settings import SettingsRefused
-    from services.courses import CourseError
+    from services.errors import ServiceError
 
-    if isinstance(error, CourseError):
-        return _of_course(error)
+    if isinstance(error, ServiceError):
+        return _of_service(error)
     if isinstance(error, ProtocolError | SettingsRefused | KeyRefused):
         return Failed(Exit.USAGE, type(error).__name__, str(error))
     if isinstance(error, InstallationRefused):
@@ -149,9 +152,11 @@ def _failure_below(error: Exception) -> Failed | None:
     return None
 
 
-def _of_course(error: "CourseError") -> Failed:
-    """What a course or its server said; where the same message may be sent again, its id stands beside it."""
-    code = _EXIT_OF_COURSE_ERROR.get(error.type, Exit.REFUSED)
+def _of_service(error: "ServiceError") -> Failed:
+    """What a course, its server or the inbox said; where the same message may be sent again, its id stands beside it."""
+    code = _EXIT_OF_SERVICE_ERROR.get(error.type, Exit.REFUSED)
+    if error.type == "UnknownItem":
+        return Failed(code, error.type, f"{error}; `inocycle inbox --all` lists them")
     if error.message_id is None:
         return Failed(code, error.type, str(error))
     words = f"{error}.\nRepeat it with --message-id {error.message_id}"

@@ -1,8 +1,9 @@
 """The inbox on the command line: receive documents without naming a course, see what waits, say what becomes of it.
 
-What happens to a document is for `cli/reception.py`, which is loaded only when one of these commands runs.
+What happens to a document is for `services/reception.py`, which is loaded only when one of these commands runs.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,8 +22,9 @@ from intake.strict_json import MAX_BYTES
 from intake.typed import read_actor
 
 if TYPE_CHECKING:
-    from cli.reception import Reception
+    from plumbing.settings import Settings
     from record.inbox import InboxItem
+    from services.reception import Reception
 
 Result = TypeVar("Result")
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout instead of tables.")]
@@ -102,10 +104,9 @@ def list_items(
     """What waits, the oldest first: since when, what for, and what to do."""
     if context.invoked_subcommand is not None:
         return
-    from cli.reception import with_reception
     from plumbing.settings import load_settings
 
-    found, unreadable = with_reception(load_settings(), lambda r: r.look(settled_too=settled_too))
+    found, unreadable = _with_reception(load_settings(), lambda r: r.look(settled_too=settled_too))
     document: list[dict[str, Any]] = [{"item": one.row, "unreadable": str(one)} for one in unreadable]
     document += [{**_shown(item), "courses": [c.course_id for c in courses]} for item, courses in found]
     items = [item for item, _ in found]
@@ -217,9 +218,21 @@ def _table(*columns: str) -> Table:
 
 def _in_reception(doing: str, act: "Callable[[Reception], Awaitable[Result]]") -> Result:
     from cli.courses import settings_for_commands
-    from cli.reception import with_reception
 
-    return with_reception(settings_for_commands(doing), act)
+    return _with_reception(settings_for_commands(doing), act)
+
+
+def _with_reception(settings: "Settings", act: "Callable[[Reception], Awaitable[Result]]") -> Result:
+    """Open the record and act; what is wrong with it is said in words."""
+    from cli.record import record_of
+    from services.reception import Reception
+
+    async def opened() -> Result:
+        unreachable = "the inbox cannot be reached ({}); nothing is acknowledged"
+        async with record_of(settings, unreachable=unreachable) as engine:
+            return await act(Reception(engine, settings))
+
+    return asyncio.run(opened())
 
 
 def _documents(files: Sequence[Path]) -> tuple[dict[str, bytes], list[str]]:

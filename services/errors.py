@@ -28,7 +28,7 @@ NOBODY: Final = "no worker answered"
 WHAT_NAMES_IT: Final = "the log of its worker and Temporal's Web UI name what fails"
 
 
-class CourseError(Exception):
+class ServiceError(Exception):
     """What a door tells a person. `type` is stable; the text holds no patient value.
 
     `message_id` is set where the same message may or should be sent again.
@@ -38,6 +38,14 @@ class CourseError(Exception):
         super().__init__(words)
         self.type = kind
         self.message_id = message_id
+
+
+class CourseError(ServiceError):
+    """A course, or the server that it runs on, does not answer with a receipt."""
+
+
+class ItemError(ServiceError):
+    """What becomes of a document in the inbox cannot be settled so."""
 
 
 class CommandRefused(CourseError):

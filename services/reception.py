@@ -4,17 +4,13 @@ Readers, record and courses meet here, because none of them may know the others.
 `record/inbox.py`, what it says for `intake/fhir.py`.
 """
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from functools import partial
-from typing import TypeVar
 
 from pydantic import TypeAdapter
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from cli.answers import Exit, Failed
-from cli.record import record_of
 from clinical.coding.meaning import meaning
 from clinical.coding.units import label
 from clinical.judge import ROLES
@@ -33,23 +29,11 @@ from record.inbox import InboxItem, InboxState, ItemSettled, SubjectCourse, Unkn
 from record.raw import CannotBeRead
 from record.reader import UnknownCourse
 from services.courses import CourseClient, CourseError
+from services.errors import ItemError
 
-Result = TypeVar("Result")
 _ACTOR: TypeAdapter[Actor] = TypeAdapter(By)
 MAY_SETTLE = ROLES[ResolveUnreadable.name] | {Role.COORDINATOR}
 """Who may say what becomes of an item: whoever may resolve an unreadable message, and the coordinator, whose it is."""
-
-
-def with_reception(settings: Settings, act: Callable[["Reception"], Awaitable[Result]]) -> Result:
-    """Open the record and act; what is wrong with it is said in words."""
-
-    async def opened() -> Result:
-        async with record_of(
-            settings, unreachable="the inbox cannot be reached ({}); nothing is acknowledged"
-        ) as engine:
-            return await act(Reception(engine, settings))
-
-    return asyncio.run(opened())
 
 
 class Reception:
@@ -93,11 +77,11 @@ class Reception:
         chosen = not item.subjects
         if course.subject_hash not in item.subjects and not (chosen and await self._read_of(item, course, chosen=True)):
             words = f"item {item.id} is not certainly about the patient of {course_id}; nothing was sent"
-            raise Failed(Exit.REFUSED, "SubjectMismatch", words)
+            raise ItemError("SubjectMismatch", words)
         found = await self._send(item, course, by, "assigned by hand", chosen=chosen)
         if found.state is InboxState.WAITING:
             words = f"item {item.id} was not sent and still waits: {found.waits_for}"
-            raise Failed(_EXIT_OF.get(found.waits_for or WaitsFor.A_LOOK, Exit.REFUSED), str(found.waits_for), words)
+            raise ItemError(str(found.waits_for), words)
         return found
 
     async def dismiss(self, name: str, by: Actor, reason: str) -> InboxItem:
@@ -113,17 +97,17 @@ class Reception:
     async def _to_settle(self, name: str, by: Actor) -> InboxItem:
         if by.role not in MAY_SETTLE:
             words = f"the inbox is not for the role {by.role}; it is for: {', '.join(sorted(MAY_SETTLE))}"
-            raise Failed(Exit.REFUSED, "RoleNotAllowed", words)
+            raise ItemError("RoleNotAllowed", words)
         try:
             return await inbox.item_named(self._engine, name)
         except UnknownItem as error:
-            raise Failed(Exit.NOT_FOUND, "UnknownItem", f"{error}; `inocycle inbox --all` lists them") from None
+            raise ItemError("UnknownItem", str(error)) from None
 
     async def _subject_of(self, course_id: str) -> str:
         try:
             return await inbox.subject_of(self._engine, course_id)
         except UnknownCourse as error:
-            raise Failed(Exit.NOT_FOUND, "NoSuchCourse", str(error)) from None
+            raise ItemError("NoSuchCourse", str(error)) from None
 
     # ── the way to a course ────────────────────────────────────────────────────────────────────────────────────────
 
@@ -181,9 +165,6 @@ class Reception:
         return read_fhir(raw, expected=expected, by=by)
 
 
-_EXIT_OF = {WaitsFor.TEMPORAL: Exit.UNREACHABLE, WaitsFor.AN_OPEN_COURSE: Exit.NOT_FOUND}
-
-
 MOST_LISTED = 200
 """Entries that lost nothing and are listed one by one; a chart of years holds thousands."""
 
@@ -235,6 +216,6 @@ def _must_wait(item: InboxItem) -> None:
         raise _settled(item)
 
 
-def _settled(item: InboxItem) -> Failed:
+def _settled(item: InboxItem) -> ItemError:
     where = f" to {item.course_id}" if item.course_id else ""
-    return Failed(Exit.REFUSED, "ItemSettled", f"item {item.id} was {item.state}{where} before, by {item.settled_by}")
+    return ItemError("ItemSettled", f"item {item.id} was {item.state}{where} before, by {item.settled_by}")
