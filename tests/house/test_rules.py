@@ -14,7 +14,7 @@ from tests.house.written_numbers import Number, numbers_in
 
 ROOT = Path(__file__).resolve().parents[2]
 RULES = sorted((ROOT / "clinical").rglob("*.py"))
-VOCABULARY = [path for path in sorted((ROOT / "models").glob("*.py")) if path.name != "tables.py"]
+VOCABULARY = [path for path in sorted((ROOT / "models").rglob("*.py")) if path.name != "tables.py"]
 
 PURE = {
     *("clinical", "models", "collections", "dataclasses", "datetime", "decimal", "enum", "functools", "itertools"),
