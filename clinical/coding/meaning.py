@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from clinical.coding.codes import ASKED_ABOUT, LOINC, OTHERS, analyte_of
-from clinical.coding.names import named, names_another
+from clinical.coding.names import named, names_another, says_pregnant
 from clinical.coding.units import label, measured_in
 from models.base import plain
 from models.facts import NO_CODE, LabResult
@@ -115,6 +115,8 @@ def _uncertain(result: LabResult) -> Meaning:
     fitting = spelled.union(*map(named, (*names, *own))) & READ
     if fitting:
         return Meaning(frozenset(fitting), rule, why)
+    if result.text and says_pregnant(result.text):
+        return Meaning(frozenset({"hcg"}), rule, why)
     if not OTHERS.isdisjoint(codes) or any(map(names_another, (*names, *own))):
         return Meaning(frozenset())
     for unit in (result.unit, result.unit_words, _unit_told(result.text)):

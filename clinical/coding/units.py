@@ -219,10 +219,11 @@ def _spelled(analyte: str, unit: str) -> str | None:
 
 
 _KNOWN_UNITS: Mapping[Atoms | None, str] = MappingProxyType({atoms(unit): unit for _, unit in FACTORS})
-_BESIDE_THE_UNIT = re.compile(r"^x ?|\s+")
+_BESIDE_THE_UNIT = re.compile(r"^[x×] ?|\s+")
 _INSTEAD = (
     *(("µ", "u"), ("μ", "u"), ("^", "*"), ("giga.l-1", "10*9/l"), ("giga/", "10*9/"), ("gi/", "10*9/")),
     *(("thou/", "10*3/"), ("k/", "10*3/"), ("iu/", "u/")),
+    *(("10⁹", "10*9"), ("10⁶", "10*6"), ("10³", "10*3"), ("³", "3")),
 )
 _LOOSE: Mapping[str, str] = MappingProxyType({unit.casefold(): unit for unit in _KNOWN_UNITS.values()})
 
@@ -239,10 +240,49 @@ def in_other_words(words: str) -> str | None:
     """The unit of our tables that these words mean at a glance: only to find a contradiction or what a result may be."""
     if (exact := _KNOWN_UNITS.get(atoms(words))) is not None:
         return None if _counts_something_else(words) else exact
+    plain = _at_a_glance(words)
+    return _LOOSE.get(plain) or _COUNTED.get(_counts(plain))
+
+
+def _at_a_glance(words: str) -> str:
     plain = _BESIDE_THE_UNIT.sub("", words.casefold())
     for there, instead in _INSTEAD:
         plain = plain.replace(there, instead)
-    return _LOOSE.get(plain)
+    return plain
+
+
+_MANY = MappingProxyType(
+    {
+        "10*9": r"10[*e]+0?9|1?e\+?0?9|gpt|mrd\.?|mld\.?|mia\.?|bil(?:lions?)?|млрд",
+        "10*6": r"10[*e]+0?6|1?e\+?0?6|mpt",
+        "10*3": r"10[*e]+0?3|1?e\+?0?3|1\.?000|tsd\.?|tausend|tys\.?|mil(?:es|a)?|bin|th|thousands?|тыс\.?|тис\.?",
+        "": "",
+    }
+)
+"""How laboratories write a thousand, a million and a milliard cells, besides UCUM."""
+_OF_BLOOD = MappingProxyType(
+    {
+        "uL": r"ul|mcl|mikrolit\w+|microlit\w+|cu\.?mm|cmm|mm\*?[3³]|мкл",
+        "nL": "nl",
+        "mL": r"ml|millilit\w+|мл",
+        "L": "l|lt|lit(?:er|re|ro|r)|л",
+    }
+)
+"""How they write the volume that is counted."""
+_COUNTED: Mapping[tuple[str, str] | None, str] = MappingProxyType(
+    {("10*9", "L"): "10*9/L", ("10*3", "uL"): "10*3/uL", ("", "uL"): "/uL", ("", "nL"): "/nL"}
+)
+_CELLS_TOO = frozenset({("10*6", "L"), ("10*6", "mL")})
+"""Counts in a unit that the table does not hold."""
+_CELLS = re.compile(r"(?:cells?|zellen|zell|cellules?|células|celulas|cel|leu[ck]ocytes|wbc)\.?(?=/)|\{[^}]*\}")
+
+
+def _counts(words: str) -> tuple[str, str] | None:
+    """How many cells in how much of blood a unit counts, in the words of laboratories (`tsd/ul`); none for what is no count."""
+    many, stroke, volume = _CELLS.sub("", words).partition("/")
+    how_many = next((size for size, of in _MANY.items() if re.fullmatch(of, many)), None)
+    of_what = next((size for size, of in _OF_BLOOD.items() if re.fullmatch(of, volume)), None)
+    return (how_many, of_what) if stroke and how_many is not None and of_what is not None else None
 
 
 def contradict(analyte: str, unit: str, words: str, aliases: Mapping[str, str]) -> bool:
@@ -259,7 +299,8 @@ def contradict(analyte: str, unit: str, words: str, aliases: Mapping[str, str]) 
 def measured_in(unit: str) -> frozenset[str]:
     """The analytes that are measured in this unit."""
     meant = in_other_words(unit)
-    return frozenset(analyte for analyte, of in FACTORS if of == meant)
+    counts = unit in ("G/L", "G/l") or _counts(_at_a_glance(unit)) in {*_COUNTED, *_CELLS_TOO}
+    return frozenset(analyte for analyte, of in FACTORS if of == meant or (counts and of == "10*9/L"))
 
 
 def to_canonical(analyte: str, value: Decimal, unit: str) -> Decimal | None:

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from clinical.coding.codes import BOUND_ONLY, LOINC, OTHERS
+from clinical.coding.codes import BOUND_ONLY, LOINC
 from clinical.coding.meaning import READ, meaning
-from clinical.coding.names import fits_specimen, named, names_another
+from clinical.coding.names import fits_specimen
 from models.assessment import Verdict
 from models.facts import NO_CODE, LabResult
 from models.messages import LabResults
@@ -47,76 +47,6 @@ def test_without_any_document_the_dose_may_be_authorised() -> None:
 
 
 # ── a code that is not known ───────────────────────────────────────────────────────────────────────────────────────
-
-NAMES = {
-    "alt": ("SGPT", "GPT (ALAT)", "Alanine aminotransferase [Enzymatic activity/volume]", "TGP", "Transaminase"),
-    "ast": ("GOT", "Aspartat-Aminotransferase", "ASAT im Serum", "Liver enzyme"),
-    "bilirubin": ("Bilirubin gesamt", "T-Bili", "Bilirrubina total", "Bilirubin, total"),
-    "alp": ("Alkalische Phosphatase", "ALKP", "Phosphatase, alkaline", "Fosfatase alcalina", "Fosfataza alkaliczna"),
-    "platelets": ("Thrombozyten", "PLT", "Platelets", "Plaquettes", "Płytki krwi", "Trombocyty", "血小板"),
-    "anc": ("Neutrophile", "Granulocytes", "ANC (absolute)"),
-    "haemoglobin": ("Hämoglobin", "Hb", "Hgb"),
-    "wbc": ("Leukozyten", "White blood cells", "WBC estimate", "Leukocyty", "Krwinki białe"),
-    "creatinine": ("Kreatinin", "CREA"),
-    "potassium": ("Kalium", "K", "S-Potassium"),
-    "lipase": ("Lipase i.S.",),
-    "temperature": ("Temp. axillary", "Febre", "Lichaamstemperatuur", "Temperatuur"),
-    "hcg": (
-        *("beta-hCG in urine", "Pregnancy test, urine", "Test di gravidanza", "Teste de gravidez", "Zwangerschapstest"),
-        *("Raskaustesti", "Test ciążowy", "βhCG", "Těhotenský test"),
-    ),
-}
-
-
-@pytest.mark.parametrize(("analyte", "name"), [(a, name) for a, names in NAMES.items() for name in names])
-def test_a_name_that_fits_an_analyte_is_recognised_in_the_languages_of_laboratories(analyte: str, name: str) -> None:
-    assert analyte in named(name)
-    assert analyte in meaning(LabResult(loinc="99999-9", display=name, unit="?")).analytes
-    assert analyte in meaning(LabResult(loinc=NO_CODE, codes=("urn:lab|L1",), display=name)).analytes
-
-
-@pytest.mark.parametrize(
-    ("text", "analyte"),
-    [("400 U/L", "alt"), ("> 400,5 U/L", "alt"), ("8 10*9/L", "platelets"), ("400", None), ("about 400", None)],
-)
-def test_a_unit_within_the_words_of_an_unknown_result_is_a_unit(text: str, analyte: str | None) -> None:
-    meant = meaning(LabResult(loinc=NO_CODE, codes=("urn:lab|Q18",), display="Q 18", text=text))
-    assert (analyte in meant.analytes) if analyte else not meant.analytes
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        *(
-            "Vitamin K",
-            "Hemoglobin A1c/Hemoglobin.total in Blood",
-            "Platelet mean volume",
-            "Platelets Large",
-            "CA 19-9",
-        ),
-        *(
-            "Albumin in Urine",
-            "Creatinine clearance",
-            "Leukocyte esterase",
-            "Lymphocytes/100 leukocytes in Blood",
-            "MCHC",
-        ),
-        *("Acid phosphatase", "Bilirubin in CSF", "Chlorid", "Troponin T", "Urea nitrogen"),
-        *("XR Chest 2 Views", "Echokardiographie", "Röntgen Thorax", "US Abdomen ultrasound", "CT Schädel"),
-    ],
-)
-def test_a_name_of_something_else_is_not_taken_for_an_analyte(name: str) -> None:
-    assert not named(name)
-    assert names_another(name)
-    assert not meaning(LabResult(loinc="99999-9", display=name, unit="mmol/L")).analytes
-
-
-def test_a_unit_alone_counts_where_neither_code_nor_name_says_otherwise() -> None:
-    assert "alt" in meaning(LabResult(loinc="99999-9", unit="U/L")).analytes
-    assert "platelets" in meaning(LabResult(loinc="99999-9", display="99999-9", unit="x10^9/L")).analytes
-    assert not meaning(LabResult(loinc="2157-6", unit="U/L")).analytes
-    assert not meaning(LabResult(loinc="99999-9", unit="fL")).analytes
-    assert not OTHERS & LOINC.keys()
 
 
 def test_what_has_neither_code_nor_name_may_be_anything() -> None:
