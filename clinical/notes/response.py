@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from clinical.chart.calendar import local_date
 from clinical.coding.units import label
 from clinical.course.case import Case
 from clinical.results.known import Known, twins_at_the_end
@@ -29,11 +30,13 @@ class OnFile:
 
 
 def response_notes(case: Case) -> Iterator[Finding]:
-    """Questions to the response recorded last, from the values that were on file when it was assessed."""
+    """Questions to the response of the cycle that was spoken of last, from the values on file when it was assessed."""
     recorded = case.reading.of(ResponseRecorded)
-    if not recorded or recorded[-1][1].response is Response.NOT_ASSESSABLE:
+    yield from _older_than_another(case)
+    standing = case.response_of(recorded[-1][1].cycle) if recorded else None
+    if standing is None or standing[1].response is Response.NOT_ASSESSABLE:
         return
-    fact, response = recorded[-1]
+    fact, response = standing
     known = _on_file(case, fact, response)
     question = _question(response.response, known)
     if question is not None:
@@ -43,8 +46,28 @@ def response_notes(case: Case) -> Iterator[Finding]:
     yield from _uncertain(case, fact, response)
 
 
+def _older_than_another(case: Case) -> Iterator[Finding]:
+    """RESP-01: what was said of a cycle after a response of a later date changes nothing, and is told."""
+    said = case.reading.of(ResponseRecorded)
+    for place, (fact, response) in enumerate(said):
+        later = [(f, r) for f, r in said[:place] if r.cycle == response.cycle and f.at > fact.at]
+        if later:
+            known, stands = max(later, key=lambda pair: pair[0].at)
+            reason = (
+                f"cycle {response.cycle} was recorded as {_named(response)} of {_day(case, fact)}, after "
+                f"{_named(stands)} of {_day(case, known)}, which is later and stands: correct_fact of {known.id}, if it is wrong"
+            )
+            yield case.finding("RESP-01", None, reason, subject=fact.id)
+
+
+def _day(case: Case, fact: Fact) -> str:
+    return f"{local_date(fact.at, case.reading.zone)}"
+
+
 def _named(response: ResponseRecorded) -> str:
-    return "no response" if response.response is Response.NONE else str(response.response)
+    return {Response.NONE: "no response", Response.NOT_ASSESSABLE: "not assessable"}.get(
+        response.response, str(response.response)
+    )
 
 
 def _question(said: Response, known: OnFile) -> str | None:

@@ -366,15 +366,21 @@ class Treatment:
     # ── response, weight, height ───────────────────────────────────────────────────────────────────────────────────
 
     @once
+    def responses_of(self, cycle: int) -> tuple[tuple[Fact, ResponseRecorded], ...]:
+        """The responses of a cycle, the one that was true last at the end: by its own time, then by arrival (COR-03)."""
+        said = [(f, r) for f, r in self.reading.of(ResponseRecorded) if r.cycle == cycle]
+        return tuple(sorted(said, key=lambda pair: pair[0].at))
+
+    @once
     def response_of(self, cycle: int) -> tuple[Fact, ResponseRecorded] | None:
-        """The response of a cycle as a physician recorded it last."""
-        found = [(f, r) for f, r in self.reading.of(ResponseRecorded) if r.cycle == cycle]
+        """The response of a cycle that stands: the one that a physician assessed last."""
+        found = self.responses_of(cycle)
         return found[-1] if found else None
 
     @once
     def response_answered(self, cycle: int) -> tuple[Response | None, bool | None]:
         """What was answered last of a cycle, its response and "MRD negative": what leaves one open takes none back (M.0)."""
-        said = [r for _, r in self.reading.of(ResponseRecorded) if r.cycle == cycle]
+        said = [r for _, r in self.responses_of(cycle)]
         answers = [r.response for r in said if r.response is not Response.NOT_ASSESSABLE]
         mrd = [r.mrd_negative for r in said if r.mrd_negative is not None]
         return answers[-1] if answers else None, mrd[-1] if mrd else None

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from models.people import Role
-from tests.factories import LABEL, PaperCourse, notes, standing_rules
-from tests.scenarios import MIN, Story, after_cycles, after_transplant, charted, lab, next_cycle
+from tests.factories import LABEL, PROTOCOLS, PaperCourse, notes, standing_rules
+from tests.scenarios import DAY, MIN, Story, after_cycles, after_transplant, charted, lab, next_cycle
 
 Step = Callable[[PaperCourse], object]
 
@@ -147,3 +147,60 @@ def test_a_cycle_after_the_transplant_asks_for_a_reason() -> None:
     refused = course.refused("start_next_cycle", Role.PRESCRIBER, cycle=int(cycle[1]))
     assert (refused.type, refused.rules) == ("ReasonRequired", ("DOSE-08",))
     assert "after the transplant of" in str(refused)
+
+
+# ── which of two responses stands ──────────────────────────────────────────────────────────────────────────────────
+
+
+def mg_of(course: PaperCourse) -> str:
+    assert course.card.dose is not None
+    return str(course.card.dose.mg)
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize(("known", "older"), [("CR", "none"), ("CR", "not_assessable"), ("none", "CR")])
+def test_a_response_of_an_older_date_that_is_said_later_decides_nothing_and_is_told(
+    protocol: str, known: str, older: str
+) -> None:
+    course = next_cycle(response=known)(protocol)
+    before, verdict = mg_of(course), course.card.verdict
+    course.does("record_response", Role.PHYSICIAN, cycle=1, response=older, at=course.now - 5 * DAY)
+    assert (mg_of(course), course.card.verdict) == (before, verdict)
+    assert [f.reason for f in course.card.findings if f.rule == "RESP-01" and "later and stands" in f.reason]
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_a_response_of_a_later_date_decides_and_of_one_instant_the_one_said_later(protocol: str) -> None:
+    course = next_cycle(response="CR")(protocol)
+    after_cr = mg_of(course)
+    course.does("record_response", Role.PHYSICIAN, cycle=1, response="none")
+    without = mg_of(course)
+    assert without > after_cr
+    course.does("record_response", Role.PHYSICIAN, cycle=1, response="CR")
+    assert mg_of(course) == after_cr
+    assert not [f for f in course.card.findings if f.rule == "RESP-01" and "later and stands" in f.reason]
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_a_correction_of_the_response_that_stands_lets_the_other_stand(protocol: str) -> None:
+    course = next_cycle(response="CR")(protocol)
+    (first,) = [f.id for f in course.chart.facts if f.what.kind == "response"]
+    older = course.does("record_response", Role.PHYSICIAN, cycle=1, response="none", at=course.now - 5 * DAY)
+    after_cr = mg_of(course)
+    course.does("correct_fact", Role.PHYSICIAN, target=first, reason="another patient's")
+    assert mg_of(course) > after_cr
+    course.does(
+        "correct_fact",
+        Role.PHYSICIAN,
+        target=older.id,
+        reason="typed wrongly",
+        replacement={"kind": "response", "cycle": 1, "response": "CR"},
+    )
+    assert mg_of(course) == after_cr
+
+
+def test_an_older_mrd_said_later_takes_the_newer_one_not_back() -> None:
+    course = after_cycles(2, "CR", mrd=True, planned=True)(LABEL)
+    older = course.now - 27 * DAY
+    course.does("record_response", Role.PHYSICIAN, cycle=2, response="CR", mrd_negative=False, at=older)
+    assert "DOSE-08" in course.refused("start_next_cycle", Role.PRESCRIBER, cycle=3, reason="no donor yet").rules
