@@ -1,15 +1,14 @@
 """How much of each dose was given: mg as charted, and mg/m² from mg and the body surface of that dose (DOSE-15).
 
-An infusion that is charted as ended and whose length or volume does not fit its rate is asked about, and is not whole until
-somebody has answered (INF-07).
+An infusion whose length or volume does not fit its rate is asked about, and is not whole until somebody has answered; so is
+a reading of the pump that the rate does not allow, from the minute in which it is charted (INF-07).
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
 from decimal import ROUND_HALF_UP, Decimal
 
-from clinical.bedside.infusion import flow_of, so_far
+from clinical.bedside.infusion import MINUTE, Read, flow_of, so_far
 from clinical.chart.once import once
 from clinical.coding.units import PERCENT
 from clinical.course.case import Case
@@ -23,7 +22,6 @@ from models.facts import Fact, InfusionCompleted, ResultConfirmed
 from models.people import PHYSICIANS, Role
 
 HUNDREDTH = Decimal("0.01")
-MINUTE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
@@ -31,7 +29,7 @@ class Given:
     """What was given of one dose: `mg` of the `dose.mg` that the bag held, on this body surface; none while it runs.
 
     `doubt` says why nobody can tell yet that it was so much, `goes` how one goes that has not ended. `most` is the mg that
-    it should have been at most, where that is known.
+    it should have been at most, where that is known; `read` the reading of the pump that is asked about.
     """
 
     dose: Dose
@@ -40,17 +38,19 @@ class Given:
     doubt: str | None
     goes: str = ""
     most: Decimal | None = None
+    read: Read | None = None
 
     @property
     def told_by(self) -> str:
-        """The fact that says how much it was: the end of an infusion of here, or the report of a dose of elsewhere."""
-        return self.dose.end or self.dose.fact
+        """The fact that is asked about: a reading, the end of an infusion of here, or the report of a dose of elsewhere."""
+        return self.read.fact.id if self.read is not None else self.dose.end or self.dose.fact
 
     @property
     def in_words(self) -> str | None:
         """What is special about it: a part, a dose of elsewhere, one that runs, one that is asked about."""
         if self.mg is None:
-            return f"{self.dose.slot} {self.goes}: not counted yet"
+            asked = "" if self.doubt is None else ", which is asked about"
+            return f"{self.dose.slot} {self.goes}{asked}: not counted yet"
         if self.doubt is not None:
             return f"{self.dose.slot} is asked about: {plain(self.mg)} mg at most"
         if self.mg != self.dose.mg:
@@ -70,11 +70,12 @@ def _given(case: Case, dose: Dose) -> Given:
         bsa = _body_surface(case, dose)
         most = _most_elsewhere(case, dose, bsa)
         return Given(dose, dose.mg, bsa, _too_much(case, dose, most), most=most)
-    end = ended(case, dose)
+    end, read = ended(case, dose), _read_too_much(case, dose)
+    doubt = None if read is None else _of_reading(case, dose, read)
     if end is None or dose.ended_at is None:
-        return Given(dose, None, None, None, so_far(case, dose))
+        return Given(dose, None, None, doubt, so_far(case, dose), read=read)
     mg = _amount(case, dose, end[1])
-    return Given(dose, mg, _body_surface(case, dose), _doubt(case, dose, mg, *end), most=dose.mg)
+    return Given(dose, mg, _body_surface(case, dose), doubt or _doubt(case, dose, mg, *end), most=dose.mg, read=read)
 
 
 def ended(case: Case, dose: Dose) -> tuple[Fact, InfusionCompleted] | None:
@@ -120,6 +121,31 @@ def _doubt(case: Case, dose: Dose, amount: Decimal, end: Fact, what: InfusionCom
     return f"it ended {minutes} min after its start, when {so_far} can have run in, and is charted as {share}"
 
 
+def _read_too_much(case: Case, dose: Dose) -> Read | None:
+    """The first reading of the pump that its rate or its bag does not allow, until somebody confirmed it.
+
+    More than the bag holds is confirmed by a physician.
+    """
+    fit, holds = (
+        1 + case.protocol.observation.infusion_fit.number / PERCENT,
+        case.protocol.preparation.bag_volume.number,
+    )
+    for read in flow_of(case, dose).reads:
+        who = _confirmed_by(case, read.fact.id)
+        answered = not PHYSICIANS.isdisjoint(who) or (who and read.ml <= holds)
+        if not answered and (read.ml > holds or read.ml > read.possible_ml * fit):
+            return read
+    return None
+
+
+def _of_reading(case: Case, dose: Dose, read: Read) -> str:
+    holds, minutes = case.protocol.preparation.bag_volume.number, (read.fact.at - dose.started_at) // MINUTE
+    showed = f"{minutes} min after its start the pump showed {plain(read.ml)} mL"
+    if read.ml > holds:
+        return f"{showed}, and its bag holds {plain(holds)} mL"
+    return f"{showed}, when about {round(read.possible_ml)} of {plain(holds)} mL can have run in"
+
+
 def _confirmed_by(case: Case, fact_id: str) -> list[Role]:
     """The roles of all who said that this fact is right."""
     return [fact.by.role for fact, seen in case.reading.of(ResultConfirmed) if seen.target == fact_id]
@@ -150,13 +176,15 @@ def doubts(case: Case) -> Iterator[Finding]:
     for given in given_doses(case):
         if given.doubt is not None:
             reason = f"infusion of {given.dose.slot} on {given.dose.local_on}: {given.doubt}"
-            clears = answer_to(given)
+            clears = answer_to(case, given)
             yield case.finding("INF-07", None, reason, clears=clears, subject=str(given.dose.slot))
 
 
-def answer_to(given: Given) -> str:
+def answer_to(case: Case, given: Given) -> str:
     """INF-07: what ends the question; more than its dose is a physician's to confirm."""
     too_much = given.mg is not None and given.most is not None and given.mg > given.most
+    if given.read is not None:
+        too_much = given.read.ml > flow_of(case, given.dose).volume_ml
     return f"correct_fact of {given.told_by}, or result_confirmed of it{' by a physician' if too_much else ''}"
 
 

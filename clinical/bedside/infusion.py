@@ -27,8 +27,19 @@ from models.facts import (
 )
 
 HUNDREDTH = Decimal("0.01")
+MINUTE = timedelta(minutes=1)
+"""What is charted at a minute may have been at its end."""
 DISCARDING = "complete_infusion with stopped_early or given_mg"
 """How it is charted that the rest of the bag was discarded (INF-05)."""
+
+
+@dataclass(frozen=True)
+class Read:
+    """A reading of the pump: the mL that it showed, and what can have run in by the end of the minute that is charted."""
+
+    fact: Fact
+    ml: Decimal
+    possible_ml: Decimal
 
 
 @dataclass(frozen=True)
@@ -45,6 +56,7 @@ class Flow:
     expires_at: datetime | None
     by_reaction: bool = False
     """Nobody has charted that it stands still: a reaction stopped it (IRR-04)."""
+    reads: tuple[Read, ...] = ()
 
     @property
     def remaining_ml(self) -> Decimal:
@@ -86,7 +98,12 @@ def flow_of(case: Case, dose: Dose) -> Flow:
     rate, ran = preparing.rate.number, (Decimal(0), dose.started_at)  # what had run in when it last began to run
     stop: Fact | None = None
     infused, since = ran
+    reads: list[Read] = []
     for fact, what in _changes(case, dose):
+        if isinstance(what, InfusionInterrupted) and what.infused_ml is not None:
+            ran_until = fact.at if stop is None or isinstance(stop.what, Reaction) else stop.at
+            possible = ran[0] + rate * _hours(ran_until + MINUTE - ran[1])
+            reads.append(Read(fact, what.infused_ml, possible))
         if isinstance(what, InfusionResumed):
             rate, ran, stop = what.rate_ml_per_h, (infused, fact.at), None
         elif stop is None or (isinstance(stop.what, Reaction) and isinstance(what, InfusionInterrupted)):
@@ -96,7 +113,7 @@ def flow_of(case: Case, dose: Dose) -> Flow:
         since = fact.at if stop is None or stop is fact else since
     by_reaction = stop is not None and isinstance(stop.what, Reaction)
     volume, expires_at = preparing.bag_volume.number, expiry(case, dose.bag)
-    return Flow(dose, dose.mg, infused, volume, rate, since, stop is not None, expires_at, by_reaction)
+    return Flow(dose, dose.mg, infused, volume, rate, since, stop is not None, expires_at, by_reaction, tuple(reads))
 
 
 Change = InfusionInterrupted | InfusionResumed | Reaction
@@ -164,8 +181,9 @@ def first_act(case: Case) -> str:
 
 
 def pump_notes(case: Case) -> Iterator[Finding]:
-    """INF-05: a reading of the pump below an earlier one, or above what the bag holds, is questioned and never refused."""
-    bag, before = case.protocol.preparation.bag_volume.number, Decimal(0)
+    """INF-05: a reading of the pump below an earlier one is questioned and never refused; one that is too high is asked
+    about (INF-07)."""
+    before = Decimal(0)
     for _, what in _of_this_infusion(case, InfusionInterrupted):
         ml = what.infused_ml
         if ml is None:
@@ -173,8 +191,6 @@ def pump_notes(case: Case) -> Iterator[Finding]:
         if ml < before:
             reason = f"the pump showed {plain(ml)} mL after {plain(before)} mL: one of the readings is wrong"
             yield case.finding("INF-05", None, f"{reason}; correct_fact")
-        elif ml > bag:
-            yield case.finding("INF-05", None, f"the pump showed {plain(ml)} mL, the bag holds {plain(bag)} mL")
         before = max(before, ml)
 
 

@@ -149,9 +149,11 @@ def _infusions(case: Case) -> Iterator[Call]:
                 f"{dose.slot}-amount",
                 f"infusion of {dose.slot}: how long it ran does not fit what is charted as given",
             )
+            if given.read is not None:
+                title = f"infusion of {dose.slot}: the pump showed more than can have run in"
             if dose.reported:
                 name, title = hashed(dose.fact), f"{dose.slot} of elsewhere: more is reported than its dose"
-            yield Call(kind, name, title, "INF-07", case.recorded[given.told_by], answer_to(given))
+            yield Call(kind, name, title, "INF-07", case.recorded[given.told_by], answer_to(case, given))
     for dose, end_fact, limit in unanswered_ends(case):
         title = f"infusion of {dose.slot} ended past {clock(case, limit)}: a physician looks at it"
         clears = f"result_confirmed of {end_fact.id} by a physician, or correct_fact of it"

@@ -17,6 +17,7 @@ from models.facts import (
     CallSnoozed,
     Ecg,
     InfusionCompleted,
+    InfusionInterrupted,
     LabResult,
     NoTransplantDeclared,
     ObservationEnded,
@@ -70,7 +71,7 @@ KINDS: Final[Mapping[K, Kind]] = MappingProxyType(
         K.INFUSION_ASKED: Kind(
             "an infusion that does not fit its rate or its limit",
             Harm.GRAVEST,
-            charted("somebody confirmed or corrected it", ResultConfirmed, InfusionCompleted),
+            charted("somebody confirmed or corrected it", ResultConfirmed, InfusionCompleted, InfusionInterrupted),
             (Role.NURSE, Role.PHYSICIAN),
         ),
         K.LATE_VALUE: Kind("a late value of before a dose", Harm.URGENT, closures.late_value, _PRESCRIBER),

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from models.assessment import Assessment
+from models.obligation_kinds import ObligationKind
 from models.people import Role
-from tests.factories import D1, ChartBuilder, PaperCourse
+from tests.factories import D1, LABEL, PROTOCOLS, ChartBuilder, PaperCourse
 from tests.scenarios import day, first_dose, gives
 
 MIN, H = timedelta(minutes=1), timedelta(hours=1)
@@ -122,6 +123,73 @@ def test_one_that_does_not_fit_is_asked_about_at_once(charted: tuple[Charted, ..
     course = infusion(*charted)
     assert len(asked(course.card)) == 1
     assert "at most" in course.card.cycle_totals_mg_per_m2[0]
+
+
+# ── a reading of the pump that cannot be right (INF-07), while it stands still and after its end ───────────────────────
+
+READ_TOO_MUCH = {
+    "the whole bag after 3 min": (3, "50", "NURSE"),
+    "the whole bag in 20 min": (20, "50", "NURSE"),
+    "most of it in 20 min": (20, "40", "NURSE"),
+    "more than the bag holds": (20, "60", "PHYSICIAN"),
+    "much more than the bag holds": (8, "200", "PHYSICIAN"),
+    "more than the bag holds after an hour": (60, "51", "PHYSICIAN"),
+}
+
+
+def running(protocol: str = LABEL) -> PaperCourse:
+    course = first_dose()(protocol).ready_to_start()
+    course.started()
+    return course
+
+
+def infusion_calls(course: PaperCourse) -> list[tuple[str, tuple[Role, ...]]]:
+    return [(o.standing, o.owners) for o in course.card.obligations if o.kind is ObligationKind.INFUSION_ASKED]
+
+
+CALLED = [("due", (Role.NURSE, Role.PHYSICIAN))]
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize(("minutes", "ml", "by"), READ_TOO_MUCH.values(), ids=READ_TOO_MUCH.keys())
+@pytest.mark.parametrize("completed", [False, True])
+def test_a_reading_that_the_rate_does_not_allow_is_asked_about_at_once_until_it_is_confirmed(
+    protocol: str, minutes: int, ml: str, by: str, completed: bool
+) -> None:
+    course = running(protocol).later(minutes=minutes)
+    read = course.does("interrupt_infusion", Role.NURSE, infused_ml=ml)
+    if completed and ml != "40":
+        course.does("complete_infusion", Role.NURSE)
+    assert infusion_calls(course) == CALLED
+    assert len(asked(course.card)) == 1
+    assert "asked about" in course.card.cycle_totals_mg_per_m2[0]
+    confirmed = {"kind": "result_confirmed", "target": read.id}
+    course.does("record_finding", Role.NURSE, finding=confirmed)
+    assert bool(infusion_calls(course)) == (by == "PHYSICIAN")
+    course.does("record_finding", Role.PHYSICIAN, finding=confirmed)
+    assert (infusion_calls(course), asked(course.card)) == ([], [])
+    assert "asked about" not in course.card.cycle_totals_mg_per_m2[0]
+
+
+def test_a_corrected_reading_ends_the_question() -> None:
+    course = running().later(minutes=8)
+    read = course.does("interrupt_infusion", Role.NURSE, infused_ml="200")
+    right = {"kind": "infusion_interrupted", "infused_ml": "6.7"}
+    course.does("correct_fact", Role.PHYSICIAN, target=read.id, replacement=right, reason="a typing error")
+    assert (infusion_calls(course), asked(course.card)) == ([], [])
+    assert "0.19 of 1.45 mg have run in" in course.card.cycle_totals_mg_per_m2[0]
+
+
+@pytest.mark.parametrize(("minutes", "ml"), [(0, "0.8"), (1, "1.6"), (20, "16.7"), (20, "20"), (20, "12"), (50, "50")])
+def test_a_reading_that_fits_its_minute_is_not_asked_about(minutes: int, ml: str) -> None:
+    course = running().later(minutes=minutes)
+    course.does("interrupt_infusion", Role.NURSE, infused_ml=ml)
+    assert (infusion_calls(course), asked(course.card)) == ([], [])
+
+
+def test_a_second_reading_while_it_stands_still_allows_no_more_than_the_first() -> None:
+    assert asked(infusion(pump(10 * MIN, "8.3")).card) == []
+    assert len(asked(infusion(pump(10 * MIN, "8.3"), pump(40 * MIN, "30")).card)) == 1
 
 
 def the_end(course: PaperCourse) -> str:

@@ -211,11 +211,6 @@ def test_a_reading_below_an_earlier_one_is_questioned_and_not_refused(second: st
     assert all("after 10 mL: one of the readings is wrong" in reason for reason in pump_notes(course))
 
 
-@pytest.mark.parametrize(("ml", "questioned"), [("50", False), ("50.1", True)])
-def test_a_reading_above_what_the_bag_holds_is_questioned(ml: str, questioned: bool) -> None:
-    assert bool(pump_notes(interrupted(55, infused_ml=ml))) == questioned
-
-
 def test_readings_of_another_dose_are_not_compared() -> None:
     chart = ChartBuilder().ready().dose(1, 1, D1)
     chart.add({"kind": "infusion_interrupted", "infused_ml": "40"}, D1 + 48 * MIN)
