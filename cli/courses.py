@@ -10,6 +10,7 @@ from temporalio.client import WorkflowExecution
 from cli.answers import Exit, Failed
 from intake.fhir import read_fhir
 from intake.outcome import LOST_NOTHING, ExpectedSubject, Intake, Refusal
+from models.assessment import said_now
 from models.chart import Course
 from models.people import Actor
 from plumbing.connection import connect
@@ -107,8 +108,11 @@ async def send_labs(
 
 
 async def _sentence(courses: CourseClient, course_id: str, within: float) -> str | None:
+    """Where the course stands, and first what calls somebody now (CALL-01)."""
     try:
-        return (await asyncio.wait_for(courses.settled(course_id), within)).sentence
+        settled = await asyncio.wait_for(courses.settled(course_id), within)
+        card = await asyncio.wait_for(courses.assessment(course_id), within)
+        return "".join(map(said_now, card.calling)) + (settled.sentence or "")
     except (CourseError, TimeoutError):
         return None
 

@@ -145,9 +145,12 @@ def dose_table(dose: DosePlan | None) -> RenderableType:
 
 
 def obligations_table(assessment: Assessment, zone: ZoneInfo) -> Table:
-    """What is due from whom, first due first; of what calls the key too, by which `acknowledge` and `snooze` name it."""
+    """What is due from whom, the gravest calls first, then first due first; of what calls the key too, by which
+    `acknowledge` and `snooze` name it.
+    """
     table = _grid("what", "who", "due", "overdue after", "now", "rule")
-    for o in sorted(assessment.obligations, key=lambda o: (o.due_at, o.key)):
+    calling = assessment.calling
+    for o in sorted(assessment.obligations, key=lambda o: (o not in calling, o.due_at, o.key)):
         late = Text(o.standing, style="bold red" if o.standing == "overdue" else "")
         who = "\n".join([*o.owners, *(answer.words(zone) for answer in o.answers)])
         what = Text(o.title)

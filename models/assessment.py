@@ -1,5 +1,6 @@
 """What the two pure functions answer: `Assessment` from `assess`, `Accepted` or `Refused` from `judge`."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, tzinfo
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal, get_args
@@ -226,6 +227,7 @@ class CommandAnswer(Frozen):
 OF_A_SIGNATURE = (Verdict.MAY_AUTHORISE, Verdict.MAY_START)
 """Nothing holds the dose: what is left is to sign, check, prepare and start it."""
 SIGNING = (CourseState.DOSE_ADJUSTMENT, CourseState.PREMEDICATION)
+AT_THE_CHAIR = (CourseState.REACTION, CourseState.INFUSION, CourseState.INFUSION_INTERRUPTED)
 
 
 class Assessment(Frozen):
@@ -270,14 +272,25 @@ class Assessment(Frozen):
 
     @property
     def whose_turn(self) -> tuple[tuple[Role, str], ...]:
-        """The turns, and everybody else who is overdue, with what is overdue."""
-        asked = {owner for owner, _ in self.turns}
+        """Who is called to what is gravest (CALL-01), then the turns, and everybody else who is overdue, with what is."""
+        in_the_turn = (
+            REACTIONS if self.state in AT_THE_CHAIR else frozenset[ObligationKind]()
+        )  # it has the better words
+        calls = [o for o in self.calling if o.kind not in in_the_turn]
+        called = [(owner, "; ".join(o.title for o in calls if owner in o.owners)) for owner in _owners_of(calls)]
+        asked = {owner for owner, _ in (*called, *self.turns)}
         late: dict[Role, list[str]] = {}
         for obligation in self.overdue:
             for owner in obligation.owners:
                 if owner not in asked:
                     late.setdefault(owner, []).append(obligation.title)
-        return (*self.turns, *((owner, f"overdue: {', '.join(titles)}") for owner, titles in late.items()))
+        return (*called, *self.turns, *((owner, f"overdue: {', '.join(titles)}") for owner, titles in late.items()))
+
+    @property
+    def calling(self) -> tuple[Obligation, ...]:
+        """What physician and nurse must come to at once and nobody has settled (CALL-01), the oldest first."""
+        grave = [o for o in self.obligations if o.kind in GRAVEST and o.standing != "coming" and not o.once]
+        return tuple(sorted(grave, key=lambda o: (o.due_at, o.key)))
 
     @property
     def overdue(self) -> tuple[Obligation, ...]:
@@ -386,7 +399,7 @@ class Receipt(Frozen):
     @classmethod
     def of(cls, message_id: str, decision: int, card: Assessment) -> "Receipt":
         """The answer to a message that became this decision: what is new and grave is said first (CALL-01)."""
-        now = "".join(_now(o) for o in card.called_now)
+        now = "".join(said_now(o) for o in card.called_now)
         return cls(
             message_id=message_id,
             decision=decision,
@@ -396,7 +409,12 @@ class Receipt(Frozen):
         )
 
 
-def _now(o: Obligation) -> str:
+def _owners_of(calls: Sequence[Obligation]) -> dict[Role, None]:
+    """Everybody who is called, each once."""
+    return dict.fromkeys(owner for o in calls for owner in o.owners)
+
+
+def said_now(o: Obligation) -> str:
     """What must be done now, by which rule, what ends it, and who is called."""
     return f"now: {o.title} ({o.rule}; clears with {o.clears}; called: {' and '.join(o.owners)}). "
 

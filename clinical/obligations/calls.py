@@ -190,11 +190,18 @@ def deaths(case: Case) -> Iterator[Call]:
 
 
 def _vod(case: Case) -> Iterator[Call]:
-    """VOD is suspected and nobody has judged it: a physician is called from the instant at which that became known."""
-    since = ladder(case).unanswered_since
+    """VOD is suspected and nobody has judged it: a physician is called from the instant at which that became known.
+
+    Where it became graver since, that is a call of its own: what was said to the first was said to less (CALL-01).
+    """
+    found = ladder(case)
+    since = found.unanswered_since
     if since is not None:
         title, clears = "signs of VOD: a physician must judge", "judge_vod"
         yield Call(ObligationKind.VOD, "", title, "ALERT-02", since, clears)
+        if found.risen_at is not None and found.risen_at > since:
+            title, rule = f"signs of VOD are graver, A{found.step}: a physician must judge", f"ALERT-0{found.step}"
+            yield Call(ObligationKind.VOD, "graver", title, rule, found.risen_at, clears)
 
 
 def _reports_of(case: Case, reaction_id: str) -> list[tuple[Fact, Reaction]]:

@@ -20,14 +20,15 @@ class Ladder:
     """Where a patient stands on the ladder; `step` is A0 … A4.
 
     `now` are the definitions that are met now, `open` those that were reached and that no physician has judged since
-    (VOD-13), `opened_at` when the first of them became known; `unknown` are the signs of which nothing is known lately,
-    `watched` those that are watched, `inputs` the values behind all of it.
+    (VOD-13), `opened_at` when the first of them became known, `risen_at` when a graver one did; `unknown` are the signs of
+    which nothing is known lately, `watched` those that are watched, `inputs` the values behind all of it.
     """
 
     step: int
     now: tuple[Reached, ...]
     open: tuple[Reached, ...]
     opened_at: datetime | None
+    risen_at: datetime | None
     unknown: tuple[str, ...]
     covers: tuple[str, ...]
     judged: tuple[Fact, VodJudged] | None
@@ -71,7 +72,9 @@ def ladder(case: Case) -> Ladder:
     step = max((DEFINITIONS[r.clause][1] for r in (*now, *still)), default=WATCH if watched else 0)
     opened_at = past.opened_at or (past.until if still else None)
     shown = (watched, signs.inputs())
-    return Ladder(step, now, still, opened_at, signs.not_known(), covers(now, signs.to_judge), past.judged, *shown)
+    return Ladder(
+        step, now, still, opened_at, past.risen_at, signs.not_known(), covers(now, signs.to_judge), past.judged, *shown
+    )
 
 
 def covers(now: tuple[Reached, ...], present: tuple[Sign, ...]) -> tuple[str, ...]:
@@ -88,7 +91,7 @@ def suspicion(case: Case) -> Iterator[Finding]:
     inputs = found.inputs
     now = {reached.clause for reached in found.now}
     judged = f"; judged {found.judged[1].judgement}" if found.judged and not verdict else ""
-    for reached in merged(found.now, found.open):
+    for reached in sorted(merged(found.now, found.open), key=lambda one: -DEFINITIONS[one.clause][1]):
         name, step, _ = DEFINITIONS[reached.clause]
         met = "is met" if reached.clause in now else "was met, and nobody has judged it since"
         reason = f"A{step}: VOD after {name} {met}: {'; '.join(sign.words for sign in reached.by)}{judged}"

@@ -59,12 +59,14 @@ class Reached:
 class Kept:
     """What was reached and not judged since, and the last judgement with what it covers.
 
-    `may_be` names the signs that there can have been at all, `lightest` and `heaviest` are the weights that were told:
-    where no definition can have been met, none is asked.
+    `risen_at` says when it became known that a graver step of the ladder was reached than before. `may_be` names the signs
+    that there can have been at all, `lightest` and `heaviest` are the weights that were told: where no definition can have
+    been met, none is asked.
     """
 
     reached: tuple[Reached, ...] = ()
     opened_at: datetime | None = None
+    risen_at: datetime | None = None
     judged: tuple[Fact, VodJudged] | None = None
     covers: tuple[Sign, ...] | None = None
     settled_at: datetime = ALWAYS
@@ -107,6 +109,11 @@ def kept(case: Case) -> Kept:
         folded = _goes_on(case, facts, folded)
         known[FOLD] = folded
     return folded.kept
+
+
+def step_of(reached: tuple[Reached, ...]) -> int:
+    """The gravest step of the ladder among these definitions (A2, A3, A4), 0 where there is none."""
+    return max((DEFINITIONS[one.clause][1] for one in reached), default=0)
 
 
 def open_now(signs: Signs, since: Kept) -> tuple[Reached, ...]:
@@ -235,7 +242,7 @@ def _step(case: Case, before: Kept, looking: Kept, arrived: tuple[Fact, ...], vo
         if last.what.judgement in SETTLED:
             settled_at = min(last.at, at)
             covers = Signs(case, settled_at).to_judge
-            now = replace(now, reached=(), opened_at=None, covers=covers, settled_at=settled_at)
+            now = replace(now, reached=(), opened_at=None, risen_at=None, covers=covers, settled_at=settled_at)
             now = _reached(case, now, settled_at, at)
     return replace(now, until=at)
 
@@ -253,7 +260,8 @@ def _reached(case: Case, kept: Kept, since: datetime, at: datetime) -> Kept:
     for instant in sorted({at, *(i for i in _instants(case) if from_at <= i <= at)}):
         found = merged(found, open_now(Signs(case, instant, kept.covers), kept))
     opened_at = kept.opened_at or (at if found else None)
-    return replace(kept, reached=found, opened_at=opened_at)
+    risen_at = at if step_of(found) > step_of(kept.reached) > 0 else kept.risen_at
+    return replace(kept, reached=found, opened_at=opened_at, risen_at=risen_at)
 
 
 def _instants(case: Case) -> set[datetime]:

@@ -9,13 +9,14 @@ import pytest
 from clinical.decide import decide
 from clinical.obligations.harm import Harm
 from clinical.obligations.kinds import harm_of
-from models.assessment import Obligation
+from models.assessment import CourseState, Obligation
 from models.carried import DecideRequest
 from models.facts import RungFired
 from models.obligation_kinds import ObligationKind
 from models.people import Role
 from plumbing.protocol_files import load_protocol
 from tests.factories import D1, LABEL, ChartBuilder, PaperCourse, a_lab
+from tests.scenarios import after_transplant
 
 MIN, H, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 BOTH = (Role.PHYSICIAN, Role.NURSE)
@@ -290,3 +291,41 @@ def test_a_toxicity_of_grade_5_calls_until_the_record_is_closed_and_silences_not
     with course.charting() as chart:
         chart.add({"kind": "toxicity", "term": "Sepsis ", "grade": 4}, course.now, Role.NURSE)
     assert set(calls(course)) == {K.CRITICAL}
+
+
+def test_signs_of_vod_that_become_graver_call_anew_and_stand_first() -> None:
+    """CALL-01, ALERT-03: what was said to the call of A2 was not said to A3, and A3 is read first."""
+    course = after_transplant(10, bilirubin="2.4", kg="75", signs={})(LABEL)
+    assert [o.key for o in course.card.calling] == ["vod-judgement"]
+    course.does("acknowledge", Role.PHYSICIAN, obligation="vod-judgement")
+    course.later(hours=5)
+    with course.charting() as chart:
+        signs = {"ruq_pain": True, "hepatomegaly": True, "painful_hepatomegaly": True, "ascites": True, "oedema": False}
+        chart.add({"kind": "vod_examination", **signs}, course.now, Role.PHYSICIAN)
+    graver = next(o for o in course.card.obligations if o.key == "vod-judgement-graver")
+    assert (graver.due_at, graver.rule, graver.answers) == (course.now, "ALERT-03", ())
+    assert "A3" in graver.title
+    assert set(graver.owners) == set(BOTH)
+    steps = [f.reason[:2] for f in course.card.findings if f.rule.startswith("VOD")]
+    assert steps == sorted(steps, reverse=True)
+    course.does("judge_vod", Role.PHYSICIAN, judgement="excluded", other_cause="infection")
+    assert not [o for o in course.card.obligations if o.kind is K.VOD]
+
+
+def test_whoever_is_called_is_named_first_whatever_is_due() -> None:
+    """CALL-01: before the turn of the course, at once and not only when it is overdue; what is called stands on top."""
+    chart = ChartBuilder().ready().dose(1, 1, D1)
+    chart.add({"kind": "pregnancy_test", "result": "positive"}, D1 + 2 * H, Role.PHYSICIAN)
+    card = PaperCourse(chart, D1 + 2 * H).card
+    assert card.whose_turn[:2] == tuple((role, "a positive pregnancy test: speak with the patient") for role in BOTH)
+
+
+def test_a_running_reaction_is_said_before_a_correction_waits_for_its_second_person() -> None:
+    course = reacting(3)
+    report = next(f.id for f in course.chart.facts if f.what.kind == "reaction")
+    course.does("correct_fact", Role.PHYSICIAN, target=report, reason="it was of grade 2")
+    course.does("report_reaction", Role.NURSE, reaction_id="r-2", grade=2)
+    assert course.card.state is CourseState.CORRECTION_REVIEW
+    (first, second), *_ = zip(*course.card.whose_turn[:2], strict=True)
+    assert {first, second} == set(BOTH)
+    assert "reaction of grade 2" in course.card.whose_turn[0][1]
