@@ -123,7 +123,9 @@ def _read_labs(raw: bytes, course: Course, settings: Settings, by: Actor) -> Int
     if course.subject_hash.partition(":")[0] != key.key_id:
         words = "the course was started under another subject key; set INOCYCLE_SUBJECT_KEY_FILE to that one"
         raise Failed(Exit.USAGE, "OtherSubjectKey", words)
-    expected = ExpectedSubject(partial(subject_hash, key), partial(birth_hash, key), course.subject_hash)
+    expected = ExpectedSubject(
+        partial(subject_hash, key), partial(birth_hash, key), course.subject_hash, born=course.birth_hash
+    )
     return read_fhir(raw, expected=expected, by=by)
 
 

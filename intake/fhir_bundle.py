@@ -267,7 +267,9 @@ def one_subject(people: Iterable[Person | None], expected: ExpectedSubject) -> S
     if not meant or len(births) > 1 or None in births:
         return None
     birth = next(iter(births), None)
-    return Subject(meant[0], None if birth is None else expected.birth_hash_of(birth), tuple(shared))
+    born = None if birth is None else expected.birth_hash_of(birth)
+    another = None not in (born, expected.born) and born != expected.born
+    return None if another else Subject(meant[0], born, tuple(shared))
 
 
 def _same_reference(one: Resource, other: Resource) -> bool:

@@ -70,12 +70,14 @@ class ExpectedSubject:
 
     Without `subject_hash` (the patient is looked up afterwards) a message carries the first identifier that all
     results of the document share: still one patient a document. `chosen`: a person names the patient, of a document that
-    takes results back and says of nobody whose they are. `whoever`: only what the document says is asked, not of whom, and
-    its messages are for no course.
+    takes results back and says of nobody whose they are. `born` is the hash of the patient's own birth date, where it is
+    known: a document that says another one is not certainly about this patient. `whoever`: only what the document says is
+    asked, not of whom, and its messages are for no course.
     """
 
     hash_of: Callable[[str, str], str]
     birth_hash_of: Callable[[date], str]
     subject_hash: str | None = None
     chosen: bool = False
+    born: str | None = None
     whoever: bool = False

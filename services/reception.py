@@ -137,6 +137,8 @@ class Reception:
         if not messages:
             return await inbox.leave_waiting(self._engine, item, WaitsFor.A_RESULT)
         try:
+            if await self._was_born_another_day(item, course):  # the course would refuse it (IDN-01)
+                return await inbox.leave_waiting(self._engine, item, WaitsFor.ONE_PATIENT)
             for message in messages:
                 await (await self._client()).send(course.course_id, message)
         except CourseError as error:
@@ -150,6 +152,12 @@ class Reception:
             )
         except ItemSettled as settled:  # another process was first
             return settled.item
+
+    async def _was_born_another_day(self, item: InboxItem, course: SubjectCourse) -> bool:
+        if item.birth_hash is None:
+            return False
+        born = (await (await self._client()).chart(course.course_id)).course.birth_hash
+        return born is not None and born != item.birth_hash
 
     async def _client(self) -> CourseClient:
         if self._courses is None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from cli.answers import Exit
 from demo import bundles
 from demo.bedside import LABORATORY
 from demo.driver import Clock
@@ -60,13 +61,13 @@ class Desk:
                 return course_id
         raise AssertionError("the record does not catch up")
 
-    def labs(self, name: str = "labs.json", **changes: Any) -> Path:
-        """A liver panel of the patient, drawn a minute ago."""
+    def labs(self, name: str = "labs.json", born: str | None = None, **changes: Any) -> Path:
+        """A liver panel of the patient (or of one born another day), drawn a minute ago."""
         file = self.folder / name
         identifier = {**self.patient["identifier"], **changes}
         drawn_at = datetime.now(UTC) - timedelta(minutes=1)
         values = {analyte: bundles.NORMAL[analyte] for analyte in bundles.LIVER_PANEL}
-        file.write_bytes(bundles.bundle(identifier, self.patient["birth_on"], drawn_at, values))
+        file.write_bytes(bundles.bundle(identifier, born or self.patient["birth_on"], drawn_at, values))
         return file
 
     async def receives(self, *files: Path, code: int = 0) -> Any:
@@ -111,6 +112,18 @@ async def test_results_reach_the_open_course_of_their_patient(desk: Desk) -> Non
     assert len(facts) == RESULTS
     assert {str(f.by) for f in facts} == {"laboratory:cli"}
     assert await desk.waits(item) is None
+
+
+async def test_a_document_with_another_birth_date_is_not_sent_and_says_so(desk: Desk) -> None:
+    """IDN-01: one number, two birth dates: not certainly one patient, whichever way it comes in."""
+    course_id, strange = await desk.course(), desk.labs("strange.json", born="1951-01-31")
+    item = await desk.receives(strange)
+    assert (item["state"], item["waits_for"]) == ("waiting", "NotOnePatient")
+    by_hand = await desk.inbox("assign", item["item"], course_id, "--by", "coordinator:c-1")
+    assert by_hand.code == Exit.REFUSED
+    named = await desk.terminal.asks("labs", "send", course_id, strange)
+    assert named.code == Exit.REFUSED
+    assert await desk.facts(course_id) == []
 
 
 async def test_the_same_bytes_twice_are_one_item_and_one_message(desk: Desk) -> None:
