@@ -144,10 +144,14 @@ def course_start(
     )
     if refusal := judge_start(course, rules):
         raise start_refused(refusal, rules, protocol_named(rules.extends) if rules.extends else None)
-    start_one(settings, course)
+    begun = start_one(settings, course)
     started = {"course_id": course.course_id, "protocol": course.protocol, "started_at": course.started_at}
     words = f"{course.course_id} is started on {rules.name}. Next: inocycle course show {course.course_id}"
-    answer(as_json, started, words)
+    stops = [
+        f"▲ {s.course_id} of this patient was stopped or held by {s.rule}: it holds here too"
+        for s in begun.stopped_before
+    ]
+    answer(as_json, {**started, "stopped_before": begun.stopped_before}, words, *stops)
 
 
 @course_app.command("show")

@@ -48,15 +48,16 @@ def with_courses(
     return asyncio.run(connected())
 
 
-def start_one(settings: Settings, course: Course) -> None:
+def start_one(settings: Settings, course: Course) -> Course:
     """Start one course, its id reserved in the record. Raises `Failed` where there is no record to reserve it in.
 
-    Another open course of the same patient is named, and a second one is begun only with a reason.
+    Another open course of the same patient is named, and a second one is begun only with a reason. What stood against the
+    drug in any other course of the patient goes along, and holds here too.
     """
     from cli.record import record_of
-    from services.starting import must_be_the_only_one, start_course
+    from services.starting import must_be_the_only_one, start_course, with_stops
 
-    async def started(courses: CourseClient) -> None:
+    async def started(courses: CourseClient) -> Course:
         unreachable = "no course was started: its id could not be reserved in the record ({})"
         async with record_of(settings, unreachable=unreachable) as engine:
             try:
@@ -65,9 +66,11 @@ def start_one(settings: Settings, course: Course) -> None:
                 if error.type != "AnotherIsOpen":
                     raise
                 raise Failed(Exit.REFUSED, error.type, f"{error}: --another-course REASON") from None
-            await start_course(courses, engine, course)
+            begun = await with_stops(engine, course)
+            await start_course(courses, engine, begun)
+            return begun
 
-    with_courses(settings, started)
+    return with_courses(settings, started)
 
 
 def read_again_in(settings: Settings, course_id: str, by: Actor, name: str) -> "list[Tried]":

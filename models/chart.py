@@ -10,12 +10,19 @@ from models.people import By
 from models.pins import Acknowledgement, ProtocolPin
 
 
+class StoppedBefore(Frozen):
+    """Another course of this patient in which the drug was stopped for good or held as an emergency, and by which rule."""
+
+    course_id: Name
+    rule: Name
+
+
 class Course(Frozen):
     """What does not change while a course runs. The id is pseudonymous; subject and birth date are keyed hashes.
 
     `zone` is the IANA zone of the treating site, pinned at the start (DAY-03). `child_bearing_potential` decides
     whether pregnancy tests are required; `None` means unknown and is treated as required. `another_because` says why it
-    was begun while another course of the patient was open.
+    was begun while another course of the patient was open, `stopped_before` what stood against the drug in others.
     """
 
     course_id: Name
@@ -30,6 +37,7 @@ class Course(Frozen):
     started_at: Instant
     started_by: By
     another_because: Words | None = None
+    stopped_before: tuple[StoppedBefore, ...] = ()
 
 
 Amendments = tuple[tuple[ProtocolAmended, tuple[str, ...]], ...]

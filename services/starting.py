@@ -8,12 +8,19 @@ from temporalio.client import WorkflowHandle
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
+from models.assessment import CourseState, Verdict
 from models.carried import Carried
-from models.chart import Course
+from models.chart import Course, StoppedBefore
 from record.inbox import courses_of
+from record.reader import RecordAltered, read_entries
 from record.starts import MADE, IdTaken, release, reserve
 from services.courses import CourseClient, CourseError
 from services.errors import told
+
+STOPS = frozenset({Verdict.DISCONTINUED, Verdict.HOLD_URGENT})
+"""What stands against the drug whatever course it is given in."""
+OVER = frozenset({CourseState.CLOSED, CourseState.COMPLETED})
+"""States whose card says nothing of it any more."""
 
 
 async def start_course(courses: CourseClient, engine: AsyncEngine, course: Course) -> WorkflowHandle[Any, Any]:
@@ -33,6 +40,25 @@ async def start_course(courses: CourseClient, engine: AsyncEngine, course: Cours
         if made:  # whoever runs under this id was started before there were reservations, or the record was exchanged
             await release(engine, course)
         raise CourseError("CourseExists", f"{course.course_id} was started before") from None
+
+
+async def with_stops(engine: AsyncEngine, course: Course) -> Course:
+    """The course with what stood against the drug in other courses of its patient (COR-02), as the record tells it.
+
+    Raises `CourseError` of type `RecordUnreadable` where the record of one of them cannot be read: it may have been stopped.
+    """
+    found: list[StoppedBefore] = []
+    for one in await courses_of(engine, [course.subject_hash]):
+        if one.course_id != course.course_id:
+            try:
+                entries = await read_entries(engine, one.course_id)
+            except RecordAltered:
+                words = f"the record of {one.course_id}, of the same patient, cannot be read: it may have been stopped"
+                raise CourseError("RecordUnreadable", words) from None
+            cards = [e.assessment for e in entries if e.assessment.state not in OVER]
+            rules = dict.fromkeys(f.rule for f in cards[-1].findings if f.verdict in STOPS) if cards else {}
+            found += [StoppedBefore(course_id=one.course_id, rule=rule) for rule in rules]
+    return course.model_copy(update={"stopped_before": tuple(found)})
 
 
 async def must_be_the_only_one(courses: CourseClient, engine: AsyncEngine, course: Course) -> None:

@@ -26,7 +26,8 @@ def contraindications(case: Case, slot: DoseSlot) -> Iterator[Finding]:
     for name, words in CONDITIONS.items():
         fact, there = answers.get(name, (None, False))
         if fact is not None and there:
-            yield _condition(case, words, fact)
+            yield _condition(case, words, (Input(name=words, value="yes", taken_at=fact.at, fact=fact.id),))
+    yield from _stopped_before(case)
     unasked = [words for name, words in CONDITIONS.items() if name not in answers]
     if unasked and (slot.cycle, slot.day) == (1, 1):
         required = case.protocol.eligible.history_contraindicates.holds
@@ -46,8 +47,13 @@ def history_answers(case: Case) -> dict[str, tuple[Fact, bool]]:
     return answers | ({"hypersensitivity": (charted[-1], True)} if charted else {})
 
 
-def _condition(case: Case, words: str, fact: Fact) -> Finding:
-    inputs = (Input(name=words, value="yes", taken_at=fact.at, fact=fact.id),)
+def _stopped_before(case: Case) -> Iterator[Finding]:
+    """COR-02: a stop of another course of this patient is not undone by beginning anew."""
+    for stop in case.course.stopped_before:
+        yield _condition(case, f"the drug was stopped or held for an emergency in {stop.course_id} ({stop.rule})")
+
+
+def _condition(case: Case, words: str, inputs: tuple[Input, ...] = ()) -> Finding:
     if case.protocol.eligible.history_contraindicates.holds:
         reason, verdict, clears = f"contraindicated: {words}", Verdict.PROPOSE_DISCONTINUE, "the prescriber decides"
     else:

@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from clinical.gates.overrides import may_be_overridden
 from clinical.rulings.start import judge_start
 from models.assessment import CourseState, Finding, Verdict
+from models.chart import StoppedBefore
 from models.people import Role
 from models.pins import Acknowledgement
 from plumbing.protocol_files import load_protocol
@@ -347,3 +349,16 @@ def test_not_eligible_stands_until_the_same_question_is_answered_again(
     with course.charting() as chart:
         chart.add({"kind": "eligibility", **yes}, D1 - H, Role.PRESCRIBER)
     assert course.card.verdict is Verdict.MAY_AUTHORISE
+
+
+@pytest.mark.parametrize(
+    ("protocol", "verdict"), [(LABEL, Verdict.HOLD), (ARTICLE, Verdict.HOLD), (EU, Verdict.PROPOSE_DISCONTINUE)]
+)
+def test_a_stop_of_another_course_of_the_patient_holds_in_this_one_too(protocol: str, verdict: Verdict) -> None:
+    """COR-02, EU-04: beginning anew undoes no stop; two people may set it aside where the protocol lets them."""
+    stop = StoppedBefore(course_id="course-earlier", rule="NON-05")
+    card = PaperCourse(ChartBuilder(protocol, stopped_before=(stop,)).ready(), D1).card
+    found = [f for f in card.findings if f.rule == "EU-04" and f.verdict is not None]
+    assert card.verdict is verdict
+    assert ["course-earlier (NON-05)" in f.reason for f in found] == [True]
+    assert may_be_overridden(found[0]) == (protocol != EU)

@@ -138,6 +138,28 @@ async def test_a_second_course_of_a_patient_is_begun_only_with_a_reason_which_is
     assert document["chart"]["course"]["another_because"] == "a relapse"
 
 
+async def test_a_stop_of_another_course_goes_along_and_is_said(
+    open_ward: Ward, terminal: Terminal, at_the_ward: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """COR-02: what stopped the drug for good in one course of a patient holds in the next, and who begins it reads so."""
+    somebody = json.loads(PATIENT.read_text())
+    somebody["identifier"]["value"] += "-stopped"
+    patient = tmp_path / "patient.json"
+    patient.write_text(json.dumps(somebody))
+    words = ["--protocol", LABEL, "--patient", patient, "--by", "prescriber:p-1", "--json"]
+    first = (await terminal.asks("course", "start", *words)).document["course_id"]
+    assert (await does(terminal, first, "judge_vod", "judgement=confirmed", by="physician:ph-1")).code == 0
+    assert (await does(terminal, first, "close_course", "reason=transfer", "receiver=B", by="physician:ph-1")).code == 0
+    for _ in range(MANY_LOOKS):
+        if any(c.course_id == first and c.state == "closed" for c in await list_courses(open_ward.engine)):
+            break
+        await open_ward.courses.status(first)
+    second = await terminal.asks("course", "start", *words, "--another-course", "a relapse")
+    assert second.document["stopped_before"] == [{"course_id": first, "rule": "NON-01"}]
+    document = await shown(terminal, second.document["course_id"])
+    assert [f for f in document["assessment"]["findings"] if f["rule"] == "EU-04" and first in f["reason"]]
+
+
 async def test_the_patient_in_a_bundle_is_no_complaint_in_every_answer(
     course: str, terminal: Terminal, tmp_path: Path
 ) -> None:
