@@ -19,6 +19,7 @@ class ObligationKind(StrEnum):
     INFUSION_ASKED = "infusion-asked"
     # A person must settle it soon.
     LATE_VALUE = "late-value"
+    RISK = "risk-alert"
     UNREADABLE = "unreadable"
     LOST = "lost-to-follow-up"
     RULES = "rules-not-evaluated"

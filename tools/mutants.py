@@ -40,6 +40,8 @@ TESTS = ("tests/clinical", "tests/checker", "tests/activities", "tests/workflows
 MEASURED = "covered.json"
 SECONDS = 120.0
 """How much of the tests that reach a line is run, as measured without a fault."""
+AROUND = 12
+"""How many lines around a fault tell which of its tests are about it: those that reach what few others do there."""
 PATIENCE = 4.0
 """A fault that makes its tests so many times slower has been noticed."""
 
@@ -104,12 +106,24 @@ def faults(specs: Iterable[MutationSpec], covered: dict[str, Any]) -> Iterator[F
         of_file = of_line or {n for numbers in reached.values() for n in numbers}
         chosen: list[str] = []
         left = SECONDS
-        for name, seconds in sorted((tests[n] for n in of_file), key=lambda test: (test[1], test[0])):
+        rare = _rarity(reached, range(spec.start_pos[0] - AROUND, spec.end_pos[0] + AROUND))
+        ordered = sorted(of_file, key=lambda n: (rare.get(n, len(tests)), tests[n][1], tests[n][0]))
+        for name, seconds in (tests[n] for n in ordered):
             if chosen and seconds > left:
                 break
             chosen.append(name)
             left -= seconds
         yield Fault(spec, tuple(chosen), SECONDS - left, bool(of_line))
+
+
+def _rarity(reached: dict[str, list[int]], lines: Iterable[int]) -> dict[int, int]:
+    """Of each test how few others reach the rarest of these lines that it reaches: the first to try are about just this."""
+    found: dict[int, int] = {}
+    for line in lines:
+        numbers = reached.get(str(line), ())
+        for number in numbers:
+            found[number] = min(found.get(number, len(numbers)), len(numbers))
+    return found
 
 
 # ── where it is tried ──────────────────────────────────────────────────────────────────────────────────────────────

@@ -21,6 +21,7 @@ from clinical.toxicity.toxicity import latest_graded
 from clinical.treatment.closing import lost_to_follow_up
 from clinical.verdict.late_values import late_value
 from clinical.vod.alerts import ladder
+from clinical.vod.risk import SIGNED_BY, unsigned_alerts
 from models.facts import Ecg, Fact, Reaction
 from models.obligation_kinds import ObligationKind
 
@@ -48,6 +49,7 @@ def calls(case: Case) -> Iterator[Call]:
     yield from _implausible(case)
     yield from _pregnancy(case)
     yield from _vod(case)
+    yield from _risk(case)
     yield from _late(case)
     yield from _unread(case)
     yield from _infusions(case)
@@ -129,6 +131,13 @@ def _pregnancy(case: Case) -> Iterator[Call]:
     if positive is not None:
         title = "a positive pregnancy test: speak with the patient"
         yield Call(ObligationKind.PREGNANCY, "", title, "MON-11", positive.recorded_at, NEEDED)
+
+
+def _risk(case: Case) -> Iterator[Call]:
+    """RISK-06: each hard alert before a planned transplant waits for a physician, who signs that it goes on all the same."""
+    for alert in unsigned_alerts(case):
+        title = "a hard risk alert before conditioning: a physician signs it, or the plan is changed"
+        yield Call(ObligationKind.RISK, alert.risk, title, "RISK-01", alert.known_at, SIGNED_BY)
 
 
 def _late(case: Case) -> Iterator[Call]:

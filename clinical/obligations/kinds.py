@@ -24,6 +24,7 @@ from models.facts import (
     Prophylaxis,
     Reaction,
     ResultConfirmed,
+    RiskAccepted,
     Toxicity,
     Transplant,
     UnreadableResolved,
@@ -75,6 +76,12 @@ KINDS: Final[Mapping[K, Kind]] = MappingProxyType(
             (Role.NURSE, Role.PHYSICIAN),
         ),
         K.LATE_VALUE: Kind("a late value of before a dose", Harm.URGENT, closures.late_value, _PRESCRIBER),
+        K.RISK: Kind(
+            "a hard risk alert before conditioning",
+            Harm.HELD_DOSE,
+            charted("a physician signed it", RiskAccepted),
+            _PHYSICIAN,
+        ),
         K.UNREADABLE: Kind(
             "a message that could not be read",
             Harm.MESSAGE,

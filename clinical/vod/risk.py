@@ -4,10 +4,12 @@ A hard alert stands until a physician has signed that the transplant goes on all
 Advice on conditioning, prevention and treatment (RISK-03, RISK-05, RISK-07) is information, and nothing is ordered here.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import dropwhile
+from types import MappingProxyType
 from typing import Literal
 
 from clinical.chart.calendar import birthday, local_date
@@ -27,6 +29,36 @@ from models.people import PHYSICIANS
 
 Hard = Literal["two_alkylators", "bilirubin_at_uln"]
 SIGNED_BY = "a physician signs that it is accepted: record_finding risk_accepted"
+SHORT_FORMS = MappingProxyType(
+    {
+        **dict.fromkeys(("bu", "busulfex", "busilvex"), "busulfan"),
+        **dict.fromkeys(("cy", "cyc", "ctx", "cpm", "endoxan", "cytoxan"), "cyclophosphamide"),
+        **dict.fromkeys(("mel", "alkeran", "evomela"), "melphalan"),
+        **dict.fromkeys(("tt", "thio", "tepadina"), "thiotepa"),
+        **dict.fromkeys(("treo", "trecondi"), "treosulfan"),
+        **dict.fromkeys(("ifo", "holoxan"), "ifosfamide"),
+        "bcnu": "carmustine",
+        "ccnu": "lomustine",
+    }
+)
+"""Trade names and usual short forms of the alkylators; each a word of its own."""
+NO_ALKYLATORS = (
+    *("fludarabin", "clofarabin", "cytarabin", "cladribin", "etoposid", "topotecan", "amsacrin", "gemcitabin"),
+    *("thymoglobulin", "thymocyt", "grafalon", "alemtuzumab", "campath", "rituximab", "methotrexat", "mercaptopurin"),
+    *("ciclosporin", "cyclosporin", "tacrolimus", "sirolimus", "mycophenol", "abatacept", "decitabin", "azacitidin"),
+    *(
+        "irradiation",
+        "radiation",
+        "bestrahlung",
+        "irradiación",
+        "irradiazione",
+        "prednis",
+        "dexamethason",
+        "venetoclax",
+    ),
+)
+"""What else a conditioning holds: the beginnings of names that are no alkylator for certain."""
+NO_ALKYLATOR_SHORT = frozenset({"flu", "clo", "arac", "vp", "atg", "atlg", "tbi", "mtx", "csa", "mmf", "gy"})
 
 
 @dataclass(frozen=True)
@@ -54,6 +86,12 @@ def risk_alerts(case: Case) -> Iterator[Finding]:
         yield case.finding("RISK-04", None, f"further risk of VOD: {', '.join(charted)}")
 
 
+def unsigned_alerts(case: Case) -> Iterator[HardAlert]:
+    """RISK-06: the hard alerts before a planned transplant that no physician has signed."""
+    if case.transplant_planned:
+        yield from (alert for alert in hard_alerts(case) if _accepted(case, alert) is None)
+
+
 def risk_factors(case: Case) -> list[str]:
     """Every risk factor on file, each once (SEV-03)."""
     hard = [alert.words for alert in hard_alerts(case)]
@@ -62,11 +100,17 @@ def risk_factors(case: Case) -> list[str]:
 
 def hard_alerts(case: Case) -> Iterator[HardAlert]:
     """RISK-01: two alkylators in the conditioning; the last total bilirubin before transplant at or above its ULN."""
-    plan = _conditioning(case)
-    alkylators = _alkylators(case)
-    if plan is not None and len(alkylators) >= case.protocol.risk.alkylators.count:
-        words = f"conditioning with two alkylators ({' and '.join(alkylators)})"
-        yield HardAlert("two_alkylators", words, plan[0].recorded_at)
+    plan, enough = _conditioning(case), case.protocol.risk.alkylators.count
+    if plan is not None:
+        alkylators, unknown = conditioning_drugs(case, plan[1])
+        if len(alkylators) >= enough:
+            words = f"conditioning with two alkylators ({' and '.join(alkylators)})"
+            yield HardAlert("two_alkylators", words, plan[0].recorded_at)
+        elif unknown:
+            named = " and ".join((*alkylators, *(f"“{word}”, which is not known here" for word in unknown)))
+            yield HardAlert(
+                "two_alkylators", f"conditioning that may hold two alkylators ({named})", plan[0].recorded_at
+            )
     for bilirubin in [k for k in _last_bilirubin(case) if k.uln is not None and k.below(k.uln) is not True][-1:]:
         words = "last total bilirubin before the transplant at or above its upper limit of normal"
         yield HardAlert("bilirubin_at_uln", words, recorded_at(bilirubin), (bilirubin.shown(),))
@@ -111,11 +155,26 @@ def _conditioning(case: Case) -> tuple[Fact, tuple[str, ...]] | None:
     return None
 
 
-def _alkylators(case: Case) -> list[str]:
-    """The alkylators named in the conditioning, each once."""
-    plan = _conditioning(case)
-    drugs = [] if plan is None else [drug.lower() for drug in plan[1]]
-    return [name for name in case.protocol.risk.alkylator_names.words if any(name in drug for drug in drugs)]
+def conditioning_drugs(case: Case, drugs: tuple[str, ...]) -> tuple[list[str], list[str]]:
+    """The alkylators named in a conditioning, each once, and the words that name no drug that is known here (M.0).
+
+    A name counts in any language that ends it otherwise (cyclophosphamid), by its trade name or its usual short form.
+    """
+    listed = case.protocol.risk.alkylator_names.words
+    alkylators: list[str] = []
+    unknown: list[str] = []
+    for drug in drugs:
+        tokens = set(re.findall(r"[^\W\d_]+", drug.lower()))
+        found = [name for name in listed if name[:-1] in drug.lower()]
+        found += [name for short, name in SHORT_FORMS.items() if short in tokens and name in listed]
+        alkylators += found
+        if (
+            not found
+            and not any(other in drug.lower() for other in NO_ALKYLATORS)
+            and tokens.isdisjoint(NO_ALKYLATOR_SHORT)
+        ):
+            unknown.append(drug)
+    return list(dict.fromkeys(alkylators)), unknown
 
 
 def _last_bilirubin(case: Case) -> tuple[Known, ...]:

@@ -260,7 +260,7 @@ def _reached(case: Case, kept: Kept, since: datetime, at: datetime) -> Kept:
     for instant in sorted({at, *(i for i in _instants(case) if from_at <= i <= at)}):
         found = merged(found, open_now(Signs(case, instant, kept.covers), kept))
     opened_at = kept.opened_at or (at if found else None)
-    risen_at = at if step_of(found) > step_of(kept.reached) > 0 else kept.risen_at
+    risen_at = at if kept.reached and step_of(found) > step_of(kept.reached) else kept.risen_at
     return replace(kept, reached=found, opened_at=opened_at, risen_at=risen_at)
 
 

@@ -10,6 +10,7 @@ from clinical.vod.risk import risk_factors
 from clinical.vod.severity import Severity, criteria, in_children
 from clinical.vod.vod_signs import Signs
 from models.assessment import Finding
+from models.obligation_kinds import ObligationKind
 from models.people import Role
 from plumbing.protocol_files import load_protocol
 from tests.factories import D1, LABEL, ChartBuilder, PaperCourse
@@ -373,10 +374,28 @@ def risks(chart: ChartBuilder, now: datetime = DAY_40) -> list[Finding]:
         (("busulfan", "busulfan"), []),
         (("fludarabine", "total body irradiation"), []),
         (("melphalan", "thiotepa", "fludarabine"), ["two_alkylators"]),
+        (("Busulfan", "Cyclophosphamid"), ["two_alkylators"]),
+        (("Bu", "Cy"), ["two_alkylators"]),
+        (("Endoxan", "busulfan"), ["two_alkylators"]),
+        (("Flu", "Mel 140 mg/m2", "ATG"), []),
+        (("Fludarabin", "Treosulfan 3 x 14 g/m²", "Methotrexat"), []),
+        (("TBF",), ["two_alkylators"]),
+        (("fludarabine", "study drug 17"), ["two_alkylators"]),
     ],
 )
 def test_two_alkylators_are_a_hard_alert(conditioning: tuple[str, ...], alerts: list[str]) -> None:
+    """By any name of theirs; what names no drug that is known here may be two (M.0)."""
     assert hard(planned(*conditioning, bilirubin="0.5")) == alerts
+
+
+def test_a_hard_alert_is_a_physicians_to_sign_until_it_is_signed() -> None:
+    """RISK-06: it stands on the worklist, and no title names a drug."""
+    chart = planned("busulfan", "thiotepa", bilirubin="0.5")
+    (asked,) = [o for o in PaperCourse(chart, DAY_40).card.obligations if o.kind is ObligationKind.RISK]
+    assert (asked.owner, asked.rule, asked.standing) == (Role.PHYSICIAN, "RISK-01", "due")
+    assert "busulfan" not in asked.title
+    chart.add({"kind": "risk_accepted", "risk": "two_alkylators", "reason": "no other"}, DAY_40, Role.PHYSICIAN)
+    assert not [o for o in PaperCourse(chart, DAY_40).card.obligations if o.kind is ObligationKind.RISK]
 
 
 @pytest.mark.parametrize(
