@@ -21,7 +21,7 @@ from record.calls import UnreachedPerson
 from record.inbox import InboxItem
 from record.raw import CannotBeRead
 from record.reader import CourseOnRecord, WorklistItem
-from record.watch import RULE, Unwatched
+from record.watch import DONE, RULE, Unwatched
 
 SOON = timedelta(hours=24)
 """What is due later than this is no item of today's list; a course's own next step stands there all the same."""
@@ -66,8 +66,8 @@ class CourseInWard(Frozen):
 
     @property
     def over(self) -> bool:
-        """The course has come to its end; items can still be open."""
-        return self.course.state is CourseState.COMPLETED
+        """The course has come to its end, or was closed before it; items can still be open."""
+        return self.course.state in DONE
 
     def now(self, wall: datetime) -> datetime:
         """The course's own time."""
