@@ -60,6 +60,11 @@ _EXIT_OF_SERVICE_ERROR = {
     "UnknownCommand": Exit.USAGE,
 }
 """By the type of a `ServiceError`; any other one is a refusal."""
+_FURTHER = {
+    "UnknownItem": "`inocycle inbox --all` lists them",
+    "NoSuchCourse": "what happened after its end goes into a new one: `inocycle course start … --another-course REASON`",
+}
+"""What the command line knows of the way on."""
 
 
 class Failed(Exception):
@@ -155,8 +160,8 @@ def _failure_below(error: Exception) -> Failed | None:
 def _of_service(error: "ServiceError") -> Failed:
     """What a course, its server or the inbox said; where the same message may be sent again, its id stands beside it."""
     code = _EXIT_OF_SERVICE_ERROR.get(error.type, Exit.REFUSED)
-    if error.type == "UnknownItem":
-        return Failed(code, error.type, f"{error}; `inocycle inbox --all` lists them")
+    if error.type in _FURTHER:
+        return Failed(code, error.type, f"{error}; {_FURTHER[error.type]}")
     if error.message_id is None:
         return Failed(code, error.type, str(error))
     words = f"{error}.\nRepeat it with --message-id {error.message_id}"

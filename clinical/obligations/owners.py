@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 from datetime import datetime
 
-from clinical.bedside.amounts import MINUTE
 from clinical.bedside.bedside import standing_authorisation, vital_signs_before
-from clinical.bedside.infusion import DISCARDING, first_act
+from clinical.bedside.infusion import DISCARDING, MINUTE, first_act
 from clinical.bedside.reactions import untreated
 from clinical.course.case import Case
 from models.assessment import CourseState, DosePlan, Finding, Turn, Verdict
