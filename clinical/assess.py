@@ -7,6 +7,7 @@ from typing import Any
 
 from clinical.bedside.amounts import doubts, totals
 from clinical.bedside.bedside import lapsed_signature, signatures, standing_authorisation, start_troubles, verified
+from clinical.bedside.elsewhere import passed_over_notes
 from clinical.bedside.infusion import interrupted, observation_note, pump_notes, under_way
 from clinical.bedside.reactions import reactions
 from clinical.bedside.time_limits import past_the_limit
@@ -130,6 +131,7 @@ def _always(case: Case) -> Iterator[Finding]:
     yield from all_of(case, suspicion)
     yield from all_of(case, pump_notes)
     yield from all_of(case, doubts)
+    yield from all_of(case, passed_over_notes)
     yield from all_of(case, past_the_limit)
     yield from all_of(case, observation_note)
     yield from all_of(case, dates_after_the_last_dose)

@@ -105,7 +105,7 @@ def _doubt(case: Case, dose: Dose, amount: Decimal, end: Fact, what: InfusionCom
 
     More than the whole dose is confirmed by a physician.
     """
-    who = _confirmed_by(case, end.id)
+    who = confirmed_by(case, end.id)
     if not PHYSICIANS.isdisjoint(who) or (who and amount <= dose.mg):
         return None
     assert dose.ended_at is not None
@@ -131,7 +131,7 @@ def _read_too_much(case: Case, dose: Dose) -> Read | None:
         case.protocol.preparation.bag_volume.number,
     )
     for read in flow_of(case, dose).reads:
-        who = _confirmed_by(case, read.fact.id)
+        who = confirmed_by(case, read.fact.id)
         answered = not PHYSICIANS.isdisjoint(who) or (who and read.ml <= holds)
         if not answered and (read.ml > holds or read.ml > read.possible_ml * fit):
             return read
@@ -146,7 +146,7 @@ def _of_reading(case: Case, dose: Dose, read: Read) -> str:
     return f"{showed}, when about {round(read.possible_ml)} of {plain(holds)} mL can have run in"
 
 
-def _confirmed_by(case: Case, fact_id: str) -> list[Role]:
+def confirmed_by(case: Case, fact_id: str) -> list[Role]:
     """The roles of all who said that this fact is right."""
     return [fact.by.role for fact, seen in case.reading.of(ResultConfirmed) if seen.target == fact_id]
 
@@ -164,7 +164,7 @@ def _most_elsewhere(case: Case, dose: Dose, bsa: Decimal | None) -> Decimal | No
 
 def _too_much(case: Case, dose: Dose, most: Decimal | None) -> str | None:
     """Why what is reported of elsewhere can hardly have been given; none once a physician confirmed it."""
-    if most is None or dose.mg <= most or not PHYSICIANS.isdisjoint(_confirmed_by(case, dose.fact)):
+    if most is None or dose.mg <= most or not PHYSICIANS.isdisjoint(confirmed_by(case, dose.fact)):
         return None
     return (
         f"{plain(dose.mg)} mg are reported, and at most {plain(most)} mg fit what was signed or what the day asks for"

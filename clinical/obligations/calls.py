@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from clinical.bedside.amounts import answer_to, given_doses
+from clinical.bedside.elsewhere import questions
 from clinical.bedside.infusion import clock, first_act
 from clinical.bedside.time_limits import unanswered_ends
 from clinical.chart.unread import NAMED, SHOWN, flood
@@ -149,7 +150,7 @@ def _late(case: Case) -> Iterator[Call]:
 
 
 def _infusions(case: Case) -> Iterator[Call]:
-    """INF-07: an infusion that cannot be as it is charted, and one that ended past its limit."""
+    """INF-07: an infusion that cannot be as it is charted, a dose of elsewhere that does not fit, an end past its limit."""
     kind = ObligationKind.INFUSION_ASKED
     for given in given_doses(case):
         dose = given.dose
@@ -163,6 +164,9 @@ def _infusions(case: Case) -> Iterator[Call]:
             if dose.reported:
                 name, title = hashed(dose.fact), f"{dose.slot} of elsewhere: more is reported than its dose"
             yield Call(kind, name, title, "INF-07", case.recorded[given.told_by], answer_to(case, given))
+    for asked in questions(case):
+        name = f"{hashed(asked.dose.fact)}-{asked.rule}"
+        yield Call(kind, name, asked.title, asked.rule, asked.since, asked.clears)
     for dose, end_fact, limit in unanswered_ends(case):
         title = f"infusion of {dose.slot} ended past {clock(case, limit)}: a physician looks at it"
         clears = f"result_confirmed of {end_fact.id} by a physician, or correct_fact of it"

@@ -15,6 +15,7 @@ from models.assessment import CallAnswer, Obligation, earliest
 from models.facts import (
     CallAcknowledged,
     CallSnoozed,
+    DoseDecided,
     Ecg,
     InfusionCompleted,
     InfusionInterrupted,
@@ -70,9 +71,15 @@ KINDS: Final[Mapping[K, Kind]] = MappingProxyType(
             (Role.NURSE, Role.PHYSICIAN),
         ),
         K.INFUSION_ASKED: Kind(
-            "an infusion that does not fit its rate or its limit",
+            "an infusion that does not fit its rate, its limit or its course",
             Harm.GRAVEST,
-            charted("somebody confirmed or corrected it", ResultConfirmed, InfusionCompleted, InfusionInterrupted),
+            charted(
+                "somebody confirmed or corrected it",
+                ResultConfirmed,
+                InfusionCompleted,
+                InfusionInterrupted,
+                DoseDecided,
+            ),
             (Role.NURSE, Role.PHYSICIAN),
         ),
         K.LATE_VALUE: Kind("a late value of before a dose", Harm.URGENT, closures.late_value, _PRESCRIBER),

@@ -1,12 +1,14 @@
 """Rulings on one dose: signature, second check, the prescriber's decisions and choices."""
 
 from clinical.bedside.bedside import standing_authorisation
+from clinical.bedside.elsewhere import passed_over
 from clinical.chart.calendar import local_date
 from clinical.coding.units import PERCENT
 from clinical.course.interruption import FULL
 from clinical.course.levels import level_name
 from clinical.rulings.commands import refused
 from clinical.rulings.judging import Judged, Judging
+from clinical.treatment.windows import slot_of
 from models.assessment import DosePlan, Refused
 from models.base import plain
 from models.facts import CYCLE_DAYS, DoseAuthorised, DoseDecided, DoseVerified, DroppedDoseChosen, RoundingChosen
@@ -55,6 +57,10 @@ def verified(judging: Judging, message: VerifyDose) -> Judged:
 def decided(judging: Judging, message: DecideDose) -> Judged:
     """DAY-06: give it late, leave it out, or put it off to a date. A day 1 is put off, never left out."""
     refusal = judging.refusal_of_dose(message)
+    if refusal is not None and message.decision == "omit" and message.day != CYCLE_DAYS[0]:
+        missing = [slot for _, passed in passed_over(judging.case) for slot in passed]
+        if slot_of(message.cycle, message.day) in missing:  # a report went past it: the word is still the prescriber's
+            return share(DoseDecided, message)
     if refusal is not None:
         return refusal
     if message.decision == "omit" and message.day == CYCLE_DAYS[0]:
