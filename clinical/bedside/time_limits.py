@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from clinical.bedside.amounts import ended
-from clinical.bedside.bedside import latest_start, standing_authorisation
+from clinical.bedside.bedside import DISCARD, latest_start, preparation_troubles, standing_authorisation
 from clinical.bedside.infusion import clock, expiry
 from clinical.course.case import Case
 from clinical.dosing.dosing import dose_plan
@@ -35,9 +35,16 @@ def _not_started(case: Case, made: Preparation) -> Due:
     called = start_by - case.protocol.observation.ends_call_before.span
     title = f"the dose that is made: its infusion must start by {clock(case, start_by)} to end in time"
     signed = standing_authorisation(case, dose_plan(case, case.slot)) if case.slot is not None else None
-    clears = f"start the infusion of {made.preparation_id}, or discard it and prepare anew"
+    clears = f"start the infusion of {made.preparation_id}, or {DISCARD}"
+    spoilt = next(
+        (t for t in preparation_troubles(case, made, signed) if t.rule == "IDN-02" or t.clears == DISCARD), None
+    )
     if signed is None or made.authorisation != signed[0].id:
+        title = f"preparation {made.preparation_id} cannot be started: no signature stands that it was made under"
         clears = f"discard {made.preparation_id}, for no signature stands that it was made under, and prepare anew"
+    elif spoilt is not None:
+        title = f"preparation {made.preparation_id} cannot be used: {spoilt.reason}"
+        clears = f"discard {made.preparation_id} ({spoilt.rule}), and prepare anew"
     kind = ObligationKind.PREPARATION
     return obligation(case, kind, hashed(made.preparation_id), title, "INF-07", called, start_by, clears)
 

@@ -8,7 +8,7 @@ from clinical.bedside.infusion import DISCARDING, MINUTE, first_act
 from clinical.bedside.reactions import untreated
 from clinical.course.case import Case
 from models.assessment import CourseState, DosePlan, Finding, Turn, Verdict
-from models.messages import CorrectFact, ResolveUnreadable
+from models.messages import CorrectFact, RecordPreparation, ResolveUnreadable
 from models.people import Role
 
 BY_STATE: dict[CourseState, tuple[Role, str]] = {
@@ -162,7 +162,10 @@ def _before_the_start(case: Case, verdict: Verdict, findings: tuple[Finding, ...
 
 
 def _prepare(troubles: list[Finding]) -> str:
-    """What only was charted amiss is corrected; nothing is made anew for it (PREP-11)."""
+    """What only was charted amiss is corrected (PREP-11); one that is no good is made anew, and it is said why."""
+    spoilt = [f for f in troubles if not (f.clears or "").startswith((CorrectFact.name, RecordPreparation.name))]
+    if spoilt:
+        return f"prepare the dose anew: {spoilt[0].reason}"
     amiss = troubles and all((f.clears or "").startswith(CorrectFact.name) for f in troubles)
     return "correct what is charted of the preparation" if amiss else "prepare the dose"
 

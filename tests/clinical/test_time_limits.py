@@ -8,7 +8,8 @@ from clinical.monitoring.due import hashed
 from models.assessment import Obligation
 from models.obligation_kinds import ObligationKind
 from models.people import Role
-from tests.factories import D1, ChartBuilder, PaperCourse
+from tests.factories import D1, LABEL, PROTOCOLS, ChartBuilder, PaperCourse
+from tests.scenarios import first_dose
 
 SECOND, MIN, H = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
 BAG, LIMIT = ObligationKind.PREPARATION.key(hashed("b1")), ObligationKind.INFUSION_LIMIT.key("C1D1")
@@ -68,6 +69,42 @@ def test_a_bag_stands_from_its_reconstitution_until_it_is_started_discarded_or_m
     assert list(open_after(again, H)) == [ObligationKind.PREPARATION.key(hashed("b2"))]
     other = reconstituted().dose(1, 1, D1 + H)
     assert list(open_after(other, 90 * MIN)) == []
+
+
+SPOILT: dict[str, tuple[dict[str, object], timedelta, str, str]] = {
+    "another dose": ({"mg": "1.54"}, timedelta(), "IDN-02", "preparation holds 1.54 mg, authorised are "),
+    "too few vials": ({"vials": 1}, timedelta(), "VIAL-01", "1 vial cannot yield"),
+    "diluted too late": ({"reconstituted": -5}, timedelta(), "PREP-11", "dilution did not start within 4 h"),
+    "another volume": ({"total_ml": "100"}, timedelta(), "PREP-04", "diluted to 100 mL"),
+    "expired": ({}, 7 * H + SECOND, "PREP-12", "would end later than 8 h"),
+}
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize(("charted", "later", "rule", "why"), SPOILT.values(), ids=SPOILT.keys())
+def test_a_preparation_that_is_no_good_is_to_be_discarded_and_the_pharmacist_is_told_why(
+    protocol: str, charted: dict[str, object], later: timedelta, rule: str, why: str
+) -> None:
+    course = first_dose()(protocol).authorised().premedicated()
+    fields = {k: v for k, v in charted.items() if k != "reconstituted"}
+    if "reconstituted" in charted:
+        fields["reconstituted_at"] = course.now - 5 * H
+    course.prepared(**fields)
+    course.now += later
+    (bag,) = [o for o in course.card.obligations if o.kind is ObligationKind.PREPARATION]
+    assert "must start by" not in bag.title
+    assert why in bag.title
+    assert bag.clears == f"discard bag-1 ({rule}), and prepare anew"
+    (turn,) = [action for owner, action in course.card.turns if owner is Role.PHARMACIST]
+    assert (turn.startswith("prepare the dose anew: "), why in turn) == (True, True)
+
+
+def test_a_preparation_that_is_good_or_only_charted_amiss_is_not_discarded() -> None:
+    course = first_dose()(LABEL).authorised().premedicated()
+    for name, fields in {"bag-1": {}, "bag-2": {"dilution_started_at": None}}.items():
+        course.prepared(name, **fields)
+        (bag,) = [o for o in course.card.obligations if o.kind is ObligationKind.PREPARATION]
+        assert "must start by" in bag.title
 
 
 def test_an_infusion_that_runs_past_the_limit_is_said_and_stays_a_deviation() -> None:
