@@ -41,7 +41,7 @@ class Unsettled(NamedTuple):
         """What ends the waiting."""
         if self.rule == WITHDRAWN_ONLY:
             return f"resolve_unreadable of {self.fact}: dismiss it; or the result that it withdraws comes"
-        return f"resolve_unreadable of {self.fact}: transcribe or dismiss it, or a later usable result"
+        return f"resolve_unreadable of {self.fact}: transcribe or dismiss it, or later usable results of all that it may be"
 
 
 def uncertain_results(case: Case, unknown: tuple[Unknown, ...]) -> Iterator[Finding]:
@@ -55,7 +55,7 @@ def uncertain_results(case: Case, unknown: tuple[Unknown, ...]) -> Iterator[Find
             Verdict.NEED_DATA,
             reason,
             inputs=(first.shown(),),
-            clears=first.clears,
+            clears=first.clears if len(together) == 1 else f"{first.by_a_person}, {_later(together)}",
             subject=fact,
             override=Override.NEVER if never else Override.PRESCRIBER,
         )
@@ -116,6 +116,11 @@ def _by_fact(unknown: Iterator[Unknown] | list[Unknown]) -> dict[str, list[Unkno
     for one in unknown:
         found.setdefault(one.fact, []).append(one)
     return found
+
+
+def _later(together: list[Unknown]) -> str:
+    """Each analyte that it may be is known again by a later draw of its own."""
+    return f"or usable results of later draws of {_may_be(together)}, of each of them"
 
 
 def _may_be(together: list[Unknown]) -> str:

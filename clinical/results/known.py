@@ -113,12 +113,17 @@ class Unknown:
     stands: bool = False
 
     @property
+    def by_a_person(self) -> str:
+        """How somebody settles a result of which nobody can tell what it is (LAB-12, LAB-13)."""
+        return f"a named person says what it is, or dismisses it (resolve_unreadable of {self.fact})"
+
+    @property
     def clears(self) -> str:
         """What makes this analyte known again."""
         if self.stands:
             return "a named person dismisses it (resolve_unreadable), or the result that it withdraws comes"
         if self.rule in ("LAB-12", "LAB-13"):
-            return f"a named person says what it is, or dismisses it (resolve_unreadable of {self.fact})"
+            return f"{self.by_a_person}, or a usable {label(self.analyte)} of a later draw"
         confirmed = f"a clinician confirms it (result_confirmed of {self.fact}), or " if self.confirmable else ""
         return f"{confirmed}a usable {label(self.analyte)} of a later draw, or a correction"
 

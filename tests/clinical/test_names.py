@@ -5,6 +5,7 @@ All patients are invented.
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,10 +13,10 @@ import pytest
 from clinical.coding.codes import LOINC, OTHERS
 from clinical.coding.meaning import READ, meaning
 from clinical.coding.names import named, names_another
-from clinical.coding.units import measured_in
+from clinical.coding.units import label, measured_in
 from models.assessment import Verdict
 from models.facts import NO_CODE, LabResult
-from tests.factories import PROTOCOLS
+from tests.factories import LABEL, PROTOCOLS
 from tests.further.documents import SEVEN
 from tests.further.language import D8, comes, measured
 from tests.intake.samples import SAMPLES, needs_samples, sample
@@ -168,6 +169,31 @@ def test_a_value_that_says_pregnant_closes_whatever_its_question_is_called(told:
 def test_a_value_that_says_no_pregnancy_closes_nothing(told: str) -> None:
     asked = LabResult(loinc=NO_CODE, codes=("urn:lab|4711",), display="Status", text=told)
     assert not meaning(asked).analytes
+
+
+LATER = {"alt": "GPT", "platelets": "PLT", "potassium": "Kalium", "lipase": "Lipase", "anc": "NEUT#"}
+
+
+@pytest.mark.parametrize("analyte", LATER)
+def test_what_ends_an_unknown_result_is_said_as_it_is_a_person_or_a_later_usable_one(analyte: str) -> None:
+    course = D8(LABEL)
+    local = {"coding": [{"system": "urn:lab", "code": "4711", "display": LATER[analyte]}]}
+    good = {"alt": "30", "platelets": "150", "potassium": "4.2", "lipase": "30", "anc": "3"}[analyte]
+    comes({**measured(analyte, good, SEVEN), "code": local})(course)
+    (asked,) = [f for f in course.card.standing if f.rule == "LAB-12"]
+    assert (asked.clears or "").endswith(f", or a usable {label(analyte)} of a later draw")
+    comes(measured(analyte, good, SEVEN + timedelta(minutes=30)))(course)
+    assert not [f for f in course.card.standing if f.rule == "LAB-12"]
+
+
+def test_one_that_may_be_several_asks_for_each_of_them() -> None:
+    course = D8(LABEL)
+    local = {"coding": [{"system": "urn:lab", "code": "4711", "display": "Transaminase"}]}
+    comes({**measured("alt", "30", SEVEN), "code": local})(course)
+    for analyte, left in (("alt", "AST"), ("ast", None)):
+        comes(measured(analyte, "30", SEVEN + timedelta(minutes=30)))(course)
+        asked = [f.reason.partition(":")[0] for f in course.card.standing if f.rule == "LAB-12"]
+        assert asked == ([left] if left else [])
 
 
 def called_in_the_samples() -> Iterator[tuple[str | None, str | None, str, str | None]]:
