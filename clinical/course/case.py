@@ -1,6 +1,7 @@
 """A case: a treatment with the dose that is next. What every rule about a dose is a function of."""
 
 from collections.abc import Mapping
+from datetime import date
 from types import MappingProxyType
 
 from clinical.chart.once import once
@@ -41,6 +42,12 @@ class Case(Planned):
         """The prescriber's latest decision on each dose (DAY-06), by the dose."""
         said = {f"C{what.cycle}D{what.day}": (fact, what) for fact, what in self.reading.of(DoseDecided)}
         return MappingProxyType(said)
+
+    @once
+    def put_off_until(self, slot: DoseSlot) -> date | None:
+        """The date to which the prescriber put this dose off last (DAY-06)."""
+        _, decision = self.decided.get(str(slot), (None, None))
+        return decision.until if decision is not None and decision.decision == "postpone" else None
 
     @property
     @once

@@ -38,7 +38,8 @@ NEGATIVE_WORDS = frozenset(
         *("260385009", "260415000", "60001007", "la6577-6"),
     }
 )
-NEEDED = "a negative serum test later than this one, then a physician who records the pregnancy test as negative"
+WORD = "a physician who records the pregnancy test as negative"
+NEEDED = f"a negative serum test later than this one, then {WORD}"
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ def pregnancy(case: Case) -> Iterator[Finding]:
     )
     if positive is not None:
         reason = f"pregnancy test is positive: {positive.words}{asked}"
-        yield case.finding("MON-11", Verdict.HOLD, reason, inputs=(positive.shown(),), clears=NEEDED)
+        yield case.finding("MON-11", Verdict.HOLD, reason, inputs=(positive.shown(),), clears=needed(case, positive))
     if last is not None and last.outcome == "unclear":
         reason = f"pregnancy test is unclear: {last.words}{asked}"
         clears = "a pregnancy test that is positive or negative, or an hCG with its laboratory's limit"
@@ -103,10 +104,21 @@ def positive_test(case: Case) -> Tested | None:
     last = max(told, key=lambda t: t.at, default=None)
     if last is None:
         return None
-    serum = [t for t in now if t.serum and t.outcome == "negative" and t.at > last.at]
+    serum = _negative_serum_since(now, last)
     words = [t for t in now if t.by_physician and t.outcome == "negative"]
     ended = any(word.at >= test.at and word.recorded_at >= test.recorded_at for test in serum for word in words)
     return None if ended else last
+
+
+def needed(case: Case, positive: Tested) -> str:
+    """What ends a positive test: what is left of it, where the later negative serum test is there."""
+    serum = _negative_serum_since(tests(case), positive)
+    return f"{WORD}; {serum[-1].words} in serum is there" if serum else NEEDED
+
+
+def _negative_serum_since(now: tuple[Tested, ...], positive: Tested) -> list[Tested]:
+    """The negative tests in serum of a later sample than a positive one."""
+    return [t for t in now if t.serum and t.outcome == "negative" and t.at > positive.at]
 
 
 @once

@@ -11,7 +11,7 @@ from clinical.bedside.time_limits import unanswered_ends
 from clinical.chart.unread import NAMED, SHOWN, flood
 from clinical.coding.units import label
 from clinical.course.case import Case
-from clinical.course.pregnancy import NEEDED, positive_test
+from clinical.course.pregnancy import needed, positive_test
 from clinical.gates.not_read import unsettled
 from clinical.monitoring.due import FURTHER, hashed
 from clinical.monitoring.next_due import said
@@ -131,7 +131,7 @@ def _pregnancy(case: Case) -> Iterator[Call]:
     positive = positive_test(case)
     if positive is not None:
         title = "a positive pregnancy test: speak with the patient"
-        yield Call(ObligationKind.PREGNANCY, "", title, "MON-11", positive.recorded_at, NEEDED)
+        yield Call(ObligationKind.PREGNANCY, "", title, "MON-11", positive.recorded_at, needed(case, positive))
 
 
 def _risk(case: Case) -> Iterator[Call]:

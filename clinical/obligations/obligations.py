@@ -1,9 +1,10 @@
 """All that is open in a course: what is due, from whom, and when it is overdue (MON-01 … MON-17, INF, PREP-12, CYT-05)."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 from clinical.bedside.bedside_due import at_the_bedside
-from clinical.chart.calendar import plus_days
+from clinical.chart.calendar import local_date, midnight_of, plus_days
 from clinical.chart.once import all_of, once
 from clinical.chart.reading import STRICTLY_AFTER
 from clinical.course.case import Case
@@ -71,7 +72,10 @@ def _overdue_after(case: Case, kind: ObligationKind) -> Entry:
 
 
 def _next_dose(case: Case) -> Iterator[Due]:
-    """The next dose is due on its nominal day at the time of day of the last one; overdue when its window ends."""
+    """The next dose is due on its nominal day at the time of day of the last one; overdue when its window ends.
+
+    One that the prescriber put off is due on that date, and overdue after it (DAY-06).
+    """
     slot = next_planned(case)
     window = case.window_of(slot) if slot is not None else None
     due_at = case.planned_at(slot) if slot is not None else None
@@ -79,7 +83,16 @@ def _next_dose(case: Case) -> Iterator[Due]:
         return
     overdue_at = window.closes_at - STRICTLY_AFTER if window.closes_at else due_at + case.protocol.regimen.window.span
     title = f"decide on {slot}" if slot.day == CYCLE_DAYS[0] else f"dose {slot}"
-    clears = "start_next_cycle, or finish_dosing" if case.in_review else "the dose is given, or dosing ends"
+    put_off = case.put_off_until(slot)
+    if put_off is not None and put_off > window.opens_on:
+        due_at = max(
+            due_at, plus_days(due_at, (put_off - local_date(due_at, case.reading.zone)).days, case.reading.zone)
+        )
+        overdue_at = max(overdue_at, midnight_of(put_off + timedelta(days=1), case.reading.zone) - STRICTLY_AFTER)
+    decided = "postpone" if slot.day == CYCLE_DAYS[0] else "omit or postpone"
+    clears = f"the dose is given, decide_dose {decided} by the prescriber, or dosing ends"
+    if case.in_review:
+        clears = "start_next_cycle, or finish_dosing"
     late = max(due_at, overdue_at)
     yield obligation(case, ObligationKind.DOSE, str(slot), title, "DOSE-04", due_at, late, clears)
 

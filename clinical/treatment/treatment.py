@@ -264,10 +264,15 @@ class Treatment:
             found.append(
                 self.finding("STOP-01", Verdict.DISCONTINUED, f"discontinued by the prescriber: {what.reason}")
             )
-        for fact, judged in self.reading.of(VodJudged):
+        judgements = self.reading.of(VodJudged)
+        for place, (fact, judged) in enumerate(judgements):
             if judged.judgement == "confirmed":
-                reason = f"VOD was confirmed by {fact.by}"
-                found.append(self.finding("NON-01", Verdict.DISCONTINUED, reason))
+                reason, clears = f"VOD was confirmed by {fact.by}", None
+                since = [one for one in judgements[place + 1 :] if one[1].judgement == "excluded"]
+                if since:
+                    reason += f", and judged excluded later by {since[-1][0].by}: the stop stands (COR-02)"
+                    clears = f"correct_fact of {fact.id}, confirmed by the prescriber and a second physician"
+                found.append(self.finding("NON-01", Verdict.DISCONTINUED, reason, clears=clears))
         for review in self.stop_reviews:
             found.append(self.finding("COR-02", review.verdict, review.what, clears=review.clears))
         return tuple(found)

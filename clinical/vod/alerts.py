@@ -87,7 +87,7 @@ def suspicion(case: Case) -> Iterator[Finding]:
     """What the ladder asks for, in every state of a course."""
     found = ladder(case)
     verdict = Verdict.HOLD_URGENT if found.waits else None
-    clears = "judge_vod by a physician: excluded with the other cause, resolved, or confirmed" if verdict else None
+    clears = _clears(case) if verdict else None
     inputs = found.inputs
     now = {reached.clause for reached in found.now}
     judged = f"; judged {found.judged[1].judgement}" if found.judged and not verdict else ""
@@ -103,6 +103,13 @@ def suspicion(case: Case) -> Iterator[Finding]:
     if found.unknown and found.step < SUSPECTED and case.dosing_ended is not None:
         missing = ", ".join(found.unknown)
         yield case.finding("ALERT-09", None, f"whether VOD is there cannot be told: {missing} not known, or not lately")
+
+
+def _clears(case: Case) -> str:
+    """What a physician may say. Where VOD was confirmed, no further word of it is the way back (COR-02)."""
+    if any(what.judgement == "confirmed" for _, what in case.reading.of(VodJudged)):
+        return "judge_vod by a physician: excluded with the other cause, or resolved; the drug stays stopped for good (NON-01)"
+    return "judge_vod by a physician: excluded with the other cause, resolved, or confirmed"
 
 
 def _of(reached: Reached, inputs: tuple[Input, ...]) -> tuple[Input, ...]:

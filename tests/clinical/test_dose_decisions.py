@@ -49,6 +49,32 @@ def test_day_06_a_dose_left_out_opens_the_window_of_the_next() -> None:
     assert course.card.verdict is Verdict.NEED_DATA
 
 
+@pytest.mark.parametrize("decision", ["omit", "postpone"])
+def test_day_06_an_overdue_dose_names_the_decisions_that_end_it_and_they_do(decision: str) -> None:
+    course = delayed()
+    (late,) = [o for o in course.card.obligations if o.key == "dose-C1D8"]
+    assert late.standing == "overdue"
+    assert "decide_dose omit or postpone" in (late.clears or "")
+    until = {"until": (course.now + 2 * DAY).date()} if decision == "postpone" else {}
+    decides(course, decision, **until)
+    left = {o.key: o for o in course.card.obligations}
+    if decision == "omit":
+        assert "dose-C1D8" not in left
+        return
+    assert left["dose-C1D8"].standing == "coming"
+    course.now += 2 * DAY
+    assert {o.standing for o in course.card.obligations if o.key == "dose-C1D8"} == {"due"}
+    course.now += DAY
+    assert {o.standing for o in course.card.obligations if o.key == "dose-C1D8"} == {"overdue"}
+
+
+def test_day_06_a_day_1_is_never_left_out_and_its_words_say_so() -> None:
+    chart = ChartBuilder().ready().cycle(1, D1)
+    chart.add({"kind": "cycle_started", "cycle": 2}, D1 + 28 * DAY, Role.PRESCRIBER)
+    (due,) = [o.clears for o in PaperCourse(chart, D1 + 29 * DAY).card.obligations if o.key == "dose-C2D1"]
+    assert due == "the dose is given, decide_dose postpone by the prescriber, or dosing ends"
+
+
 def test_day_06_the_first_dose_is_put_off_too() -> None:
     course = PaperCourse(ChartBuilder().ready(D1), D1)
     assert course.card.verdict is Verdict.MAY_AUTHORISE

@@ -189,6 +189,20 @@ def test_no_other_version_and_only_a_physicians_correction_takes_a_positive_test
     assert (of(course) is Verdict.MAY_AUTHORISE) is ends
 
 
+def test_after_the_negative_serum_test_only_the_physicians_word_is_asked_for() -> None:
+    course = before(8)
+    charted("positive", ago=2 * H)(course)
+    (asked,) = said(course)
+    assert (asked.clears or "").startswith("a negative serum test later than this one, then a physician")
+    hcg(SERUM, text="negative")(course)
+    (asked,) = said(course)
+    assert (asked.clears or "").startswith("a physician who records the pregnancy test as negative; ")
+    (call,) = [o.clears or "" for o in course.card.obligations if o.rule == "MON-11"]
+    assert call == asked.clears
+    charted("positive")(course)
+    assert all("a negative serum test later" in (f.clears or "") for f in said(course)), "a newer positive asks anew"
+
+
 def test_of_two_results_of_one_minute_the_positive_one_counts_in_either_order() -> None:
     for texts in (("positive", "negative"), ("negative", "positive")):
         course = before(8)

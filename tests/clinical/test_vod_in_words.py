@@ -8,9 +8,10 @@ import pytest
 from clinical.course.case import Case
 from clinical.vod.vod import answers
 from clinical.vod.vod_signs import Signs
-from models.assessment import Finding, Verdict
+from models.assessment import Finding, Receipt, Verdict
 from models.people import Role
-from tests.factories import D1, ChartBuilder, PaperCourse
+from tests.factories import D1, PROTOCOLS, ChartBuilder, PaperCourse
+from tests.scenarios import after_transplant
 
 H, DAY = timedelta(hours=1), timedelta(days=1)
 DAY_0 = D1 + 60 * DAY
@@ -221,3 +222,31 @@ def test_before_a_dose_a_child_is_examined_for_what_its_definition_asks(missing:
     adult = ChartBuilder().ready()
     adult.add({"kind": "vod_examination", **NONE}, D1 - H / 4, Role.PHYSICIAN)
     assert asked(PaperCourse(adult, D1)) == []
+
+
+# ── after VOD was confirmed ────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_after_a_confirmed_vod_no_row_asks_to_confirm_it_and_a_later_exclusion_says_that_the_stop_stands(
+    protocol: str,
+) -> None:
+    signs = {"ascites": True, "painful_hepatomegaly": True}
+    course = after_transplant(10, bilirubin="3.0", kg="77", signs=signs)(protocol)
+    assert {f.clears for f in rows(course)} == {
+        "judge_vod by a physician: excluded with the other cause, resolved, or confirmed"
+    }
+    confirmed = course.does("judge_vod", Role.PHYSICIAN, judgement="confirmed", evidence="ultrasound")
+    assert rows(course)
+    assert all("confirmed" not in (f.clears or "") and "stays stopped" in (f.clears or "") for f in rows(course))
+    course.later(minutes=5).does("judge_vod", Role.PHYSICIAN, judgement="excluded", other_cause="sepsis")
+    card = course.card
+    assert card.verdict is Verdict.DISCONTINUED
+    (stop,) = [f for f in card.findings if f.rule == "NON-01" and f.verdict is Verdict.DISCONTINUED]
+    assert "the stop stands (COR-02)" in stop.reason
+    assert (stop.clears or "").startswith(f"correct_fact of {confirmed.id}")
+    assert "the stop stands (COR-02)" in Receipt.of("m", 1, card).sentence
+
+
+def rows(course: PaperCourse) -> list[Finding]:
+    return [f for f in course.card.findings if f.rule.startswith("VOD-") and f.verdict is Verdict.HOLD_URGENT]
