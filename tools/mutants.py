@@ -40,6 +40,8 @@ TESTS = ("tests/clinical", "tests/checker", "tests/activities", "tests/workflows
 MEASURED = "covered.json"
 SECONDS = 120.0
 """How much of the tests that reach a line is run, as measured without a fault."""
+SLOW = 10.0
+"""A test that takes longer would leave no time for the others."""
 AROUND = 12
 """How many lines around a fault tell which of its tests are about it: those that reach what few others do there."""
 PATIENCE = 4.0
@@ -55,7 +57,10 @@ SAME = re.compile(
 
 @dataclass(frozen=True)
 class Fault:
-    """One fault and the tests that reach it, quickest first; `by_line`: they reach the very line, not only its file."""
+    """One fault and the tests that reach it, in the order in which they are tried.
+
+    `by_line`: they reach the very line, not only its file.
+    """
 
     spec: MutationSpec
     tests: tuple[str, ...]
@@ -104,16 +109,23 @@ def faults(specs: Iterable[MutationSpec], covered: dict[str, Any]) -> Iterator[F
         reached = covered["lines"].get(str(spec.module_path), {})
         of_line = {n for line in range(spec.start_pos[0], spec.end_pos[0] + 1) for n in reached.get(str(line), ())}
         of_file = of_line or {n for numbers in reached.values() for n in numbers}
-        chosen: list[str] = []
-        left = SECONDS
-        rare = _rarity(reached, range(spec.start_pos[0] - AROUND, spec.end_pos[0] + AROUND))
-        ordered = sorted(of_file, key=lambda n: (rare.get(n, len(tests)), tests[n][1], tests[n][0]))
-        for name, seconds in (tests[n] for n in ordered):
-            if chosen and seconds > left:
-                break
-            chosen.append(name)
-            left -= seconds
-        yield Fault(spec, tuple(chosen), SECONDS - left, bool(of_line))
+        around = range(spec.start_pos[0] - AROUND, spec.end_pos[0] + AROUND)
+        chosen = _chosen(of_file, tests, _rarity(reached, around))
+        yield Fault(spec, tuple(chosen), sum(chosen.values()), bool(of_line))
+
+
+def _chosen(of: set[int], tests: Sequence[tuple[str, float]], rare: dict[int, int]) -> dict[str, float]:
+    """Tests with their seconds: for half of the time those that are about the place, then the quickest."""
+    about = sorted(of, key=lambda n: (rare.get(n, len(tests)), tests[n][1], tests[n][0]))
+    quick = sorted(of, key=lambda n: (tests[n][1], tests[n][0]))
+    chosen: dict[str, float] = {}
+    left = SECONDS
+    for order, until in ((about, SECONDS / 2), (quick, 0.0)):
+        for name, seconds in (tests[n] for n in order):
+            if name not in chosen and seconds <= SLOW and left - seconds >= until:
+                chosen[name] = seconds
+                left -= seconds
+    return chosen or dict(tests[n] for n in quick[:1])
 
 
 def _rarity(reached: dict[str, list[int]], lines: Iterable[int]) -> dict[int, int]:
