@@ -100,9 +100,9 @@ def _answer(dose: Dose, missing: tuple[DoseSlot, ...]) -> str:
 
 
 def _named(missing: tuple[DoseSlot, ...]) -> str:
-    more = len(missing) - SHOWN
     named = ", ".join(str(slot) for slot in missing[:SHOWN])
-    return f"{named} and {counted(more, 'further dose')}" if more > 0 else named
+    further = missing[SHOWN:]
+    return f"{named} and {counted(len(further), 'further dose')}" if further else named
 
 
 def _is(missing: tuple[DoseSlot, ...]) -> str:

@@ -171,6 +171,11 @@ def test_a_reading_that_the_rate_does_not_allow_is_asked_about_at_once_until_it_
     assert "asked about" not in course.card.cycle_totals_mg_per_m2[0]
 
 
+@pytest.mark.parametrize(("ml", "questioned"), [("50", False), ("50.1", True)])
+def test_a_reading_above_what_the_bag_holds_is_questioned(ml: str, questioned: bool) -> None:
+    assert bool(asked(infusion(pump(55 * MIN, ml)).card)) == questioned
+
+
 def test_a_corrected_reading_ends_the_question() -> None:
     course = running().later(minutes=8)
     read = course.does("interrupt_infusion", Role.NURSE, infused_ml="200")

@@ -49,7 +49,7 @@ ELSEWHERE: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "preparation.bag_volume": (
         "what the bag holds: more than it is questioned",
-        ("test_reactions.py::test_a_reading_above_what_the_bag_holds_is_questioned",),
+        ("test_amounts.py::test_a_reading_above_what_the_bag_holds_is_questioned",),
     ),
     "preparation.bag_max_dose": (
         "no body that is plausible reaches it: tried with a lower one",
