@@ -264,7 +264,7 @@ KEPT_WHOLE = {"clinical.results.cuts._SPEAKING"}
 
 def _modules() -> Iterator[Any]:
     for package in (clinical, models):
-        for found in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+        for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             yield importlib.import_module(found.name)
 
 
