@@ -21,7 +21,7 @@ from clinical.gates.record_gate import record_gate, without_record
 from clinical.gates.unusable import implausible, implausibly_high
 from clinical.monitoring.after_dose import dates_after_the_last_dose
 from clinical.notes.critical import critical_values
-from clinical.notes.laboratory_notes import laboratory_notes
+from clinical.notes.laboratory_notes import laboratory_notes, waiting_for_confirmation
 from clinical.notes.response import response_notes
 from clinical.notes.tumour_lysis import tumour_lysis
 from clinical.obligations.closed_card import closed_card
@@ -136,6 +136,7 @@ def _always(case: Case) -> Iterator[Finding]:
     yield from all_of(case, observation_note)
     yield from all_of(case, dates_after_the_last_dose)
     yield from all_of(case, laboratory_notes)
+    yield from all_of(case, waiting_for_confirmation)
     yield from all_of(case, not_known_here)
     yield from all_of(case, severity_note)
     yield from all_of(case, risk_alerts)

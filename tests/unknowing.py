@@ -101,8 +101,19 @@ OPEN: tuple[Story, ...] = (
     may_start(first_dose(), 1, 1),
     may_start(day_8(), 1, 8),
     toxic(8, 16, response="none"),
+    then(day_8(), steps(lab("bilirubin", "0.6", ago=8 * HOUR), lab("bilirubin", "8", ago=5 * HOUR))),
 )
 """Patients for whom a dose may be signed or started."""
+
+IN_DOUBT: tuple[Story, ...] = (
+    then(day_8(bilirubin="0.3"), lab("bilirubin", "9")),
+    then(day_8(), lab("bilirubin", "9", ago=10 * HOUR)),
+    then(day_8(bilirubin="8"), lab("bilirubin", "0.6")),
+    then(next_cycle(), lab("platelets", "5", ago=10 * HOUR)),
+    then(next_cycle(), steps(lab("wbc", "0.8"), lab("anc", "0.9"))),
+    then(after_transplant(10, bilirubin="0.3", kg="74", signs={"ascites": True}), lab("bilirubin", "3.0")),
+)
+"""Patients with a value that another contradicts (PLAU-01): the later, the earlier that came late, or a part of the whole."""
 
 RESTING_ON_WHAT_WAS: tuple[Story, ...] = (
     then(day_8(baseline={"creatinine": "0.5"}), lab("creatinine", "0.85")),
@@ -165,6 +176,7 @@ HELD: tuple[Story, ...] = (
     then(runs(first_dose(), 1, 1), reacts(None)),
     toxic(8, 6, still=True),
     toxic(15, 14, still=True),
+    *IN_DOUBT,
     *RESTING_ON_WHAT_WAS,
 )
 """Patients of whom something is held, suspected, or called for."""

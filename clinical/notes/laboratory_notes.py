@@ -1,4 +1,4 @@
-"""Grades of laboratory tests that never hold a dose: said on the card while they are fresh (CT-07 … CT-26, NON-10)."""
+"""Grades of laboratory tests that never hold a dose, said while they are fresh (CT-07 … CT-26, NON-10); what is in doubt."""
 
 from collections.abc import Iterator
 
@@ -23,6 +23,13 @@ def laboratory_notes(case: Case) -> Iterator[Finding]:
         if not case.reading.passed(result.collected_at + grading.noted_for.span):
             reason = f"{grade.term}: {label(analyte)} of {grade.shown()}"
             yield case.finding(grade.row, None, reason, inputs=(result.shown(),), subject=analyte)
+
+
+def waiting_for_confirmation(case: Case) -> Iterator[Finding]:
+    """PLAU-01: a result that holds and calls and is in doubt: whom it concerns is asked also where no dose is next."""
+    for unknown in case.results.in_doubt():
+        inputs, subject = (unknown.shown(),), unknown.analyte
+        yield case.finding(unknown.rule, None, unknown.why, inputs=inputs, clears=unknown.clears, subject=subject)
 
 
 def _noted_results(case: Case, analyte: str) -> tuple[Known, ...]:

@@ -119,10 +119,13 @@ def _fatal_toxicity(case: Case) -> Iterator[Call]:
 
 
 def _critical(case: Case) -> Iterator[Call]:
+    doubts = {unknown.fact: unknown for unknown in case.results.in_doubt()}
     for one in critical(case):
         title = f"critical value of {label(one.result.analyte)}: look at the patient"
         value = f"{one.result.said} on {said(case, one.result.collected_at)}, {one.why}"
         value += NO_MORE if one.result.gone else ""
+        if (doubt := doubts.get(one.result.fact)) is not None:
+            value += f"; {doubt.rule}: {doubt.why}"
         clears = f"{ending(one.result)}; last {value}"
         yield Call(ObligationKind.CRITICAL, one.result.analyte, title, "CRIT-01", one.since, clears, one.once)
 

@@ -12,6 +12,7 @@ from clinical.coding.codes import NEUTROPHILS_BY_PARTS
 from clinical.coding.units import FACTORS, label, times
 from models.assessment import Input
 from models.base import plain
+from models.facts import Fact
 
 SHOWN_TO_A_TENTH = frozenset({"qtcf", "qtcb"})
 """Computed from a cube root: kept to many digits, shown to a tenth of a millisecond."""
@@ -97,8 +98,8 @@ class Unknown:
     """An analyte that cannot be used: by which rule, why in words, and the fact that made it so.
 
     `high`: its value is implausibly high (LAB-06), `urgent` where that calls a physician at once. `against`: a value that
-    counts against a dose all the same: an implausibly low one, or one whose time lies in the future. `stands`: no later draw
-    settles it, only a person or what it belongs to (LAB-09).
+    counts against a dose all the same: an implausibly low one, one whose time lies in the future, or one that is only
+    `doubted` beside others (PLAU-01). `stands`: no later draw settles it, only a person or what it belongs to (LAB-09).
     """
 
     analyte: str
@@ -111,6 +112,7 @@ class Unknown:
     high: bool = False
     against: Known | None = None
     stands: bool = False
+    doubted: bool = False
 
     @property
     def by_a_person(self) -> str:
@@ -131,6 +133,10 @@ class Unknown:
         """The unusable result beside what it leaves in force."""
         why = self.why.removeprefix(f"{label(self.analyte)}: ")
         return Input(name=label(self.analyte), value=f"cannot be used: {why}", taken_at=self.since, fact=self.fact)
+
+
+Read = Sequence[tuple[Fact, Known | Unknown]]
+"""The results of one analyte as they arrived, each with what can be made of it."""
 
 
 @dataclass(frozen=True)

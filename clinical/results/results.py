@@ -32,17 +32,18 @@ from clinical.coding.codes import bound_of
 from clinical.coding.marks import group_of, lab_mark
 from clinical.coding.meaning import Meaning, analytes_of, meaning
 from clinical.coding.units import label
+from clinical.results.doubts import Beside, Torn, in_doubt_beside
 from clinical.results.known import (
     MISSING,
     Known,
     Opening,
+    Read,
     Unknown,
     by_minute,
     drawn_at,
     recorded_at,
     twins_at_the_end,
 )
-from clinical.results.plausibility import Drawn, contradictions, jumps, more_than_all
 from clinical.results.trouble import Trouble, limits_in_unit, trouble_of, understood
 from models.facts import (
     Fact,
@@ -65,15 +66,15 @@ LOW_COUNTS_AS_LOW = frozenset(
     }
 )
 """LAB-10, CRIT-01: implausibly low values of these count as low: what holds a dose or calls when it is low."""
-Read = Sequence[tuple[Fact, Known | Unknown]]
 
 
 class Series:
     """The results of one analyte: as they arrived, the usable ones by time, what holds and what opens. It never changes.
 
-    `gone` are values that only speak against a dose: withdrawn, or replaced by something unusable; implausibly low, or of a
-    time in the future. A later usable value settles what was withdrawn (E1). What is `unusable` now and was usable once
-    counts no more as what holds after a later value, but looking back sees it: what it began goes on (M.0).
+    `gone` are values that only speak against a dose: withdrawn, or replaced by something unusable; implausibly low, of a
+    time in the future, or in doubt. A later usable value settles what was withdrawn (E1). What is `unusable` now and was
+    usable once, or is in doubt, counts no more as what holds after a later value, but looking back sees it: what it began
+    goes on (M.0).
     """
 
     __slots__ = ("_minutes", "ever", "gone", "history", "holding", "opening", "read")
@@ -86,11 +87,12 @@ class Series:
         unknown = [u for fact, u in read if isinstance(u, Unknown) and (u.stands or _is_newer(fact, last))]
         self.opening = Opening(unknown=max(unknown, key=_gravity)) if unknown else Opening(last) if last else MISSING
         against = (u.against for u in unknown if u.against is not None)
-        withdrawn, unusable = [[replace(k, gone=True) for k in of] for of in (withdrawn, unusable)]
-        self.ever = (*withdrawn, *unusable)
+        doubted = [u.against for _, u in read if isinstance(u, Unknown) and u.doubted and u.against is not None]
+        withdrawn, unusable, waiting = [[replace(k, gone=True) for k in of] for of in (withdrawn, unusable, doubted)]
+        self.ever = (*withdrawn, *unusable, *waiting)
         left = [k for k in (*self.ever, *against) if since is None or minute_of(k.collected_at) >= since]
         self.holding = (*last, *{k.fact: k for k in left}.values())
-        self.gone = tuple({k.fact: k for k in (*left, *unusable)}.values())
+        self.gone = tuple({k.fact: k for k in (*left, *unusable, *doubted)}.values())
         self._minutes: tuple[tuple[Known, ...], ...] | None = None
 
     @property
@@ -156,7 +158,7 @@ class Results:
         return (*twins, *gone)
 
     def gone(self, analyte: str) -> tuple[Known, ...]:
-        """What was withdrawn, or replaced by something unusable, and is not settled: it may raise, and never lifts (E1)."""
+        """What was withdrawn, replaced by something unusable, or is in doubt: it may raise, and never lifts (E1, PLAU-01)."""
         return self._series(analyte).gone
 
     def ever(self, analyte: str) -> tuple[Known, ...]:
@@ -208,6 +210,13 @@ class Results:
         return tuple(u for u in newest if u is not None)
 
     @once
+    def in_doubt(self) -> tuple[Unknown, ...]:
+        """PLAU-01: what waits for a person's confirmation and counts against a dose meanwhile, whether or not one is next."""
+        held = {analyte: {k.fact for k in self.holding(analyte)} for analyte in self._analytes()}
+        read = ((u, facts) for analyte, facts in held.items() for u in self.all_read(analyte))
+        return tuple(u for u, facts in read if isinstance(u, Unknown) and u.doubted and u.fact in facts)
+
+    @once
     def withdraw_nothing(self) -> tuple[tuple[Fact, ResultWithdrawn], ...]:
         """LAB-09: withdrawals that name no result known here and no analyte, and that nobody has dismissed."""
         self.reading.rests_on(LAB, WITHDRAWN)
@@ -254,8 +263,8 @@ class Results:
         found = told.chains(group, analyte)
         words = self._words()
         read: dict[str, tuple[Fact, Known | Unknown]] = {}
-        withdrawn: list[Known] = []
-        unusable: list[Known] = []
+        withdrawn: list[tuple[Fact, Known]] = []
+        unusable: list[tuple[Fact, Known]] = []
         for chain in as_settled(found, words) if words else found:
             only = chain.versions[0] if len(chain.versions) == 1 else None
             if only is not None and isinstance(only.what, LabResult) and not only.withdraws:  # as nearly always
@@ -268,13 +277,14 @@ class Results:
                 if stands:
                     read[fact.id] = (fact, one)
                 elif isinstance(one, Known):
-                    gone.append(one)
+                    gone.append((fact, one))
         for chain in told.withdraw_nothing:
             last = chain.versions[-1]
             if analyte in meant_by(last.what) and last.fact.id not in words:
                 read[last.fact.id] = (last.fact, _withdraws_nothing(analyte, last.fact, last.fact.at))
-        beside, doubted = self._beside_others(analyte, list(read.values()))
-        return Series(beside, (*withdrawn, *doubted), unusable)
+        beside = self._beside(analyte, (*withdrawn, *unusable))
+        doubted = in_doubt_beside(analyte, list(read.values()), beside, self._protocol)
+        return Series(doubted, [k for _, k in withdrawn], [k for _, k in unusable])
 
     @once
     def _words(self) -> Mapping[str, tuple[str, str]]:
@@ -294,12 +304,15 @@ class Results:
         return word.by.role in PHYSICIANS or not self.speaks_against(what.target)
 
     def speaks_against(self, target: str) -> bool:
-        """Whether a result that cannot be used counts against a dose all the same (LAB-06, LAB-10)."""
+        """Whether a result that cannot be used counts against a dose all the same (LAB-06, LAB-10).
+
+        One that could be used if it stood alone is only in doubt beside others (PLAU-01, LAB-09): it counts.
+        """
         version = self._versions().get(target)
         if version is None or not isinstance(version.what, LabResult):
             return False
         read = [self._read_one(analyte, version.fact, version.what) for analyte in version.analytes]
-        return any(isinstance(one, Unknown) and (one.high or one.against is not None) for one in read)
+        return any(isinstance(one, Known) or one.high or one.against is not None for one in read)
 
     @once
     def _versions(self) -> Mapping[str, Version]:
@@ -369,44 +382,16 @@ class Results:
             return False
         return collected_at - self._protocol.ages.future_tolerance.span > fact.recorded_at
 
-    def _beside_others(self, analyte: str, read: Read) -> tuple[Read, Sequence[Known]]:
-        """PLAU-01: a result that the others of its draw or of its day contradict waits for a person.
-
-        Two values of one draw in one message both speak against a dose meanwhile.
-        """
-        if analyte in ("bilirubin", "platelets"):
-            given: list[datetime] = []
-            if analyte == "platelets":
-                given = [f.at for f, what in self.reading.of(Transfusion) if what.product == "platelets"]
-            read = _doubted(analyte, read, jumps(analyte, _drawn(read), self._protocol, self._confirmed(), given))
-        read, before = self._without_contradictions(analyte, read), read
-        unknown = {u.fact for _, u in read if isinstance(u, Unknown)} if read is not before else set()
-        doubted = [k for _, k in before if isinstance(k, Known) and k.fact in unknown]
-        if analyte == "anc":
-            wbc: dict[datetime, list[Drawn]] = {}
-            for whole in _drawn(
-                [(fact, k) for fact, k in self._series("wbc").read if isinstance(k, Known) and k.is_exact]
-            ):
-                wbc.setdefault(whole.at, []).append(whole)
-            doubts = {part.fact: more_than_all(part, wbc.get(part.at, ())) for part in _drawn(read)}
-            read = _doubted(analyte, read, {f: why for f, why in doubts.items() if why and not self.confirmed(f)})
-        return read, doubted
-
-    def _without_contradictions(self, analyte: str, read: Read) -> Read:
-        """One message gives one draw two values under two codes: which is right a person says, and the other is gone."""
-        told = [(fact.message, k) for fact, k in read if fact.message and isinstance(k, Known) and k.is_exact]
-        if len({(message, k.collected_at) for message, k in told}) == len(told):
-            return read  # as nearly always: no message gives a draw two values
-        drawn = [(message, Drawn(k.fact, k.collected_at, k.canonical)) for message, k in told]
-        for group in contradictions(drawn, self._protocol.confirm.same_message_apart.number):
-            doubted = {one.fact for one in group if not self.confirmed(one.fact)}
-            if len(doubted) < len(group):
-                read = [pair for pair in read if pair[1].fact not in doubted]
-            else:
-                read = _doubted(
-                    analyte, read, dict.fromkeys(doubted, "the same message gives this draw another value too")
-                )
-        return read
+    def _beside(self, analyte: str, torn: Torn) -> Beside:
+        """What may cast doubt on the results of an analyte (PLAU-01)."""
+        given: list[datetime] = []
+        wholes: tuple[Known, ...] = ()
+        if analyte == "platelets":
+            given = [f.at for f, what in self.reading.of(Transfusion) if what.product == "platelets"]
+        elif analyte == "anc":
+            wbc = self._series("wbc")
+            wholes = (*wbc.ever, *(k for _, k in wbc.read if isinstance(k, Known)))
+        return Beside(torn, self._confirmed(), given, wholes)
 
 
 @cache
@@ -448,25 +433,6 @@ def _usable(analyte: str, fact: Fact, result: LabResult) -> Known:
     comparator = bound_of(result.loinc, result.comparator or None)
     value, unit, drawn_at = result.value, result.unit, result.collected_at
     return Known(analyte, fact.id, value, unit, drawn_at, *limits, comparator, result.loinc, fact.recorded_at)
-
-
-def _drawn(read: Read) -> list[Drawn]:
-    known = (k for _, k in read if isinstance(k, Known))
-    return [Drawn(k.fact, k.collected_at, k.canonical, k.comparator in ("<", "<=")) for k in known]
-
-
-def _doubted(analyte: str, read: Read, why: dict[str, str]) -> Read:
-    """The same with these results unknown, by fact, until a person confirms them."""
-    if not why:
-        return read
-    return [(fact, _in_doubt(analyte, k, why[k.fact]) if k.fact in why else k) for fact, k in read]
-
-
-def _in_doubt(analyte: str, found: Known | Unknown, why: str) -> Known | Unknown:
-    if isinstance(found, Unknown):
-        return found
-    words = f"{label(analyte)} {found.said}: {why}; it waits for a person's confirmation"
-    return Unknown(analyte, "PLAU-01", words, found.fact, found.collected_at, confirmable=True)
 
 
 def _positive(limit: Decimal | None) -> Decimal | None:
