@@ -11,6 +11,7 @@ from typing import Literal
 
 from clinical.chart.once import once
 from clinical.chart.told import LAB
+from clinical.chart.versions import minute_of
 from clinical.coding.codes import LOINC
 from clinical.course.case import Case
 from clinical.results.known import Known, Unknown
@@ -53,6 +54,11 @@ class Tested:
     fact: str
     serum: bool
     by_physician: bool
+
+    @property
+    def minute(self) -> datetime:
+        """Results of one minute are twins (LAB-11): none of them is later."""
+        return minute_of(self.at)
 
     def shown(self) -> Input:
         """The result as a clinician reads it."""
@@ -106,7 +112,7 @@ def positive_test(case: Case) -> Tested | None:
         return None
     serum = _negative_serum_since(now, last)
     words = [t for t in now if t.by_physician and t.outcome == "negative"]
-    ended = any(word.at >= test.at and word.recorded_at >= test.recorded_at for test in serum for word in words)
+    ended = any(word.minute >= test.minute and word.recorded_at >= test.recorded_at for test in serum for word in words)
     return None if ended else last
 
 
@@ -118,7 +124,7 @@ def needed(case: Case, positive: Tested) -> str:
 
 def _negative_serum_since(now: tuple[Tested, ...], positive: Tested) -> list[Tested]:
     """The negative tests in serum of a later sample than a positive one."""
-    return [t for t in now if t.serum and t.outcome == "negative" and t.at > positive.at]
+    return [t for t in now if t.serum and t.outcome == "negative" and t.minute > positive.minute]
 
 
 @once
@@ -133,14 +139,14 @@ def tests(case: Case) -> tuple[Tested, ...]:
 
 
 def _last(found: Iterable[Tested]) -> list[Tested]:
-    """The results of the last sample."""
+    """The results of the last minute in which there are any (LAB-11)."""
     known = list(found)
-    latest = max((t.at for t in known), default=None)
-    return [t for t in known if t.at == latest]
+    latest = max((t.minute for t in known), default=None)
+    return [t for t in known if t.minute == latest]
 
 
 def _graver(found: list[Tested]) -> Tested | None:
-    """Of several results of one instant the one that holds more."""
+    """Of several results of one minute the one that holds more."""
     order: tuple[Outcome, ...] = ("positive", "unclear", "negative")
     return min(found, key=lambda t: order.index(t.outcome), default=None)
 

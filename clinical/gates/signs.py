@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from decimal import Decimal
 
+from clinical.chart.versions import minute_of
 from clinical.coding.units import label
 from clinical.course.case import Case
 from clinical.monitoring.next_due import Test, last_and_next
@@ -58,7 +59,7 @@ def infection_or_bleeding(case: Case) -> Iterator[Finding]:
 
 def _seen_last(case: Case, name: str) -> Fact | None:
     """The last check that looked for it, where it saw it: one that did not look says nothing (LAB-10)."""
-    looked = [(f.at, bool(getattr(c, name)), f) for f, c in _checks(case) if getattr(c, name) is not None]
+    looked = [(minute_of(f.at), bool(getattr(c, name)), f) for f, c in _checks(case) if getattr(c, name) is not None]
     _, seen, fact = max(looked, key=lambda one: one[:2], default=(None, False, None))
     return fact if seen else None
 
@@ -74,7 +75,7 @@ def temperature_of(case: Case, seen: InfectionBleedingCheck) -> Decimal | None:
 
 
 def fever(case: Case) -> Input | None:
-    """The last temperature from 38.0 °C on that no later check with a temperature answers, whoever took it."""
+    """The last temperature from 38.0 °C on that no check of a later minute with a temperature answers, whoever took it."""
     limit = case.protocol.limits.fever.number
     checks = [(fact, celsius) for fact, seen in _checks(case) if (celsius := temperature_of(case, seen)) is not None]
     check = max(checks, key=lambda pair: pair[0].at, default=None)
@@ -82,7 +83,7 @@ def fever(case: Case) -> Input | None:
     hot = [(f.at, f.id, plain(t)) for f, t in taken if t is not None and t >= limit]
     sent = [k for k in case.results.against("temperature") if k.below(k.in_unit(limit)) is not True]
     hot += [(k.collected_at, k.fact, f"{k.comparator or ''}{plain(round(k.canonical, 1))}") for k in sent]
-    since = [h for h in hot if check is None or h[0] >= check[0].at]
+    since = [h for h in hot if check is None or minute_of(h[0]) >= minute_of(check[0].at)]
     if not since:
         return None
     at, fact, value = max(since)

@@ -27,6 +27,8 @@ HIGH_COUNTS_AS_HIGH = frozenset({"bilirubin"})
 """LAB-06, VOD-13: an implausibly high value of these is a sign as a high one is, where nothing else is wrong with it."""
 
 COMPARATORS = frozenset({"<", "<=", ">", ">="})
+NEEDED_EXACTLY = frozenset({"weight", "height"})
+"""A dose is computed from these: a bound leaves it open (LAB-05, M.0)."""
 _COMPARED = re.compile(r"(<=|>=|<|>) ?(\d{1,18}(?:\.\d{1,18})?)")
 _RANGE = re.compile(r"[<>=]*\s*\d+(?:[.,]\d+)?\s*(?:-|–|\.\.|to)\s*\d+(?:[.,]\d+)?")
 _NUMBER_WITH_MORE = re.compile(r"[~≈]?\s*[<>=]*\s*\d[\d.,]*\s*\S*")
@@ -111,6 +113,7 @@ def trouble_of(analyte: str, result: LabResult, protocol: Protocol, *, in_the_fu
         or _unit(analyte, result, protocol)
         or _two_units(analyte, result, protocol)
         or hard
+        or _bound(analyte, result)
         or _flagged(result)
         or _limits(analyte, result, protocol)
     )
@@ -196,6 +199,16 @@ def _two_units(analyte: str, result: LabResult, protocol: Protocol) -> Trouble |
 def limits_in_unit(result: LabResult) -> bool:
     """CONV-03: value and limits of normal are in one unit."""
     return result.limit_unit in (None, "", result.unit)
+
+
+def _bound(analyte: str, result: LabResult) -> Trouble | None:
+    """LAB-05: a number beyond the scale, by its comparator or as the laboratory flags it, where the number itself is needed."""
+    beyond = COMPARATORS & {result.comparator or "", *(result.flags or ())}
+    if analyte not in NEEDED_EXACTLY or not beyond:
+        return None
+    return Trouble(
+        "LAB-05", f"it is only a bound ({', '.join(sorted(beyond))}), and a dose is computed from the number"
+    )
 
 
 _ABOVE, _BELOW = frozenset({"H", "HH", "HU", "HX"}), frozenset({"L", "LL", "LU", "LX"})

@@ -66,7 +66,7 @@ def _lapsed(case: Treatment, exempted: Known, total: Known) -> bool:
     """A panel after the exempted one, and not after this one, that takes the exemption away."""
     since, until = exempted.collected_at, total.collected_at
     later = [k for k in case.results.against("bilirubin") if since < k.collected_at <= until]
-    if any(_directs_of(case, k) and not _mostly_indirect(case, k) for k in later):
+    if any(not _is_small(case, direct, k) for k in later for direct in _directs_of(case, k)):
         return True
     return any(_risen(case, analyte, exempted, until) for analyte in TRANSAMINASES)
 
@@ -84,17 +84,21 @@ def _risen(case: Treatment, analyte: str, exempted: Known, until: datetime) -> b
 
 
 def _directs_of(case: Treatment, total: Known) -> list[Known]:
-    """Every direct bilirubin of the same sample; where the newest of it cannot be used, none."""
-    minute, unknown = minute_of(total.collected_at), case.opening("bilirubin_direct").unknown
-    if unknown is not None and minute_of(unknown.since) == minute:
-        return []
+    """Every direct bilirubin of the same sample, also one that is gone."""
+    minute = minute_of(total.collected_at)
     return [k for k in case.results.against("bilirubin_direct") if minute_of(k.collected_at) == minute]
 
 
 def _mostly_indirect(case: Treatment, total: Known) -> bool:
-    """Direct bilirubin at or below its ULN, or a small share of the total of the same sample; of twins each (LAB-11)."""
-    directs = _directs_of(case, total)
-    return bool(directs) and all(_is_small(case, direct, total) for direct in directs)
+    """Direct bilirubin at or below its ULN, or a small share of the total of the same sample; of twins each (LAB-11).
+
+    One of them is usable, and the newest of it is not unknown: what is gone never exempts, and speaks against it (E1).
+    """
+    directs, usable = _directs_of(case, total), {k.fact for k in case.results.history("bilirubin_direct")}
+    unknown = case.opening("bilirubin_direct").unknown
+    if unknown is not None and minute_of(unknown.since) == minute_of(total.collected_at):
+        return False
+    return any(k.fact in usable for k in directs) and all(_is_small(case, direct, total) for direct in directs)
 
 
 def _is_small(case: Treatment, direct: Known, total: Known) -> bool:

@@ -126,3 +126,35 @@ def test_it_never_exempts_a_sign_of_vod() -> None:
     chart.add({"kind": "weight", "kg": "74"}, D15 - 2 * H)
     card = documented(chart).card
     assert (card.verdict, "VOD-11" in standing_rules(card)) == (Verdict.HOLD_URGENT, True)
+
+
+TORN: list[dict[str, str | None]] = [
+    {"status": "entered-in-error", "value": None},
+    {"status": "entered-in-error"},
+    {"status": "preliminary"},
+    {"status": "cancelled", "value": None},
+    {"unit": None},
+    {"value": "1.5"},
+]
+
+
+def sent_twice(direct: str, at: timedelta, again: dict[str, str | None]) -> ChartBuilder:
+    """Day 15 with a direct bilirubin drawn so long before, that came once more."""
+    chart, sent = day_15(direct=None), {**DIRECT, "uln": "0.3", "resource": "bd"}
+    chart.result("bilirubin", direct, D15 - at, **sent)
+    chart.result("bilirubin", again.get("value", direct), D15 - at, **{**sent, **again}, recorded_at=D15 - H / 2)
+    return chart
+
+
+@pytest.mark.parametrize("again", TORN, ids=str)
+def test_a_direct_bilirubin_that_is_gone_exempts_nothing(again: dict[str, str | None]) -> None:
+    assert bilirubin_rules(documented(sent_twice("0.2", 3 * H, {}))) == []
+    assert "NON-08" in bilirubin_rules(documented(sent_twice("0.2", 3 * H, again)))
+
+
+@pytest.mark.parametrize("again", TORN[:-1], ids=str)
+def test_of_twins_one_that_is_gone_still_speaks_against_the_exemption(again: dict[str, str | None]) -> None:
+    """LAB-11: NON-11 holds for every twin; the one that was high and was torn is not settled by its minute's other (E1)."""
+    chart = sent_twice("1.5", 3 * H, again)
+    chart.result("bilirubin", "0.2", DRAWN, **DIRECT, uln="0.3", sender="lab-z")
+    assert "NON-08" in bilirubin_rules(documented(chart))

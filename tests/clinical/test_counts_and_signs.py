@@ -8,7 +8,8 @@ import pytest
 
 from models.assessment import Verdict
 from models.people import Role
-from tests.factories import D1, LABEL, ChartBuilder, PaperCourse, notes, standing_rules
+from tests.factories import D1, LABEL, PROTOCOLS, ChartBuilder, PaperCourse, notes, standing_rules
+from tests.scenarios import charted, day_8
 
 H, DAY, SECOND = timedelta(hours=1), timedelta(days=1), timedelta(seconds=1)
 D8, D29 = D1 + 7 * DAY, D1 + 28 * DAY
@@ -224,3 +225,37 @@ def test_mon_16_asks_for_symptoms_of_anaemia_and_holds_nothing(answer: bool | No
     assert card.verdict is Verdict.MAY_AUTHORISE
     found = [f.reason for f in card.findings if f.rule == "MON-16"]
     assert (found == []) if said is None else found[0].startswith(said)
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("first", [timedelta(), timedelta(seconds=30)])
+@pytest.mark.parametrize(
+    ("graver", "milder"),
+    [
+        ({"temperature_c": "39"}, {"temperature_c": "36.6"}),
+        ({"infection": True}, {"infection": False}),
+        ({"active_bleeding": True}, {"active_bleeding": False}),
+    ],
+)
+def test_of_two_checks_of_one_minute_the_graver_counts_whichever_second_it_is_of(
+    graver: dict[str, Any], milder: dict[str, Any], first: timedelta, protocol: str
+) -> None:
+    course = day_8()(protocol)
+    usual = {"kind": "infection_bleeding", "temperature_c": "36.6", "infection": False, "active_bleeding": False}
+    charted({**usual, **graver}, ago=timedelta(minutes=20) - first)(course)
+    charted({**usual, **milder}, ago=timedelta(minutes=20) - timedelta(seconds=30) + first)(course)
+    assert "MON-16" in standing_rules(course.card)
+    charted(usual, ago=timedelta(minutes=19))(course)
+    assert standing_rules(course.card) == []
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("first", [timedelta(), timedelta(seconds=30)])
+def test_fever_among_the_vital_signs_is_not_answered_by_a_check_of_its_own_minute(
+    first: timedelta, protocol: str
+) -> None:
+    course = day_8()(protocol)
+    charted({"kind": "vital_signs", "temperature_c": "39"}, ago=timedelta(minutes=20) - first)(course)
+    usual = {"kind": "infection_bleeding", "temperature_c": "36.6", "infection": False, "active_bleeding": False}
+    charted(usual, ago=timedelta(minutes=20) - timedelta(seconds=30) + first)(course)
+    assert "MON-16" in standing_rules(course.card)

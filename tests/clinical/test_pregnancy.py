@@ -40,6 +40,11 @@ def hcg(code: str = QUANTITATIVE, value: str | None = None, *, ago: timedelta = 
     return change
 
 
+def hcg_of(value: str, uln: str | None) -> Callable[[timedelta], Change]:
+    """An hCG with this number and limit, drawn so long ago."""
+    return lambda ago: hcg(value=value, uln=uln, ago=ago)
+
+
 def charted(result: str, by: Role = Role.NURSE, *, ago: timedelta = timedelta(), **fields: Any) -> Change:
     """Somebody charts a test."""
 
@@ -217,3 +222,38 @@ def test_an_unclear_result_is_answered_by_a_later_clear_one() -> None:
     assert of(course) is Verdict.NEED_DATA
     charted("negative")(course)
     assert of(course) is Verdict.MAY_AUTHORISE
+
+
+# ── twins ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+SECONDS = timedelta(seconds=30)
+HIGH, OPEN, LOW = hcg_of("100", "5"), hcg_of("100", None), hcg_of("1", "5")
+
+
+@pytest.mark.parametrize("first", [timedelta(), SECONDS])
+@pytest.mark.parametrize(("graver", "verdict"), [(HIGH, Verdict.HOLD), (OPEN, Verdict.NEED_DATA)])
+def test_of_two_tests_of_one_minute_the_graver_counts_whichever_second_it_is_of(
+    first: timedelta, graver: Callable[[timedelta], Change], verdict: Verdict
+) -> None:
+    course = before(8)
+    graver(H - first)(course)
+    LOW(H - (SECONDS - first))(course)
+    assert course.card.verdict is verdict
+
+
+def test_a_positive_test_is_not_ended_by_a_negative_one_of_its_own_minute() -> None:
+    course = before(8)
+    HIGH(H)(course)
+    LOW(H - SECONDS)(course)
+    charted("negative", Role.PHYSICIAN)(course)
+    assert course.card.verdict is Verdict.HOLD
+    LOW(H - 2 * SECONDS)(course)
+    assert course.card.verdict is Verdict.MAY_AUTHORISE
+
+
+@pytest.mark.parametrize("first", [timedelta(), SECONDS])
+def test_of_two_charted_tests_of_one_minute_the_graver_counts(first: timedelta) -> None:
+    course = before(8)
+    charted("unclear", ago=H - first)(course)
+    charted("negative", ago=H - (SECONDS - first))(course)
+    assert course.card.verdict is Verdict.NEED_DATA

@@ -1,12 +1,14 @@
 """BSA-08: which weight a dose is computed with; what may be fluid stands aside until it is shown not to be."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from models.assessment import DosePlan, Finding, Verdict
 from models.people import Role
-from tests.factories import D1, ChartBuilder, PaperCourse, standing_rules
+from tests.factories import D1, PROTOCOLS, ChartBuilder, PaperCourse, standing_rules
+from tests.scenarios import Story, first_dose, lab, next_cycle, then
 
 DAY, H = timedelta(days=1), timedelta(hours=1)
 D8, D15, D29 = D1 + 7 * DAY, D1 + 14 * DAY, D1 + 28 * DAY
@@ -185,3 +187,28 @@ def test_a_weight_that_cannot_be_a_persons_is_never_computed_with(nonsense: str)
     course = PaperCourse(chart, D8)
     assert course.card.dose is None
     assert standing_rules(course.card) == ["LAB-05"]
+
+
+# ── a bound is no number ───────────────────────────────────────────────────────────────────────────────────────────
+
+BOUNDS: list[dict[str, Any]] = [
+    *({"comparator": sign} for sign in ("<", "<=", ">", ">=")),
+    *({"flags": [sign]} for sign in ("<", ">")),
+]
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("bound", BOUNDS, ids=str)
+@pytest.mark.parametrize(
+    ("analyte", "value"), [("weight", "73"), ("weight", "60"), ("height", "190"), ("height", "150")]
+)
+@pytest.mark.parametrize("story", [first_dose(), next_cycle()], ids=["first dose", "next cycle"])
+def test_a_weight_or_height_that_is_only_a_bound_is_never_computed_with(
+    story: Story, analyte: str, value: str, bound: dict[str, Any], protocol: str
+) -> None:
+    usual = story(protocol).card
+    course = then(story, lab(analyte, value, **bound))(protocol)
+    assert course.card.verdict is Verdict.NEED_DATA
+    assert standing_rules(course.card) == ["LAB-05"]
+    assert usual.dose is not None
+    assert course.card.dose is None or course.card.dose.mg <= usual.dose.mg
