@@ -304,15 +304,12 @@ class Results:
         return word.by.role in PHYSICIANS or not self.speaks_against(what.target)
 
     def speaks_against(self, target: str) -> bool:
-        """Whether a result that cannot be used counts against a dose all the same (LAB-06, LAB-10).
-
-        One that could be used if it stood alone is only in doubt beside others (PLAU-01, LAB-09): it counts.
-        """
+        """Whether a result that cannot be used, looked at alone, counts against a dose all the same (LAB-06, LAB-10)."""
         version = self._versions().get(target)
         if version is None or not isinstance(version.what, LabResult):
             return False
         read = [self._read_one(analyte, version.fact, version.what) for analyte in version.analytes]
-        return any(isinstance(one, Known) or one.high or one.against is not None for one in read)
+        return any(isinstance(one, Unknown) and (one.high or one.against is not None) for one in read)
 
     @once
     def _versions(self) -> Mapping[str, Version]:

@@ -54,11 +54,7 @@ def resolved(judging: Judging, message: ResolveUnreadable) -> Judged:
         return refused("RoleNotAllowed", "what two physicians have set aside a physician transcribes or dismisses")
     if (message.outcome == "transcribed") != bool(message.values):
         return refused("ValuesRequired", "transcribed needs values; dismissed has none")
-    if (
-        message.outcome == "dismissed"
-        and message.by.role not in PHYSICIANS
-        and judging.case.results.speaks_against(target)
-    ):
+    if message.outcome == "dismissed" and message.by.role not in PHYSICIANS and _counts_against(judging, target):
         return refused("RoleNotAllowed", "a value that speaks against a dose is dismissed by a physician or prescriber")
     may_be = unusable.get(target, _may_have_been(aside))
     if message.values and may_be is not None and may_be.isdisjoint(analytes_of(message.values)):
@@ -66,6 +62,12 @@ def resolved(judging: Judging, message: ResolveUnreadable) -> Judged:
         return refused("ValuesRequired", f"{target} is {names}: transcribed needs a value of it; else it is dismissed")
     settled = share(UnreadableResolved, message).model_copy(update={"target": target})
     return (settled, *message.values)
+
+
+def _counts_against(judging: Judging, target: str) -> bool:
+    """Whether a result that cannot be used holds all the same: by itself, or in doubt beside others (LAB-10, PLAU-01)."""
+    results = judging.case.results
+    return results.speaks_against(target) or any(unknown.fact == target for unknown in results.in_doubt())
 
 
 def _may_have_been(aside: Fact | None) -> frozenset[str] | None:
