@@ -361,7 +361,7 @@ def _refused(draw: st.DrawFn, chart: Chart, now: datetime) -> Chart:
     expected = ExpectedSubject(lambda _, __: chart.course.subject_hash, birth_hash_of, chart.course.subject_hash)
     raw = json.dumps(bundle(patient(), entry)).encode()
     for message in read_fhir(raw, expected=expected, by=PEOPLE[Role.LABORATORY]).messages:
-        ruling = judge(chart, message, load_protocol(chart.protocol.name), now)
+        ruling = judge(chart, message, load_protocol(chart.course.protocol.name), now)
         chart = chart.with_facts(*ruling.facts) if isinstance(ruling, Accepted) else chart
     return chart
 
