@@ -25,6 +25,9 @@ NEVER_READ: Final = frozenset(
 READ: Final = frozenset({*LOINC.values(), "qtcf"} - NEVER_READ)
 """Analytes that a rule reads: what a result that may be anything may be."""
 
+COUNTED: Final = frozenset({"anc", "blasts", "wbc", "platelets"})
+"""Numbers of cells; a share of cells is none."""
+
 LOINC_SYSTEM: Final = "http://loinc.org"
 
 
@@ -112,12 +115,15 @@ def _uncertain(result: LabResult) -> Meaning:
     names = _names(result)
     why = f"{shown(result)}: not known here"
     spelled = {LOINC[code] for code in own if code in LOINC}
-    fitting = spelled.union(*map(named, (*names, *own))) & READ
+    called = frozenset[str]().union(*map(named, (*names, *own)))
+    if _is_a_share(result, names):
+        called -= COUNTED
+    fitting = (called | spelled) & READ
     if fitting:
         return Meaning(frozenset(fitting), rule, why)
     if result.text and says_pregnant(result.text):
         return Meaning(frozenset({"hcg"}), rule, why)
-    if not OTHERS.isdisjoint(codes) or any(map(names_another, (*names, *own))):
+    if called or not OTHERS.isdisjoint(codes) or any(map(names_another, (*names, *own))):
         return Meaning(frozenset())
     for unit in (result.unit, result.unit_words, _unit_told(result.text)):
         if unit and (measured := measured_in(unit) & READ):
@@ -128,6 +134,11 @@ def _uncertain(result: LabResult) -> Meaning:
         if nameless or not (codes or own)
         else Meaning(frozenset())
     )
+
+
+def _is_a_share(result: LabResult, names: tuple[str, ...]) -> bool:
+    """Whether its name says per cent and its unit counts no cells: it is no number of cells."""
+    return any("%" in name for name in names) and not (result.unit and COUNTED & measured_in(result.unit))
 
 
 def _unit_told(text: str | None) -> str | None:

@@ -162,7 +162,8 @@ _BRACKETS: Final = re.compile(r"\([^)]*\)?")
 _AMBIGUOUS: Final = _whole_words(
     r"k|k\+|mg|mg\+\+|ca|na|ld|got|tgo|quick|pulse|puls|taille|peso|ap|pal|gb|ne|thr|tig|lip|trc|gra|gran|leu|preg|harns"
 )
-_HORMONE: Final = _whole_words(r"[\w+]*hcg[\w+]*|\w*gonadotro\w*")
+_TESTED: Final = _whole_words(r"[\w+]*hcg[\w+]*|\w*gonadotro\w*|\w*test\w*")
+"""What speaks of a test or its hormone asks about now, whatever stands beside it."""
 _FEW_WORDS: Final = 4
 """A name that is also a word of its own, or a letter, names an analyte among so many words at most."""
 NEVER_QUALIFIED: Final = frozenset({"hcg"})
@@ -170,8 +171,7 @@ NEVER_QUALIFIED: Final = frozenset({"hcg"})
 
 
 _NO_PREGNANCY_OF_NOW: Final = _whole_words(
-    r"history|prior|previous|last|number of|pregnancies|intent\w*|intend\w*|desire\w*|plan\w*|associated|outcome|at birth"
-    "|diabetes"
+    r"history|number of|pregnancies|intent\w*|intend\w*|desire\w*|associated|at birth|diabetes"
 )
 """Words that make another question of a pregnancy than whether there is one."""
 
@@ -185,7 +185,7 @@ def named(words: str) -> frozenset[str]:
     fitting = {analyte for analyte, pattern in _FITS.items() if pattern.search(told)}
     if _is_qualified(words):
         fitting &= NEVER_QUALIFIED
-    if _NO_PREGNANCY_OF_NOW.search(told) and not _HORMONE.search(told):
+    if _NO_PREGNANCY_OF_NOW.search(told) and not _TESTED.search(told):
         fitting -= NEVER_QUALIFIED
     return frozenset(one for analyte in fitting for one in _ALIKE.get(analyte, (analyte,)))
 

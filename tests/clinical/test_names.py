@@ -43,6 +43,7 @@ NAMES = {
 
 LOCAL_NAMES = {
     "hcg": """bHCG; HCG+β; hCG+ß; HCGB; uHCG; sHCG; S-hCG; beta-HCG; Pregnancy; Urine pregnancy; Pregnancy, urine; UPT; Preg
+        Last pregnancy test
         Preg test POC; Schwanger; Frühschwangerschaft; SS-Test; Gravid; Gravidität; Gravindex; Gestationstest; Choriongonadotropin
         Humanes Choriongonadotropin; Chorionic gonadotropin, human; Gonadotropine chorionique; Coriongonadotropina; TIG
         Gonadotropina corionica umana; Grossesse; Enceinte; Embarazada; Gestación; Incinta; Grávida; Gestante; Zwangerschap
@@ -198,7 +199,8 @@ def test_one_that_may_be_several_asks_for_each_of_them() -> None:
 
 def called_in_the_samples() -> Iterator[tuple[str | None, str | None, str, str | None]]:
     """System, code, name and unit of every observation of the sample documents, each once."""
-    documents = [*SAMPLES.glob("synthea-r4-lft/*.json.gz"), *SAMPLES.glob("us-core-9.0.0/examples/*.json")]
+    whole = ("synthea-r4-lft/*.json.gz", "us-core-9.0.0/examples/*.json", "hl7v2-microsoft/expected-fhir/*.json")
+    documents = [path for where in whole for path in SAMPLES.glob(where)]
     found: set[tuple[str | None, str | None, str, str | None]] = set()
     waiting: list[Any] = [sample(path) for path in (*documents, *SAMPLES.glob("fhir-r4-examples/*.json"))]
     while waiting:
@@ -223,9 +225,8 @@ ASKED_IN_THE_SAMPLES = {
         ("Body weight Measured", "weight"),
         ("Component", "weight"),
     ),
-    *(("LEUKOCYTES", "wbc"), ("PLATELETS", "platelets"), ("Hemogram and platelet count, automated", "platelets")),
-    *(("MDC_PULS_OXIM_SAT_O2", "blasts_percent"), ("Oxygen saturation in Arterial blood", "blasts_percent")),
-    ("Oxygen saturation in Arterial blood by Pulse oximetry", "blasts_percent"),
+    *(("LEUKOCYTES", "wbc"), ("PLATELETS", "platelets")),
+    ("MDC_PULS_OXIM_SAT_O2", "blasts_percent"),
     *(("Pregnancy Status", "hcg"), ("Pregnancy status", "hcg"), ("Oral temperature", "temperature")),
 }
 
@@ -256,6 +257,15 @@ def test_no_name_in_years_of_a_real_chart_closes_for_what_it_is_not() -> None:
 )
 def test_a_name_that_only_resembles_one_names_no_analyte(name: str) -> None:
     assert not named(name)
+
+
+def test_a_share_of_cells_is_no_count_and_what_no_rule_reads_closes_nothing() -> None:
+    for name, unit in (("NEUT%", "%"), ("Neutrophile %", None), ("Oxygen saturation", "%"), ("SpO2", "%")):
+        assert not meaning(LabResult(loinc=NO_CODE, codes=("urn:lab|1",), display=name, unit=unit)).analytes, name
+    assert meaning(LabResult(loinc=NO_CODE, codes=("urn:lab|1",), display="Blasten %", unit="%")).analytes == {
+        "blasts_percent"
+    }
+    assert "anc" in meaning(LabResult(loinc=NO_CODE, codes=("urn:lab|1",), display="NEUT%", unit="G/L")).analytes
 
 
 def test_a_unit_alone_counts_where_neither_code_nor_name_says_otherwise() -> None:
