@@ -40,10 +40,10 @@ def _not_started(case: Case, made: Preparation) -> Due:
         (t for t in preparation_troubles(case, made, signed) if t.rule == "IDN-02" or t.clears == DISCARD), None
     )
     if signed is None or made.authorisation != signed[0].id:
-        title = f"preparation {made.preparation_id} cannot be started: no signature stands that it was made under"
+        title = "the dose that is made cannot be started: no signature stands that it was made under"
         clears = f"discard {made.preparation_id}, for no signature stands that it was made under, and prepare anew"
     elif spoilt is not None:
-        title = f"preparation {made.preparation_id} cannot be used: {spoilt.reason}"
+        title = f"the dose that is made cannot be used: {spoilt.reason}"
         clears = f"discard {made.preparation_id} ({spoilt.rule}), and prepare anew"
     kind = ObligationKind.PREPARATION
     return obligation(case, kind, hashed(made.preparation_id), title, "INF-07", called, start_by, clears)

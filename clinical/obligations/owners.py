@@ -8,6 +8,7 @@ from clinical.bedside.infusion import DISCARDING, MINUTE, first_act
 from clinical.bedside.reactions import untreated
 from clinical.course.case import Case
 from models.assessment import CourseState, DosePlan, Finding, Turn, Verdict
+from models.facts import Preparation
 from models.messages import CorrectFact, RecordPreparation, ResolveUnreadable
 from models.people import Role
 
@@ -143,7 +144,7 @@ def _before_the_start(case: Case, verdict: Verdict, findings: tuple[Finding, ...
     preparing = [f for f in left if f.rule in PREPARATION]
     asked = (
         (Role.NURSE, premedicate, missing),
-        (Role.PHARMACIST, _prepare(preparing), preparing),
+        (Role.PHARMACIST, _prepare(case, preparing), preparing),
         (Role.PRESCRIBER, "give the reason for the earlier start", [f for f in left if f.rule == EARLIER_START]),
     )
     found = [
@@ -161,11 +162,14 @@ def _before_the_start(case: Case, verdict: Verdict, findings: tuple[Finding, ...
     yield from [start] if verdict is Verdict.MAY_START or not found else found
 
 
-def _prepare(troubles: list[Finding]) -> str:
+def _prepare(case: Case, troubles: list[Finding]) -> str:
     """What only was charted amiss is corrected (PREP-11); one that is no good is made anew, and it is said why."""
     spoilt = [f for f in troubles if not (f.clears or "").startswith((CorrectFact.name, RecordPreparation.name))]
     if spoilt:
-        return f"prepare the dose anew: {spoilt[0].reason}"
+        why, named = spoilt[0].reason, [made.preparation_id for _, made in case.reading.of(Preparation)]
+        if any(name in why for name in named):  # what somebody named stays on the card
+            why = "the one that is made belongs to no signature that stands"
+        return f"prepare the dose anew: {why}"
     amiss = troubles and all((f.clears or "").startswith(CorrectFact.name) for f in troubles)
     return "correct what is charted of the preparation" if amiss else "prepare the dose"
 

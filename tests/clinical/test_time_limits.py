@@ -150,3 +150,15 @@ def test_more_than_its_dose_is_asked_about_until_a_physician_confirms_it_and_sta
     assert (ObligationKind.INFUSION_ASKED.key("C1D1-amount") in asked) == (by is Role.NURSE)
     said = next(f.reason for f in course.card.findings if f.rule == "DEV-01")
     assert "more was given than its dose: 3.02 of 1.45 mg" in said
+
+
+@pytest.mark.parametrize("lapsed", [False, True])
+def test_what_a_preparation_is_called_stands_in_no_title_and_no_turn(lapsed: bool) -> None:
+    course = first_dose()(LABEL).authorised().premedicated().prepared("Canarybag", vials=1)
+    if lapsed:
+        with course.charting() as chart:
+            chart.result("alt", "40", course.now, recorded_at=course.now)
+    card = course.card
+    said = [*(o.title for o in card.obligations), *(action for _, action in card.turns)]
+    assert any("the dose that is made cannot be" in words for words in said)
+    assert not [words for words in said if "Canarybag" in words]
