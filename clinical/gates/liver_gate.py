@@ -51,7 +51,7 @@ def isolated_hold(case: Case) -> Iterator[Finding]:
     }
     for analyte, multiple in multiples.items():
         held = case.holding(analyte)
-        counted = [k for k in held if not (analyte == "bilirubin" and bilirubin_exempt(case, k))]
+        counted = [k for k in held if k.uln and not (analyte == "bilirubin" and bilirubin_exempt(case, k))]
         if counted:
             gravest = max(counted, key=lambda k: (k.above_uln(multiple.number) or False, _multiple_of_uln(k)))
             yield from _isolated(case, gravest, counted, multiple)

@@ -418,6 +418,8 @@ def _looked_at_alone(
         or (in_the_future and meant.certain and trouble_of(analyte, result, protocol, in_the_future=False) is None)
     )
     against = _usable(analyte, fact, result) if counts else None
+    if against is not None and trouble.limitless:
+        against = replace(against, uln=None, lln=None)
     marks = (trouble.urgent, trouble.confirmable, trouble.high, against)
     return Unknown(analyte, trouble.rule, why, fact.id, since, *marks)
 

@@ -56,7 +56,8 @@ ABSENT = {
 class Trouble(NamedTuple):
     """Why a result cannot be used: by which rule, in words, whether a person is called at once or may confirm it.
 
-    `high` and `low`: its value is implausibly so (LAB-06). `counts`: what it holds or raises is held and raised all the same.
+    `high` and `low`: its value is implausibly so (LAB-06). `counts`: what it holds or raises is held and raised all the same;
+    `limitless`: by limits that need no limit of its laboratory.
     """
 
     rule: str
@@ -66,6 +67,7 @@ class Trouble(NamedTuple):
     high: bool = False
     low: bool = False
     counts: bool = False
+    limitless: bool = False
 
 
 def understood(analyte: str, result: LabResult, protocol: Protocol) -> LabResult:
@@ -115,7 +117,7 @@ def trouble_of(analyte: str, result: LabResult, protocol: Protocol, *, in_the_fu
         or hard
         or _bound(analyte, result)
         or _flagged(result)
-        or _limits(analyte, result, protocol)
+        or _without_limits(analyte, result, protocol)
     )
 
 
@@ -238,6 +240,13 @@ def _flagged(result: LabResult) -> Trouble | None:
         return None
     why = f"the laboratory flags it {', '.join(sorted(unfit))!r}, and that does not fit the value and its limits"
     return Trouble("LAB-14", why, counts=True)
+
+
+def _without_limits(analyte: str, result: LabResult, protocol: Protocol) -> Trouble | None:
+    """Unknown beside a multiple of the limit of normal, and still a number beside a limit that needs none (LAB-05, CRIT-01)."""
+    found = _limits(analyte, result, protocol)
+    needed = analyte in NEEDS_ULN | NEEDS_LLN
+    return found._replace(counts=True, limitless=True) if found is not None and needed else found
 
 
 def _limits(analyte: str, result: LabResult, protocol: Protocol) -> Trouble | None:

@@ -23,13 +23,15 @@ def laboratory_toxicity(case: Treatment) -> Iterator[Finding]:
     for analyte in graded_tests(case):
         held: list[tuple[Known, Grade]] = []
         ungraded: list[tuple[Known, Grade]] = []
+        unknown = case.opening(analyte).unknown
         for result in case.holding(analyte):
             if not under_treatment(case, result) or exempt(case, result):
                 continue
             grade = grade_of(case, result)
             counts = None if grade is None else counts_as_toxic(case, result, grade)
             if grade is not None and counts is None:
-                ungraded.append((result, grade))
+                if unknown is None or unknown.fact != result.fact:  # else it is asked for as unknown already
+                    ungraded.append((result, grade))
             elif grade is not None and counts and not attributed_elsewhere(case, result, grade.number):
                 held.append((result, grade))
         if held:

@@ -1,10 +1,12 @@
 """PLAU-01, LAB-10, M.0: a result that others contradict opens nothing, and counts against a dose as if nobody doubted it."""
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from models.assessment import Verdict
 from models.facts import LabResult
 from models.obligation_kinds import ObligationKind
 from models.people import Role
@@ -187,3 +189,36 @@ def test_a_late_value_that_called_and_was_torn_goes_on_calling(status: str, valu
     fact = newest(course)
     for one in (course, torn(course, fact, status, valued=valued)):
         assert "late-value-C1D1" in {o.key for o in one.card.obligations}
+
+
+# ── without its laboratory's limits ────────────────────────────────────────────────────────────────────────────────
+
+ODD_LIMITS: list[dict[str, Any]] = [
+    {"uln": None, "lln": None},
+    {"uln": Decimal(20), "lln": Decimal(5), "limit_unit": "umol/L"},
+    {"uln": Decimal("0.4"), "lln": None},
+    {"uln": Decimal(30), "lln": None},
+]
+
+
+@ALL
+@pytest.mark.parametrize("limits", ODD_LIMITS, ids=str)
+def test_a_bilirubin_without_a_limit_of_normal_counts_by_the_limits_that_need_none(
+    limits: dict[str, Any], protocol: str
+) -> None:
+    story = after_transplant(10, bilirubin="1.5", kg="74", signs={"ascites": True})
+    course = then(story, lab("bilirubin", "6", **limits))(protocol)
+    assert {"VOD-01", "VOD-02", "VOD-03"} <= set(standing_rules(course.card))
+    assert list(critical(course)) == ["critical-bilirubin"]
+    (asked,) = {f.verdict for f in then(day_8(), lab("bilirubin", "6", **limits))(protocol).card.standing}
+    assert asked is Verdict.NEED_DATA
+
+
+@ALL
+@pytest.mark.parametrize(("analyte", "value"), [("calcium", "5"), ("magnesium", "0.5")])
+def test_an_electrolyte_without_a_limit_of_normal_calls_by_its_alert_limit(
+    analyte: str, value: str, protocol: str
+) -> None:
+    course = then(day_8(), lab(analyte, value, lln=None, uln=None))(protocol)
+    assert course.card.verdict is Verdict.NEED_DATA
+    assert list(critical(course)) == [f"critical-{analyte}"]
