@@ -18,7 +18,7 @@ from models.people import Role
 from models.phase import ENDED
 from plumbing.protocol_files import load_protocol
 from tests.examples import few
-from tests.factories import D1, LABEL, ChartBuilder, a_lab
+from tests.factories import D1, LABEL, ChartBuilder, PaperCourse, a_lab
 from tests.starts import start_of
 from tests.strategies import charts
 
@@ -149,3 +149,13 @@ def test_a_result_that_cannot_be_used_does_not_put_off_who_is_asked(status: str,
     builder = ChartBuilder().screened(D1)
     builder.add(a_lab("sodium", "140", at=D1 + 6 * DAY, status=status), D1 + 6 * DAY, Role.LABORATORY)
     assert opened(next(by_time_alone(builder.chart(), D1 + WEEK))[1].assessment).standing == standing
+
+
+def test_who_is_a_week_late_is_asked_again_though_another_is_not_yet() -> None:
+    """MON-03: each role by itself: the coordinator's test is late for a day, the physician's prophylaxis for weeks."""
+    builder = ChartBuilder().ready().dose(1, 1, D1)
+    card = PaperCourse(builder, D1 + 9 * DAY).card
+    late = {owner for o in card.overdue for owner in o.owners}
+    again = {o.owner for o in card.obligations if o.kind is ObligationKind.AGAIN}
+    assert Role.PHYSICIAN in again
+    assert late - again

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from models.assessment import CourseState, Verdict
+from models.assessment import CourseState, Refused, Verdict
 from models.people import Role
 from tests.factories import D1, ChartBuilder, PaperCourse, notes, standing_rules
 
@@ -191,3 +191,14 @@ def test_rnd_02_the_choice_changes_the_card_and_lapses_with_the_computed_dose() 
 def test_lvl_03_no_dose_is_dropped_above_its_level() -> None:
     course = PaperCourse(ChartBuilder().ready(), D1)
     assert course.refused("choose_dropped_dose", Role.PRESCRIBER, cycle=1, day=8).type == "NotAtThisLevel"
+
+
+def test_cycle_1_is_lengthened_only_while_it_lasts() -> None:
+    """DOSE-05: neither before its first dose nor once dosing has ended."""
+    asked = {"cycle": 1, "because": "toxicity"}
+    before = PaperCourse(ChartBuilder().ready(), D1)
+    assert before.refused("extend_cycle", Role.PRESCRIBER, **asked).type == "NotThisCycle"
+    ended = PaperCourse(ChartBuilder().ready().dose(1, 1, D1), D1 + DAY)
+    assert not isinstance(ended.judged("extend_cycle", Role.PRESCRIBER, **asked), Refused)
+    ended.does("finish_dosing", Role.PRESCRIBER, reason="no further dose")
+    assert ended.refused("extend_cycle", Role.PRESCRIBER, **asked).type == "NotThisCycle"

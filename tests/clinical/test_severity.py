@@ -595,3 +595,10 @@ def test_what_was_not_told_of_a_child_is_named() -> None:
     chart = transplanted(signs={**PAINFUL, "birth_on": date(2019, 1, 15)}, bilirubin="1.0")
     (note,) = [f for f in PaperCourse(chart, NOW).card.findings if f.rule.startswith("SEV-")]
     assert "not told: platelets, glomerular filtration, ascites, coagulation, oxygen, brain" in note.reason
+
+
+def test_of_two_bilirubins_of_one_minute_one_alert_is_made() -> None:
+    """LAB-11: both may be at their limit; what is asked of the physician is one thing."""
+    chart = planned("fludarabine", bilirubin="1.2")
+    chart.labs(DAY_40 - timedelta(hours=8), bilirubin="1.3")
+    assert hard(chart) == ["bilirubin_at_uln"]
