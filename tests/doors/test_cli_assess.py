@@ -255,7 +255,7 @@ def test_an_unknown_protocol_and_a_missing_file_are_bad_usage(terminal: Terminal
 
 def test_assess_waits_neither_for_temporal_nor_for_a_database() -> None:
     script = (
-        "import sys, cli; code = cli.run(sys.argv[1:]);"
+        "import sys; from cli import app as cli; code = cli.run(sys.argv[1:]);"
         "print(code, sorted({'temporalio', 'sqlalchemy', 'cryptography', 'structlog'} & set(sys.modules)))"
     )
     words = ["assess", EXAMPLES / "c1d1-ready.json", "--protocol", LABEL, "--at", AT_D1, "--json"]

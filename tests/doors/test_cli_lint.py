@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from cli import app
 from cli.answers import Exit
+from cli.app import app
 from plumbing.site_file import SiteFile
 from tests.intake.builders import bundle, code, observation, patient, ucum
 

@@ -383,7 +383,7 @@ def test_another_door_is_another_process(
 
 def test_the_dev_server_says_where_it_is_and_ends_when_told(binary: Path, tmp_path: Path) -> None:
     port = free_port()
-    script = "import sys, cli; cli.main()"
+    script = "import sys; from cli import app as cli; cli.main()"
     surroundings = {name: value for name, value in os.environ.items() if not name.startswith("INOCYCLE_")}
     surroundings |= {"INOCYCLE_VAR_DIR": str(tmp_path), "INOCYCLE_TEMPORAL_BINARY": str(binary)}
     words = ["dev-server", "--port", str(port), "--ui-port", "0", "--json"]

@@ -15,7 +15,7 @@ import pytest
 from rich.console import Console
 from rich.text import Text
 
-from cli import ward
+from cli import ward as ward_door
 from cli.answers import Exit, Failed
 from demo import tour
 from demo.__main__ import app as demo_app
@@ -199,7 +199,7 @@ async def test_while_the_record_is_away_the_last_screen_stays_and_says_so() -> N
             raise found
         return found
 
-    seen = ward.screens(look, lambda _: Text("the ward"))
+    seen = ward_door.screens(look, lambda _: Text("the ward"))
     first, second = await anext(seen), await anext(seen)
     await seen.aclose()  # type: ignore[attr-defined]
     assert str(first) == "the ward"
@@ -214,7 +214,7 @@ def test_what_nobody_watches_stands_above_everything_else_and_so_does_that_nobod
     nobodys = Unwatched(course_id="course-x", kind=Difference.NO_EXECUTION, noticed_at=now, how="terminated")
     ward = WardOnRecord(read_at=now, courses=(), unwatched=(nobodys,), swept_at=now - timedelta(hours=3))
     console = Console(file=StringIO(), width=200)
-    console.print(ward.board_screen(ward))
+    console.print(ward_door.board_screen(ward))
     lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
     assert [line.strip() for line in lines if line.startswith("▲")] == [
         "▲ course-x: nobody watches this course: its execution was terminated",
@@ -256,7 +256,9 @@ async def test_every_link_is_a_query_that_the_server_answers(
 
 def test_on_one_clock_what_is_due_is_one_condition() -> None:
     wall = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
-    due = {link.name: link.query for link in ward.queries(wall, {"course-1": timedelta(), "course-2": timedelta()})}
+    due = {
+        link.name: link.query for link in ward_door.queries(wall, {"course-1": timedelta(), "course-2": timedelta()})
+    }
     assert due["due"] == 'NextDueAt <= "2026-03-03T08:00:00Z" AND ExecutionStatus = "Running"'
 
 
