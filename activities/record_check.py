@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 
 from activities.housekeeping import last_night
+from models.assessment import OVER
 from plumbing.keys import RecordKey
 from plumbing.logging import get_logger
 from plumbing.sealing import ANCHORS
@@ -17,7 +18,6 @@ from record.checks import last_looks, note_checks
 from record.raw import Fault
 from record.reader import courses_on_record
 from record.verify import CourseHead, course_ids, verify_course, verify_what_is_of_no_course
-from record.watch import DONE
 
 log = get_logger()
 
@@ -46,7 +46,7 @@ class RecordCheck:
         """Look at every course that is not over; how many, and how many of them are not as they were written."""
         heads, faults = await self._heads()
         found = await courses_on_record(self._engine)
-        opened = {course.course_id for course in found.read if course.state not in DONE}
+        opened = {course.course_id for course in found.read if course.state not in OVER}
         looked = sorted(opened | {fault.course_id for fault in found.unreadable})
         for course_id in looked:
             faults += await self._look(course_id, heads)

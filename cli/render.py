@@ -16,7 +16,7 @@ from clinical.compare import Decided, Differs
 from clinical.explain import Blocked, Explanation
 from intake.forms import Field, fields_of, kinds_of
 from intake.outcome import LOST_NOTHING, Intake
-from models.assessment import Assessment, CourseState, DosePlan, Finding, Receipt, Refused
+from models.assessment import OVER, Assessment, DosePlan, Finding, Receipt, Refused
 from models.base import counted, plain
 from models.chart import Chart
 from models.facts import FindingBody
@@ -39,9 +39,6 @@ _OVERRIDES = {
 }
 _GRAVE = frozenset({"DISCONTINUED", "HOLD_URGENT", "PROPOSE_DISCONTINUE", "HOLD", "BLOCK_CYCLE"})
 _OPEN = frozenset({"MAY_AUTHORISE", "MAY_START", "NO_DOSE_DUE"})
-
-
-OVER = (CourseState.COMPLETED, CourseState.CLOSED)
 
 
 def show(*what: RenderableType, to_stderr: bool = False) -> None:

@@ -39,6 +39,10 @@ class CourseState(StrEnum):
     CLOSED = "closed"
 
 
+OVER: Final = frozenset({CourseState.COMPLETED, CourseState.CLOSED})
+"""The states in which nothing is asked of anybody any more, and a course's execution completes."""
+
+
 class Verdict(StrEnum):
     """The headline answer, gravest first (clinical reference §3.5)."""
 

@@ -13,11 +13,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from models.assessment import OVER
 from models.base import Frozen, canonical_json
 from models.tables import CourseRow, RawMessageRow, WorklistItemRow
 from plumbing.database import reading, writing
 from record.raw import Raw, part_of, raw_columns, raw_rows, read_each, row_of
-from record.watch import DONE
 
 
 class Open(Frozen):
@@ -43,7 +43,7 @@ async def open_messages(engine: AsyncEngine, course_id: str | None = None, name:
     rows = select(*raw_columns(RawMessageRow, "raw_base64"))
     rows = rows.where(waits, col(RawMessageRow.sha256).startswith(name.lower(), autoescape=True))
     if course_id is None:
-        going_on = select(CourseRow.course_id).where(col(CourseRow.state).not_in(DONE))
+        going_on = select(CourseRow.course_id).where(col(CourseRow.state).not_in(OVER))
         rows = rows.where(col(RawMessageRow.course_id).in_(going_on))
     else:
         rows = rows.where(col(RawMessageRow.course_id) == course_id)

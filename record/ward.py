@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from clinical.chart.unread import SHOWN
 from clinical.obligations.harm import Harm, harm_of_turn
 from clinical.obligations.kinds import harm_of
-from models.assessment import Assessment, CourseState, Finding, Obligation, Turn, Verdict
+from models.assessment import OVER, Assessment, CourseState, Finding, Obligation, Turn, Verdict
 from models.base import Frozen, Instant, counted, plain
 from models.facts import DIFFERS
 from models.obligation_kinds import GRAVEST, LIVER_TESTS, REACTIONS, ObligationKind
@@ -21,7 +21,7 @@ from record.calls import UnreachedPerson
 from record.inbox import InboxItem
 from record.raw import CannotBeRead
 from record.reader import CourseOnRecord, WorklistItem
-from record.watch import DONE, RULE, Unwatched
+from record.watch import RULE, Unwatched
 
 SOON = timedelta(hours=24)
 """What is due later than this is no item of today's list; a course's own next step stands there all the same."""
@@ -67,7 +67,7 @@ class CourseInWard(Frozen):
     @property
     def over(self) -> bool:
         """The course has come to its end, or was closed before it; items can still be open."""
-        return self.course.state in DONE
+        return self.course.state in OVER
 
     def now(self, wall: datetime) -> datetime:
         """The course's own time."""

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel import and_, col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from models.assessment import Assessment
+from models.assessment import OVER, Assessment
 from models.housekeeping import COURSES_WATCHED
 from models.tables import (
     CourseRow,
@@ -48,7 +48,7 @@ from record.reader import CourseOnRecord, WorklistItem, course_on_record, open_i
 from record.rows import entry_of, standing
 from record.sweeps import done_rows
 from record.ward import CourseInWard, Ward
-from record.watch import DONE, unwatched_rows
+from record.watch import unwatched_rows
 
 
 async def read_ward(engine: AsyncEngine, wall: datetime) -> Ward:
@@ -56,7 +56,7 @@ async def read_ward(engine: AsyncEngine, wall: datetime) -> Ward:
     async with AsyncSession(reading(engine)) as session:
         courses = await _courses(session)
         items = await unless_damaged(WorklistItemRow, open_items(session))
-        going_on = [row for row, _, _ in courses.read if row.state not in DONE]
+        going_on = [row for row, _, _ in courses.read if row.state not in OVER]
         facts = await unless_damaged(FactRow, _facts(session, going_on))
     documents = await unless_damaged(InboxRow, waiting(engine))
     nobodys = await unless_damaged(WatchRow, unwatched_rows(engine, wall))
@@ -170,7 +170,7 @@ def _last_decision(course: CourseRow, raw: Raw) -> Assessment:
 
 
 async def _facts(session: AsyncSession, open_courses: Iterable[CourseRow]) -> Found[None]:
-    ended = select(CourseRow.course_id).where(col(CourseRow.state).in_(list(map(str, DONE))))
+    ended = select(CourseRow.course_id).where(col(CourseRow.state).in_(OVER))
     rows = raw_select(FactRow).where(col(FactRow.course_id).not_in(ended))
     found: Counter[Any] = Counter()
     doubtful: list[Raw] = []

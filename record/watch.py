@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from models.assessment import CourseState
+from models.assessment import OVER
 from models.base import Frozen, Instant
 from models.tables import CourseRow, CourseStartRow, WatchRow
 from plumbing.database import reading, writing
@@ -26,8 +26,6 @@ RULE: Final = "REC-03"
 """Named like the others of the record, REC-01 and REC-02; no clause of the clinical reference."""
 FIRST_ENTRY_TAKES: Final = timedelta(minutes=10)
 """How long the record may be behind a course that has just begun."""
-DONE = frozenset({CourseState.COMPLETED, CourseState.CLOSED})
-"""The states in which nothing is asked of anybody any more, and a course's execution completes."""
 
 
 class Difference(StrEnum):
@@ -90,7 +88,7 @@ async def known_courses(engine: AsyncEngine) -> Known:
     starts = {row.course_id: row.reserved_at for row in reserved}
     return Known(
         on_record=frozenset(states),
-        open=frozenset(course_id for course_id, state in states.items() if state not in DONE),
+        open=frozenset(course_id for course_id, state in states.items() if state not in OVER),
         begun={course_id: at for course_id, at in starts.items() if course_id not in states},
     )
 

@@ -8,7 +8,7 @@ from temporalio.client import WorkflowHandle
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
-from models.assessment import CourseState, Verdict
+from models.assessment import OVER, Verdict
 from models.carried import Carried
 from models.chart import Course, StoppedBefore
 from record.inbox import courses_of
@@ -19,8 +19,6 @@ from services.errors import told
 
 STOPS = frozenset({Verdict.DISCONTINUED, Verdict.HOLD_URGENT})
 """What stands against the drug whatever course it is given in."""
-OVER = frozenset({CourseState.CLOSED, CourseState.COMPLETED})
-"""States whose card says nothing of it any more."""
 
 
 async def start_course(courses: CourseClient, engine: AsyncEngine, course: Course) -> WorkflowHandle[Any, Any]:

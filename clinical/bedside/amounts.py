@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
-from clinical.bedside.infusion import MINUTE, Read, flow_of, so_far
+from clinical.bedside.infusion import Read, flow_of, so_far
+from clinical.chart.calendar import MINUTE
 from clinical.chart.once import once
 from clinical.coding.units import PERCENT
 from clinical.course.case import Case
@@ -19,7 +20,7 @@ from clinical.treatment.treatment import Dose
 from models.assessment import Finding
 from models.base import plain
 from models.facts import Fact, InfusionCompleted, ResultConfirmed
-from models.people import PHYSICIANS, Role
+from models.people import PHYSICIANS
 
 HUNDREDTH = Decimal("0.01")
 
@@ -105,8 +106,7 @@ def _doubt(case: Case, dose: Dose, amount: Decimal, end: Fact, what: InfusionCom
 
     More than the whole dose is confirmed by a physician.
     """
-    who = confirmed_by(case, end.id)
-    if not PHYSICIANS.isdisjoint(who) or (who and amount <= dose.mg):
+    if settled(case, end.id, by_anybody=amount <= dose.mg):
         return None
     assert dose.ended_at is not None
     flow = flow_of(case, dose)
@@ -131,9 +131,9 @@ def _read_too_much(case: Case, dose: Dose) -> Read | None:
         case.protocol.preparation.bag_volume.number,
     )
     for read in flow_of(case, dose).reads:
-        who = confirmed_by(case, read.fact.id)
-        answered = not PHYSICIANS.isdisjoint(who) or (who and read.ml <= holds)
-        if not answered and (read.ml > holds or read.ml > read.possible_ml * fit):
+        if settled(case, read.fact.id, by_anybody=read.ml <= holds):
+            continue
+        if read.ml > holds or read.ml > read.possible_ml * fit:
             return read
     return None
 
@@ -146,9 +146,10 @@ def _of_reading(case: Case, dose: Dose, read: Read) -> str:
     return f"{showed}, when about {round(read.possible_ml)} of {plain(holds)} mL can have run in"
 
 
-def confirmed_by(case: Case, fact_id: str) -> list[Role]:
-    """The roles of all who said that this fact is right."""
-    return [fact.by.role for fact, seen in case.reading.of(ResultConfirmed) if seen.target == fact_id]
+def settled(case: Case, fact_id: str, *, by_anybody: bool = False) -> bool:
+    """Whether a physician said that this fact is right; or anybody, where it says no more than can be."""
+    who = [fact.by.role for fact, seen in case.reading.of(ResultConfirmed) if seen.target == fact_id]
+    return bool(who) and (by_anybody or not PHYSICIANS.isdisjoint(who))
 
 
 def _most_elsewhere(case: Case, dose: Dose, bsa: Decimal | None) -> Decimal | None:
@@ -164,7 +165,7 @@ def _most_elsewhere(case: Case, dose: Dose, bsa: Decimal | None) -> Decimal | No
 
 def _too_much(case: Case, dose: Dose, most: Decimal | None) -> str | None:
     """Why what is reported of elsewhere can hardly have been given; none once a physician confirmed it."""
-    if most is None or dose.mg <= most or not PHYSICIANS.isdisjoint(confirmed_by(case, dose.fact)):
+    if most is None or dose.mg <= most or settled(case, dose.fact):
         return None
     return (
         f"{plain(dose.mg)} mg are reported, and at most {plain(most)} mg fit what was signed or what the day asks for"

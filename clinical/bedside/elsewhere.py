@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from clinical.bedside.amounts import confirmed_by
+from clinical.bedside.amounts import settled
 from clinical.chart.once import once
 from clinical.course.case import Case
 from clinical.course.interruption import TWO_DOSES, day_left_out
@@ -16,7 +16,6 @@ from clinical.treatment.windows import slot_of
 from models.assessment import Finding
 from models.base import counted
 from models.facts import CYCLE_DAYS, DoseSlot
-from models.people import PHYSICIANS
 
 SHOWN = 5
 """So many doses are named; of more, their number is."""
@@ -39,7 +38,7 @@ def passed_over(case: Case) -> tuple[tuple[Dose, tuple[DoseSlot, ...]], ...]:
     given = sorted({(d.slot.cycle, d.slot.day) for d in case.doses})
     left_out = {(slot.cycle, slot.day) for slot in case.omitted}
     found = []
-    for dose in {d.slot: d for d in case.doses if d.reported and not _confirmed(case, d)}.values():
+    for dose in {d.slot: d for d in case.doses if d.reported and not settled(case, d.fact)}.values():
         until = (dose.slot.cycle, dose.slot.day)
         since = max((slot for slot in given if slot < until), default=(0, 0))
         planned = [(cycle, day) for cycle in range(max(since[0], 1), until[0] + 1) for day in _days(case, cycle)]
@@ -58,16 +57,12 @@ def _days(case: Case, cycle: int) -> tuple[int, ...]:
 def given_twice(case: Case) -> Iterator[tuple[Dose, Dose]]:
     """DAY-07: a dose of elsewhere that was, or is being, given here too or was reported before; with the other one."""
     for place, dose in enumerate(case.doses):
-        if not dose.reported or _confirmed(case, dose):
+        if not dose.reported or settled(case, dose.fact):
             continue
         others = [d for d in (*case.doses[:place], *case.doses[place + 1 :]) if d.slot == dose.slot]
         others = [d for d in others if not d.reported or case.recorded[d.fact] < case.recorded[dose.fact]]
         if others:
             yield dose, next((d for d in others if d.ended_at is None), others[-1])
-
-
-def _confirmed(case: Case, dose: Dose) -> bool:
-    return not PHYSICIANS.isdisjoint(confirmed_by(case, dose.fact))
 
 
 def questions(case: Case) -> Iterator[Question]:

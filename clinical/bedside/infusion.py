@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal
 
-from clinical.chart.calendar import HOUR
+from clinical.chart.calendar import HOUR, MINUTE
 from clinical.chart.reading import What
 from clinical.course.case import Case
 from clinical.treatment.treatment import Dose
@@ -27,8 +27,6 @@ from models.facts import (
 )
 
 HUNDREDTH = Decimal("0.01")
-MINUTE = timedelta(minutes=1)
-"""What is charted at a minute may have been at its end."""
 DISCARDING = "complete_infusion with stopped_early or given_mg"
 """How it is charted that the rest of the bag was discarded (INF-05)."""
 
@@ -102,6 +100,7 @@ def flow_of(case: Case, dose: Dose) -> Flow:
     for fact, what in _changes(case, dose):
         if isinstance(what, InfusionInterrupted) and what.infused_ml is not None:
             ran_until = fact.at if stop is None or isinstance(stop.what, Reaction) else stop.at
+            # what is charted at a minute may have been at its end
             possible = ran[0] + rate * _hours(ran_until + MINUTE - ran[1])
             reads.append(Read(fact, what.infused_ml, possible))
         if isinstance(what, InfusionResumed):

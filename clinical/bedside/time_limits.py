@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime
 
-from clinical.bedside.amounts import ended
+from clinical.bedside.amounts import ended, settled
 from clinical.bedside.bedside import DISCARD, latest_start, preparation_troubles, standing_authorisation
 from clinical.bedside.infusion import clock, expiry
 from clinical.course.case import Case
@@ -11,9 +11,8 @@ from clinical.dosing.dosing import dose_plan
 from clinical.monitoring.due import Due, hashed, obligation
 from clinical.treatment.treatment import Dose
 from models.assessment import Finding
-from models.facts import Fact, InfusionStarted, Preparation, ResultConfirmed
+from models.facts import Fact, InfusionStarted, Preparation
 from models.obligation_kinds import ObligationKind
-from models.people import PHYSICIANS
 
 
 def time_limits(case: Case) -> Iterator[Due]:
@@ -73,10 +72,9 @@ def ended_late(case: Case, dose: Dose) -> datetime | None:
 
 def unanswered_ends(case: Case) -> Iterator[tuple[Dose, Fact, datetime]]:
     """Infusions that ended past the limit and that no physician has looked at: what is left to do is theirs to say."""
-    looked_at = {what.target for fact, what in case.reading.of(ResultConfirmed) if fact.by.role in PHYSICIANS}
     for dose in case.doses:
         limit, end = ended_late(case, dose), ended(case, dose)
-        if limit is not None and end is not None and end[0].id not in looked_at:
+        if limit is not None and end is not None and not settled(case, end[0].id):
             yield dose, end[0], limit
 
 

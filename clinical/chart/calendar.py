@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 NOON = time(12)
 MIDNIGHT = time(0)
 MONTHS_OF_A_YEAR = 12
+MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
 
 

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from clinical.bedside.bedside import standing_authorisation, vital_signs_before
-from clinical.bedside.infusion import DISCARDING, MINUTE, first_act
+from clinical.bedside.infusion import DISCARDING, first_act
 from clinical.bedside.reactions import untreated
+from clinical.chart.calendar import MINUTE
 from clinical.course.case import Case
 from models.assessment import CourseState, DosePlan, Finding, Turn, Verdict
 from models.facts import Preparation

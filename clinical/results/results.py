@@ -77,7 +77,7 @@ class Series:
     goes on (M.0).
     """
 
-    __slots__ = ("_minutes", "ever", "gone", "history", "holding", "opening", "read")
+    __slots__ = ("_minutes", "ever", "gone", "history", "holding", "in_doubt", "opening", "read")
 
     def __init__(self, read: Read, withdrawn: Sequence[Known] = (), unusable: Sequence[Known] = ()) -> None:
         self.read = tuple(read)
@@ -87,12 +87,15 @@ class Series:
         unknown = [u for fact, u in read if isinstance(u, Unknown) and (u.stands or _is_newer(fact, last))]
         self.opening = Opening(unknown=max(unknown, key=_gravity)) if unknown else Opening(last) if last else MISSING
         against = (u.against for u in unknown if u.against is not None)
-        doubted = [u.against for _, u in read if isinstance(u, Unknown) and u.doubted and u.against is not None]
+        doubts = [u for _, u in read if isinstance(u, Unknown) and u.doubted]
+        doubted = [u.against for u in doubts if u.against is not None]
         withdrawn, unusable, waiting = [[replace(k, gone=True) for k in of] for of in (withdrawn, unusable, doubted)]
         self.ever = (*withdrawn, *unusable, *waiting)
         left = [k for k in (*self.ever, *against) if since is None or minute_of(k.collected_at) >= since]
         self.holding = (*last, *{k.fact: k for k in left}.values())
         self.gone = tuple({k.fact: k for k in (*left, *unusable, *doubted)}.values())
+        held = {k.fact for k in self.holding} if doubts else set()
+        self.in_doubt = tuple(u for u in doubts if u.fact in held)
         self._minutes: tuple[tuple[Known, ...], ...] | None = None
 
     @property
@@ -212,9 +215,7 @@ class Results:
     @once
     def in_doubt(self) -> tuple[Unknown, ...]:
         """PLAU-01: what waits for a person's confirmation and counts against a dose meanwhile, whether or not one is next."""
-        held = {analyte: {k.fact for k in self.holding(analyte)} for analyte in self._analytes()}
-        read = ((u, facts) for analyte, facts in held.items() for u in self.all_read(analyte))
-        return tuple(u for u, facts in read if isinstance(u, Unknown) and u.doubted and u.fact in facts)
+        return tuple(u for analyte in self._analytes() for u in self._series(analyte).in_doubt)
 
     @once
     def withdraw_nothing(self) -> tuple[tuple[Fact, ResultWithdrawn], ...]:

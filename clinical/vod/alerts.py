@@ -6,7 +6,7 @@ from datetime import datetime
 
 from clinical.chart.once import once
 from clinical.course.case import Case
-from clinical.vod.suspicion import Reached, kept, merged, open_now
+from clinical.vod.suspicion import Reached, kept, merged, open_now, step_of
 from clinical.vod.vod import DEFINITIONS, answers
 from clinical.vod.vod_signs import Sign, Signs
 from models.assessment import Finding, Input, Verdict
@@ -69,7 +69,7 @@ def ladder(case: Case) -> Ladder:
     now = tuple(Reached(clause, past.until, part.by) for clause, part in found.items() if part.answer)
     still = merged(past.reached, open_now(signs, past))
     watched = signs.to_watch()
-    step = max((DEFINITIONS[r.clause][1] for r in (*now, *still)), default=WATCH if watched else 0)
+    step = step_of((*now, *still)) or (WATCH if watched else 0)
     opened_at = past.opened_at or (past.until if still else None)
     shown = (watched, signs.inputs())
     return Ladder(

@@ -58,7 +58,7 @@ NO_LIMITS: dict[tuple[str, str, str], str] = {
     ("interruption.py", "_interruption", "timedelta(days=1)"): "the next midnight, when a day is counted",
     ("interruption.py", "interruptions", "2"): "the name of level L2, and the cycle after the next",
     ("elsewhere.py", "SHOWN", "5"): "how many doses a line names",
-    ("infusion.py", "MINUTE", "timedelta(minutes=1)"): "the minute in which people chart, and that a card names",
+    ("calendar.py", "MINUTE", "timedelta(minutes=1)"): "the minute in which people chart, and that a card names",
     ("obligations.py", "_next_dose", "timedelta(days=1)"): "the midnight after a day",
     ("marks.py", "KIND_MARKS", "2"): "the second bit: the first is the mark of every fact",
     ("marks.py", "_LAB_MARKS", "2"): "the second bit: the first is the mark of every fact",

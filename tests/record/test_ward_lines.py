@@ -4,14 +4,13 @@ from datetime import timedelta
 from typing import Any
 
 from clinical.obligations.harm import Harm
-from models.assessment import Assessment, CourseState, Finding, Obligation, Turn, Verdict
+from models.assessment import OVER, Assessment, CourseState, Finding, Obligation, Turn, Verdict
 from models.obligation_kinds import ObligationKind, kind_of_former
 from models.people import Role
 from record.inbox import InboxItem, InboxState, WaitsFor
 from record.raw import CannotBeRead
 from record.reader import CourseOnRecord, WorklistItem
 from record.ward import CourseInWard, Line, Ward, board_rows, lines_of, worklist_lines
-from record.watch import DONE
 from tests.record.factories import MONDAY, PIN, a_dose, an_assessment
 
 MIN, H, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -96,7 +95,7 @@ def listed(*courses: CourseInWard, role: Role | None = None, at: timedelta = MIN
 def test_every_open_course_has_a_line_and_one_that_is_over_has_none() -> None:
     for state in CourseState:
         lines = lines_of(a_course(state, owner=Role.NURSE, next_action="do it"), MONDAY)
-        assert len(lines) == (0 if state in DONE else 1), state
+        assert len(lines) == (0 if state in OVER else 1), state
 
 
 def test_a_dose_that_may_be_authorised_is_the_prescribers_turn() -> None:
